@@ -1,0 +1,3 @@
+//! `storycore`, the command line.
+
+fn main() {}

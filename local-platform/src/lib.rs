@@ -1,0 +1,1 @@
+//! The whole StoryCore platform on one machine, in one process.
