@@ -1,0 +1,118 @@
+//! What every request and every background task shares.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    error::ApiError,
+    events,
+    faults::Faults,
+    http::{Watch, idempotency::InProgress, journal::Journal, strict::Spec},
+    keys::KeyRing,
+    resources,
+    seal::Seal,
+    store::Store,
+};
+
+/// The running platform.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    /// `http://ADDRESS:PORT`, without a slash at the end.
+    pub(crate) url: String,
+    pub(crate) store: Store,
+    pub(crate) seal: Seal,
+    pub(crate) clock: Clock,
+    pub(crate) keys: KeyRing,
+    pub(crate) faults: Faults,
+    pub(crate) journal: Journal,
+    pub(crate) watch: Watch,
+    pub(crate) in_progress: InProgress,
+    /// What the contract knows, where the platform is strict.
+    pub(crate) spec: Option<Spec>,
+    /// Set when the platform stops: what waits or streams ends then.
+    pub(crate) stopping: CancellationToken,
+    request_ids: AtomicU64,
+    /// Sets this process's request ids apart from another's.
+    instance: String,
+}
+
+/// What is made before the rest of [`App`] can be.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) url: String,
+    pub(crate) store: Store,
+    pub(crate) seal: Seal,
+    pub(crate) keys: KeyRing,
+    pub(crate) spec: Option<Spec>,
+}
+
+impl App {
+    pub(crate) fn new(parts: Parts) -> Arc<Self> {
+        let Parts { config, url, store, seal, keys, spec } = parts;
+        Arc::new(Self {
+            config,
+            url,
+            store,
+            seal,
+            clock: Clock::default(),
+            keys,
+            faults: Faults::default(),
+            journal: Journal::default(),
+            watch: Watch::default(),
+            in_progress: InProgress::default(),
+            spec,
+            stopping: CancellationToken::new(),
+            request_ids: AtomicU64::new(0),
+            instance: hex::encode(crate::ids::random::<6>()),
+        })
+    }
+
+    /// A new request id. A counter and not randomness: it is made for every request.
+    pub(crate) fn request_id(&self) -> String {
+        let number = self.request_ids.fetch_add(1, Ordering::Relaxed);
+        format!("req_{}{number:08x}", self.instance)
+    }
+}
+
+impl App {
+    /// Empties the platform but for its organizations, users and first keys.
+    pub(crate) async fn clear(&self) -> Result<(), ApiError> {
+        let mut tx = self.store.begin().await?;
+        for (sql, table) in [
+            ("DELETE FROM projects", Some(&resources::projects::TABLE)),
+            ("DELETE FROM events", Some(&events::TABLE)),
+            ("DELETE FROM key_usage", None),
+            ("DELETE FROM audit_log", None),
+            ("DELETE FROM idempotency", None),
+        ] {
+            sqlx::query(sql).execute(tx.sql()).await?;
+            if let Some(table) = table {
+                tx.touch(table);
+            }
+        }
+        tx.commit().await?;
+        self.faults.clear();
+        self.journal.clear();
+        self.clock.reset();
+        for key in self.keys.all() {
+            key.rate.reset();
+        }
+        Ok(())
+    }
+
+    /// Takes over what the database says of every key.
+    pub(crate) async fn reload_keys(&self) -> Result<(), ApiError> {
+        let ids: Vec<String> =
+            sqlx::query_scalar("SELECT id FROM api_keys").fetch_all(self.store.reader()).await?;
+        for id in ids {
+            self.keys.reload(&self.store, &id).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,208 @@
+//! The database: opening it, its one writer and its readers, and transactions that tell the cache what they changed.
+//! What is in a document is for the resources to say.
+
+mod documents;
+mod listing;
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use quick_cache::sync::Cache;
+use sqlx::{
+    SqliteConnection, SqlitePool,
+    migrate::MigrateError,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+pub(crate) use documents::Table;
+pub(crate) use listing::{ListQuery, Page};
+
+use crate::config::{Data, StartError};
+
+/// Documents kept ready to send; each is about a kilobyte.
+const CACHED_DOCUMENTS: usize = 16_384;
+
+/// The database of one data directory.
+pub(crate) struct Store {
+    writer: SqlitePool,
+    reader: SqlitePool,
+    documents: Cache<String, CachedDocument>,
+    totals: Cache<String, (u64, i64)>,
+    /// Counts the commits that changed each table; what was cached under an older count is not used.
+    generations: [AtomicU64; Table::COUNT],
+    directory: PathBuf,
+    _lock: File,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+#[derive(Clone)]
+struct CachedDocument {
+    generation: u64,
+    organization: Arc<str>,
+    doc: Bytes,
+}
+
+impl Store {
+    /// Opens the data directory, brings its schema up to date and locks it against a second platform.
+    pub(crate) async fn open(data: &Data) -> Result<Self, StartError> {
+        let (directory, temporary) = match data {
+            Data::Directory(path) => (path.clone(), None),
+            Data::InMemory => {
+                let temporary = tempfile::Builder::new()
+                    .prefix("storycore-")
+                    .tempdir()
+                    .map_err(|error| data_error(&std::env::temp_dir(), &error))?;
+                (temporary.path().to_path_buf(), Some(temporary))
+            }
+        };
+        std::fs::create_dir_all(&directory).map_err(|error| data_error(&directory, &error))?;
+        let lock = lock(&directory)?;
+
+        let options = SqliteConnectOptions::new()
+            .filename(directory.join("storycore.db"))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // Safe against a crash of this process; a power cut may lose the last moments, never the file.
+            .synchronous(if temporary.is_some() {
+                SqliteSynchronous::Off
+            } else {
+                SqliteSynchronous::Normal
+            })
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10))
+            .pragma("cache_size", "-16384")
+            .pragma("temp_store", "memory");
+        let database_error = |error: sqlx::Error| match &error {
+            sqlx::Error::Database(db) if db.message().contains("full") => {
+                StartError::DiskFull(directory.clone())
+            }
+            _ => StartError::Data { path: directory.clone(), reason: error.to_string() },
+        };
+        // SQLite takes one writer at a time; one connection makes that a queue instead of a retry.
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone())
+            .await
+            .map_err(database_error)?;
+        sqlx::migrate!("./migrations").run(&writer).await.map_err(|error| match error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
+                StartError::DataTooNew(directory.clone())
+            }
+            other => StartError::Data { path: directory.clone(), reason: other.to_string() },
+        })?;
+        let reader = SqlitePoolOptions::new()
+            .max_connections(4)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.pragma("query_only", "on"))
+            .await
+            .map_err(database_error)?;
+
+        Ok(Self {
+            writer,
+            reader,
+            documents: Cache::new(CACHED_DOCUMENTS),
+            totals: Cache::new(1024),
+            generations: std::array::from_fn(|_| AtomicU64::new(0)),
+            directory,
+            _lock: lock,
+            _temporary: temporary,
+        })
+    }
+
+    /// The directory that holds the database, its key and the files.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Connections that only read.
+    pub(crate) fn reader(&self) -> &SqlitePool {
+        &self.reader
+    }
+
+    /// Starts a transaction that may write; waits while another one runs.
+    pub(crate) async fn begin(&self) -> Result<Tx<'_>, sqlx::Error> {
+        Ok(Tx {
+            inner: self.writer.begin_with("BEGIN IMMEDIATE").await?,
+            store: self,
+            changed: [false; Table::COUNT],
+        })
+    }
+
+    /// Closes every connection; the write-ahead log is folded into the database.
+    pub(crate) async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+
+    fn generation(&self, table: &Table) -> u64 {
+        self.generations[table.slot].load(Ordering::Acquire)
+    }
+}
+
+/// A transaction that is rolled back unless it is committed.
+pub(crate) struct Tx<'a> {
+    inner: sqlx::Transaction<'static, sqlx::Sqlite>,
+    store: &'a Store,
+    changed: [bool; Table::COUNT],
+}
+
+impl Tx<'_> {
+    /// The connection, for statements of a resource's own.
+    pub(crate) fn sql(&mut self) -> &mut SqliteConnection {
+        &mut self.inner
+    }
+
+    /// Says that a statement of the resource's own changed `table`'s documents.
+    pub(crate) fn touch(&mut self, table: &Table) {
+        self.changed[table.slot] = true;
+    }
+
+    /// Makes the changes last and visible.
+    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+        self.inner.commit().await?;
+        for (generation, changed) in self.store.generations.iter().zip(self.changed) {
+            if changed {
+                generation.fetch_add(1, Ordering::Release);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, StartError> {
+    let path = directory.join("lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| data_error(directory, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(StartError::DataLocked(directory.to_path_buf()))
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(data_error(directory, &error)),
+    }
+}
+
+/// What an I/O error on the data directory means to whoever started the platform.
+pub(crate) fn data_error(path: &Path, error: &std::io::Error) -> StartError {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            StartError::DiskFull(path.to_path_buf())
+        }
+        _ => StartError::Data { path: path.to_path_buf(), reason: error.to_string() },
+    }
+}

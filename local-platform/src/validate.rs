@@ -1,0 +1,64 @@
+//! Checks of single fields, gathered so that one answer names everything that is wrong.
+
+use serde::{Deserialize, Deserializer};
+
+use crate::error::{ApiError, FieldError};
+
+/// What was found wrong so far.
+#[derive(Debug, Default)]
+pub(crate) struct Checks(Vec<FieldError>);
+
+impl Checks {
+    /// Notes `message` against `field` unless `holds`.
+    pub(crate) fn that(&mut self, holds: bool, field: &str, message: impl Into<String>) {
+        if !holds {
+            self.0.push(FieldError::new(field, message));
+        }
+    }
+
+    /// A text of `least` to `most` characters, none of them a control character but line breaks and tabs.
+    pub(crate) fn text(&mut self, value: &str, field: &str, least: usize, most: usize) {
+        let length = value.chars().count();
+        self.that(
+            (least..=most).contains(&length),
+            field,
+            format!("must have {least} to {most} characters"),
+        );
+        let plain = value.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'));
+        self.that(plain, field, "must not have control characters");
+    }
+
+    /// A finite number from `least` to `most`.
+    pub(crate) fn number(&mut self, value: f64, field: &str, least: f64, most: f64) {
+        let holds = value.is_finite() && (least..=most).contains(&value);
+        self.that(holds, field, format!("must be a number from {least} to {most}"));
+    }
+
+    /// Adds what another check found.
+    pub(crate) fn add(&mut self, errors: Vec<FieldError>) {
+        self.0.extend(errors);
+    }
+
+    /// The error that names all of it, if there is any.
+    pub(crate) fn finish(self) -> Result<(), ApiError> {
+        if self.0.is_empty() { Ok(()) } else { Err(ApiError::unprocessable(self.0)) }
+    }
+}
+
+/// Tells an absent field (`None`) from `null` (`Some(None)`); used with `#[serde(default)]`.
+pub(crate) fn nullable<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// A field that may be left out but not be `null`.
+pub(crate) fn present<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
