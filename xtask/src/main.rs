@@ -1,3 +1,50 @@
-//! `cargo xtask`: the project's own commands.
+//! `cargo xtask`: the project's own commands. It depends on no crate of the workspace, so that it
+//! builds in seconds and still runs when they do not compile.
 
-fn main() {}
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks")]
+
+mod bench;
+mod counts;
+mod demo;
+mod licences;
+mod process;
+mod setup;
+mod table;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask demo [VIDEO] [--out DIR]         the main job, end to end, on a local platform
+cargo xtask test [PART…]                     all parts, or those named:
+                                             core platform conformance interop faults
+                                             python node swift kotlin examples
+cargo xtask bench [NAME…] [--quick] [--json] measurements against what one would use instead:
+                                             core platform uploads webhooks python node mobile
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match args.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    let result = match command {
+        "test" => test::run(rest),
+        "demo" => demo::run(rest),
+        "bench" => bench::run(rest),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        other => {
+            eprint!("error: there is no command `{other}`\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

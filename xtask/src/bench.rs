@@ -1,0 +1,97 @@
+//! `cargo xtask bench [NAME…] [--quick] [--json]`: builds `benches/` for release and runs its
+//! binaries, one a name. What they measure and print is theirs.
+
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::setup::Setup;
+use crate::workspace::{Build, Workspace};
+
+const PACKAGE: &str = "storycore-benches";
+const NAMES: [&str; 7] = ["core", "platform", "uploads", "webhooks", "python", "node", "mobile"];
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+struct Request {
+    names: Vec<String>,
+    /// Passed on: `--quick` and `--json`.
+    flags: Vec<String>,
+}
+
+impl Request {
+    fn parse(args: &[String]) -> Result<Self> {
+        let (flags, names): (Vec<_>, Vec<_>) =
+            args.iter().cloned().partition(|arg| arg.starts_with("--"));
+        if let Some(flag) = flags.iter().find(|flag| !["--quick", "--json"].contains(&&***flag)) {
+            bail!("there is no option `{flag}`; there are --quick and --json");
+        }
+        if let Some(name) = names.iter().find(|name| !NAMES.contains(&name.as_str())) {
+            bail!("there is no benchmark `{name}`; there are {}", NAMES.join(" "));
+        }
+        Ok(Request { names, flags })
+    }
+}
+
+pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
+    let request = Request::parse(args)?;
+    let workspace = Workspace::load()?;
+    let package = workspace.package(PACKAGE).context("benches/ does not exist yet")?;
+    let (chosen, missing): (Vec<&str>, Vec<&str>) = NAMES
+        .into_iter()
+        .filter(|name| request.names.is_empty() || request.names.iter().any(|n| n == name))
+        .partition(|name| binary(&package.bins, name).is_some());
+    // Messages go to stderr: stdout is the table, or with --json an object a line.
+    for name in &missing {
+        eprintln!("skipped: {name}: benches/ has no such binary yet");
+    }
+    if chosen.is_empty() || (!request.names.is_empty() && !missing.is_empty()) {
+        bail!("nothing to measure for {}", missing.join(" "));
+    }
+    let path = Setup::to_stderr(&workspace.target).path_with_ffmpeg()?;
+    let build = Build::bin(&workspace, PACKAGE, true)?;
+    let mut failed = false;
+    for name in chosen {
+        let binary = binary(&package.bins, name).and_then(|bin| build.bins.get(bin));
+        let binary = binary.with_context(|| format!("no binary for {name}"))?;
+        let status = Command::new(binary)
+            .args(&request.flags)
+            .env("PATH", &path)
+            .stdin(Stdio::null())
+            .status()
+            .with_context(|| format!("cannot run {}", binary.display()))?;
+        if !status.success() {
+            eprintln!("{name} ended with {status}");
+            failed = true;
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The binary that measures `name`: called like it, or `NAME-bench` where that is taken, as by the
+/// standard library's own `core`.
+fn binary<'b>(bins: &'b [String], name: &str) -> Option<&'b String> {
+    bins.iter().find(|bin| *bin == name || bin.strip_suffix("-bench") == Some(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Request> {
+        Request::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn names_and_options_come_in_any_order() {
+        let request = parse("--json core platform --quick").unwrap();
+        assert_eq!(request.names, ["core", "platform"]);
+        assert_eq!(request.flags, ["--json", "--quick"]);
+    }
+
+    #[test]
+    fn what_does_not_exist_is_refused_by_name() {
+        assert!(parse("cores").unwrap_err().to_string().contains("`cores`"));
+        assert!(parse("--fast").unwrap_err().to_string().contains("`--fast`"));
+    }
+}

@@ -1,0 +1,170 @@
+//! Running other programs: shown line by line as they speak, read by a listener at the same time,
+//! and ended when they take too long.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// How long after a program's end its output may stay open. Longer means that it left a process
+/// behind that holds the pipe.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// `cargo`, without what the `cargo run` around this process has set for xtask itself: build
+/// scripts that watch those variables would otherwise be run again at each change of caller.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let own = name.to_string_lossy();
+        if own.starts_with("CARGO_PKG_")
+            || own.starts_with("CARGO_MANIFEST_")
+            || ["CARGO_BIN_NAME", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"].contains(&&*own)
+        {
+            command.env_remove(&name);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs `command` without input. Its output and errors, in one stream as they come, go to `line`.
+///
+/// # Errors
+/// When it cannot be started, outlives `deadline` (it is killed) or leaves a process behind.
+pub(crate) fn listen(
+    mut command: Command,
+    deadline: Duration,
+    mut line: impl FnMut(&str),
+) -> Result<ExitStatus> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let (reader, writer) = std::io::pipe()?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let mut child = Reaped(command.spawn().with_context(|| format!("cannot start {name}"))?);
+    drop(command); // It holds the writing end, and the reader below waits for the last one.
+
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(reader);
+        let mut bytes = Vec::new();
+        while reader.read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
+            let text = String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned();
+            bytes.clear();
+            if sender.send(text).is_err() {
+                break;
+            }
+        }
+    });
+
+    let end = Instant::now() + deadline;
+    let mut exited: Option<(ExitStatus, Instant)> = None;
+    loop {
+        match lines.recv_timeout(Duration::from_millis(50)) {
+            Ok(text) => line(&text),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        match exited {
+            Some((_, since)) if since.elapsed() > DRAIN => {
+                bail!("{name} ended and left a process behind that holds its output")
+            }
+            Some(_) => {}
+            None => exited = child.0.try_wait()?.map(|status| (status, Instant::now())),
+        }
+        if exited.is_none() && Instant::now() > end {
+            bail!("{name} was still running after {} s and was stopped", deadline.as_secs());
+        }
+    }
+    match exited {
+        Some((status, _)) => Ok(status),
+        None => Ok(child.0.wait()?),
+    }
+}
+
+/// Runs `command` for its output; what it says on stderr becomes the error when it fails.
+pub(crate) fn output(mut command: Command) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start {name}, is it installed?"))?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        bail!("{name} failed ({}): {}", output.status, words.trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A child that does not outlive its owner, whatever way the owner ends.
+pub(crate) struct Reaped(pub(crate) Child);
+
+impl Reaped {
+    /// Asks the child to end, as Ctrl-C would, and waits for it.
+    pub(crate) fn terminate(mut self, within: Duration) -> Result<ExitStatus> {
+        let pid = self.0.id().to_string();
+        output({
+            let mut kill = Command::new("kill");
+            kill.args(["-TERM", &pid]);
+            kill
+        })?;
+        let end = Instant::now() + within;
+        while Instant::now() < end {
+            if let Some(status) = self.0.try_wait()? {
+                return Ok(status);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("process {pid} did not stop within {} s of SIGTERM", within.as_secs())
+    }
+}
+
+impl Drop for Reaped {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn both_streams_are_heard_in_order_and_the_status_is_kept() {
+        let mut heard = Vec::new();
+        let status = listen(
+            shell("echo one; echo two >&2; printf three; exit 3"),
+            Duration::from_secs(30),
+            |line| heard.push(line.to_owned()),
+        );
+        assert_eq!(heard, ["one", "two", "three"]);
+        assert_eq!(status.unwrap().code(), Some(3));
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_stopped() {
+        let error = listen(shell("exec sleep 600"), Duration::from_millis(200), |_| {});
+        assert!(error.unwrap_err().to_string().contains("still running"));
+    }
+
+    #[test]
+    fn a_process_left_behind_is_noticed() {
+        let mut pid = String::new();
+        let result = listen(shell("sleep 600 & echo $!"), Duration::from_secs(60), |line| {
+            pid = line.to_owned();
+        });
+        let mut kill = Command::new("kill");
+        kill.arg(&pid);
+        output(kill).unwrap();
+        assert!(result.unwrap_err().to_string().contains("left a process behind"));
+    }
+}

@@ -1,0 +1,162 @@
+//! `cargo xtask test`: which parts there are, what each consists of, and the run that ends in one
+//! table. Steps run in the order of this file, quick ones first; none stops another.
+
+mod doctests;
+mod examples;
+mod steps;
+
+use std::cell::OnceCell;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::counts::Counts;
+use crate::setup::Setup;
+use crate::table::{self, Row};
+use crate::workspace::{Build, Workspace};
+
+/// The parts in the order of the table, and the folder without which one has nothing to test.
+const PARTS: [(&str, &str); 10] = [
+    ("core", "sdk-core"),
+    ("platform", "local-platform"),
+    ("conformance", "tests/conformance"),
+    ("interop", "tests/interop"),
+    ("faults", "tests/faults"),
+    ("python", "bindings-python"),
+    ("node", "bindings-node"),
+    ("swift", "bindings-swift"),
+    ("kotlin", "bindings-kotlin"),
+    ("examples", "examples"),
+];
+
+/// One thing that a part does.
+struct Step {
+    part: &'static str,
+    name: &'static str,
+    run: fn(&Context) -> Counts,
+}
+
+const STEPS: &[Step] = &[
+    Step { part: "core", name: "formatting", run: steps::formatting },
+    Step { part: "core", name: "licences and sources", run: steps::licences },
+    Step { part: "platform", name: "spec/openapi.yaml is valid", run: steps::openapi },
+    Step { part: "core", name: "clippy", run: steps::clippy },
+    Step { part: "core", name: "storycore without default features", run: steps::bare_core },
+    Step { part: "core", name: "tests", run: |cx| steps::packages(cx, "core") },
+    Step { part: "core", name: "documentation tests", run: |cx| doctests::of(cx, "core") },
+    Step { part: "platform", name: "tests", run: |cx| steps::packages(cx, "platform") },
+    Step { part: "platform", name: "documentation tests", run: |cx| doctests::of(cx, "platform") },
+    Step { part: "conformance", name: "scenarios", run: |cx| steps::packages(cx, "conformance") },
+    Step { part: "interop", name: "tests", run: |cx| steps::packages(cx, "interop") },
+    Step { part: "faults", name: "tests", run: |cx| steps::packages(cx, "faults") },
+    Step { part: "examples", name: "tests", run: |cx| steps::packages(cx, "examples") },
+    Step { part: "examples", name: "runs", run: examples::run },
+    Step { part: "examples", name: "demo", run: examples::demo },
+    Step { part: "platform", name: "schemathesis", run: steps::schemathesis },
+];
+
+/// What the steps share; each is made when the first step needs it.
+struct Context {
+    workspace: Workspace,
+    setup: Setup,
+    build: OnceCell<Result<Build>>,
+    doctests: OnceCell<doctests::ByCrate>,
+    environment: OnceCell<Result<Vec<(String, String)>>>,
+}
+
+impl Context {
+    fn build(&self) -> Result<&Build, Counts> {
+        let build = self.build.get_or_init(|| {
+            println!("-- building the workspace");
+            Build::all(&self.workspace)
+        });
+        build.as_ref().map_err(|error| Counts::failed(format!("build: {error:#}")))
+    }
+
+    /// What tests and examples are run with: a path with ffmpeg on it.
+    fn environment(&self) -> Result<&[(String, String)], Counts> {
+        let environment = self.environment.get_or_init(|| {
+            let path = self.setup.path_with_ffmpeg()?;
+            Ok(vec![("PATH".into(), path)])
+        });
+        environment
+            .as_deref()
+            .map_err(|error| Counts::failed(format!("set-up of ffmpeg: {error:#}")))
+    }
+}
+
+/// Runs the parts named in `args`, or all.
+pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
+    let chosen = choose(args)?;
+    let workspace = Workspace::load()?;
+    std::env::set_current_dir(&workspace.root)?;
+    let context = Context {
+        setup: Setup::new(&workspace.target),
+        workspace,
+        build: OnceCell::new(),
+        doctests: OnceCell::new(),
+        environment: OnceCell::new(),
+    };
+    let mut rows: Vec<Row> = chosen
+        .iter()
+        .map(|&part| Row { part, counts: Counts::default(), took: Duration::ZERO })
+        .collect();
+    for row in &mut rows {
+        let folder = folder(row.part);
+        if !context.workspace.root.join(folder).is_dir() {
+            row.counts = Counts::skipped(format!("{folder} does not exist yet"));
+        } else if !STEPS.iter().any(|step| step.part == row.part) {
+            row.counts = Counts::failed(format!("{folder} exists, and no step here tests it"));
+        }
+    }
+    for step in STEPS {
+        let Some(row) = rows.iter_mut().find(|row| row.part == step.part) else { continue };
+        if row.counts.skipped > 0 && !context.workspace.root.join(folder(step.part)).is_dir() {
+            continue;
+        }
+        println!("\n== {}: {}", step.part, step.name);
+        let start = Instant::now();
+        row.counts += (step.run)(&context);
+        row.took += start.elapsed();
+    }
+    println!("\n{}", table::render(&rows).trim_end());
+    let failed = rows.iter().any(|row| row.counts.failed > 0);
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn folder(part: &str) -> &'static str {
+    PARTS.iter().find(|(name, _)| *name == part).map_or("", |(_, folder)| folder)
+}
+
+/// The parts that `args` names, in the order of the table; all when it names none.
+fn choose(args: &[String]) -> Result<Vec<&'static str>> {
+    let names = PARTS.map(|(name, _)| name);
+    if let Some(unknown) = args.iter().find(|arg| !names.contains(&arg.as_str())) {
+        bail!("there is no part `{unknown}`; there are {}", names.join(" "));
+    }
+    Ok(names
+        .into_iter()
+        .filter(|name| args.is_empty() || args.iter().any(|arg| arg == name))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_argument_means_all_parts_and_a_wrong_one_is_refused() {
+        assert_eq!(choose(&[]).unwrap().len(), PARTS.len());
+        assert_eq!(choose(&["platform".into(), "core".into()]).unwrap(), ["core", "platform"]);
+        let error = choose(&["cor".into()]).unwrap_err().to_string();
+        assert!(error.contains("`cor`") && error.contains("kotlin"), "{error}");
+    }
+
+    #[test]
+    fn every_step_belongs_to_a_part() {
+        for step in STEPS {
+            assert!(PARTS.iter().any(|(part, _)| *part == step.part), "{}", step.name);
+        }
+    }
+}

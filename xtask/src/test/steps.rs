@@ -1,0 +1,129 @@
+//! The steps that are one command each, and the tests of the crates that belong to a part.
+
+use std::process::Command;
+use std::time::Duration;
+
+use super::Context;
+use crate::counts::Counts;
+use crate::workspace::{check, tally};
+use crate::{licences, process};
+
+const COMPILE: Duration = Duration::from_secs(40 * 60);
+const FUZZ: Duration = Duration::from_secs(40 * 60);
+
+/// Reads `spec/openapi.yaml` as OpenAPI's own schema does.
+const VALIDATOR: &str = "openapi-spec-validator==0.9.0\n";
+
+pub(super) fn formatting(_: &Context) -> Counts {
+    let mut cargo = process::cargo();
+    cargo.args(["fmt", "--all", "--check"]);
+    check("cargo fmt", cargo, COMPILE)
+}
+
+pub(super) fn licences(cx: &Context) -> Counts {
+    licences::check(&cx.workspace.root, &cx.workspace.metadata)
+}
+
+pub(super) fn clippy(_: &Context) -> Counts {
+    let mut cargo = process::cargo();
+    cargo.args(["clippy", "--workspace", "--all-targets", "--all-features", "--keep-going"]);
+    cargo.args(["--", "-D", "warnings"]);
+    check("cargo clippy", cargo, COMPILE)
+}
+
+/// The client must compile for those who take none of its features.
+pub(super) fn bare_core(_: &Context) -> Counts {
+    let mut cargo = process::cargo();
+    cargo.args(["check", "--package", "storycore", "--no-default-features"]);
+    check("cargo check --no-default-features", cargo, COMPILE)
+}
+
+pub(super) fn openapi(cx: &Context) -> Counts {
+    let python = match cx.setup.venv("openapi", VALIDATOR) {
+        Ok(python) => python,
+        Err(error) => return Counts::failed(format!("set-up of the validator: {error:#}")),
+    };
+    let mut validate = Command::new(python);
+    validate.args(["-m", "openapi_spec_validator", "spec/openapi.yaml"]);
+    check("spec/openapi.yaml", validate, COMPILE)
+}
+
+/// Fuzzes every operation of the specification against a running platform.
+pub(super) fn schemathesis(cx: &Context) -> Counts {
+    let folder = cx.workspace.root.join("tests/schemathesis");
+    let requirements = match std::fs::read_to_string(folder.join("requirements.txt")) {
+        Ok(requirements) => requirements,
+        Err(error) => {
+            return Counts::failed(format!("tests/schemathesis/requirements.txt: {error}"));
+        }
+    };
+    let (environment, build) = match (cx.environment(), cx.build()) {
+        (Ok(environment), Ok(build)) => (environment, build),
+        (Err(counts), _) | (_, Err(counts)) => return counts,
+    };
+    let Some(storycore) = build.bins.get("storycore") else {
+        return Counts::failed("schemathesis: the storycore binary does not compile");
+    };
+    let python = match cx.setup.venv("schemathesis", &requirements) {
+        Ok(python) => python,
+        Err(error) => return Counts::failed(format!("set-up of schemathesis: {error:#}")),
+    };
+    let mut run = Command::new(python);
+    run.arg(folder.join("run.py")).arg(storycore).envs(environment.iter().cloned());
+    tally("schemathesis", run, FUZZ)
+}
+
+/// The part that a crate's tests belong to. A crate that nobody claims belongs to `core`, so that
+/// no test is left out.
+pub(super) fn part_of(name: &str, folder: &str) -> &'static str {
+    match (name, folder) {
+        ("storycore-local" | "storycore-cli", _) => "platform",
+        (_, folder) if folder.starts_with("examples") => "examples",
+        (_, folder) if folder.starts_with("tests/conformance") => "conformance",
+        (_, folder) if folder.starts_with("tests/interop") => "interop",
+        (_, folder) if folder.starts_with("tests/faults") => "faults",
+        _ => "core",
+    }
+}
+
+/// The tests of all crates that belong to `part`.
+pub(super) fn packages(cx: &Context, part: &str) -> Counts {
+    let (environment, build) = match (cx.environment(), cx.build()) {
+        (Ok(environment), Ok(build)) => (environment, build),
+        (Err(counts), _) | (_, Err(counts)) => return counts,
+    };
+    let mut counts = Counts::default();
+    let mut tested = 0;
+    for package in &cx.workspace.packages {
+        let folder = package.folder.strip_prefix(&cx.workspace.root).unwrap_or(&package.folder);
+        if part_of(&package.name, &folder.to_string_lossy()) == part {
+            let mut skip = None;
+            if package.redis
+                && let Err(error) = cx.setup.redis()
+            {
+                counts += Counts::skipped(format!("tests named after redis: {error:#}"));
+                skip = Some("redis");
+            }
+            counts += build.test(package, environment, skip);
+            tested += 1;
+        }
+    }
+    if tested == 0 {
+        counts += Counts::failed(format!("no crate of the workspace belongs to {part}"));
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_crate_is_tested_by_some_part() {
+        assert_eq!(part_of("storycore", "sdk-core"), "core");
+        assert_eq!(part_of("storycore-cli", "cli"), "platform");
+        assert_eq!(part_of("storycore-examples", "examples/rust"), "examples");
+        assert_eq!(part_of("anything", "tests/conformance/rust"), "conformance");
+        assert_eq!(part_of("a-new-crate", "somewhere"), "core");
+    }
+}
