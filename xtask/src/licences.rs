@@ -20,7 +20,8 @@ struct Policy {
     registries: Vec<String>,
 }
 
-/// Checks every package of `metadata` against `deny.toml`: a check a dependency.
+/// Checks every package of `metadata` against `deny.toml`: one check when all are well, a failure for
+/// each dependency that is not.
 pub(crate) fn check(root: &Path, metadata: &Value) -> Counts {
     let policy = std::fs::read_to_string(root.join("deny.toml"))
         .context("deny.toml")
@@ -32,7 +33,7 @@ pub(crate) fn check(root: &Path, metadata: &Value) -> Counts {
             if !duplicates.is_empty() {
                 println!("in more than one version: {}", duplicates.join(", "));
             }
-            counts
+            Counts { passed: u64::from(counts.failed == 0), ..counts }
         }
         Err(error) => Counts::failed(format!("licences: {error:#}")),
     }
