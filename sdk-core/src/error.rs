@@ -1,0 +1,410 @@
+//! The one error of this crate: what kind it is, and every fact known when it was made.
+//! It decides nothing about retries; the transport does, and writes its verdict down here.
+
+use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration};
+
+use serde_json::Value;
+
+/// What every fallible call of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The longest piece of an answer's body that an error keeps, in bytes.
+pub const MAX_ERROR_BODY: usize = 16 * 1024;
+
+type Source = Arc<dyn StdError + Send + Sync + 'static>;
+
+/// Why a call failed. New kinds may be added, so match with a `_` arm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The client was built, or a call was made, with settings that cannot work. Nothing was sent.
+    Config,
+    /// The credential is missing, wrong, expired or could not be renewed (401).
+    Authentication,
+    /// The credential is good but may not do this (403).
+    Permission,
+    /// No such object, or none that this credential may see (404, 410).
+    NotFound,
+    /// The request contradicts the object's present state (409).
+    Conflict,
+    /// The platform refused the request as it was written (400, 413, 415, 422 and other 4xx).
+    InvalidRequest,
+    /// Too many requests (429).
+    RateLimited,
+    /// The platform failed (5xx).
+    Server,
+    /// The platform could not be reached, or the connection broke.
+    Connection,
+    /// No answer in time: connecting, one attempt, or the whole call.
+    Timeout,
+    /// The call was cancelled by the caller.
+    Cancelled,
+    /// The answer was not what the contract says; the message names the JSON path.
+    Decode,
+    /// The platform in use does not have this resource. Nothing was sent.
+    Unsupported,
+    /// The circuit breaker is open after repeated failures. Nothing was sent.
+    CircuitOpen,
+    /// Waiting for a job took longer than its deadline. The job itself goes on.
+    WaitTimeout,
+    /// The job that was waited for failed.
+    JobFailed,
+    /// The job that was waited for was cancelled.
+    JobCancelled,
+    /// The file could not be read or written, or what arrived is not what was sent.
+    Upload,
+    /// A webhook is not genuine, too old, or not readable.
+    WebhookSignature,
+}
+
+impl ErrorKind {
+    /// The kind's name, the same in every language: `not_found`, `rate_limited`, …
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Authentication => "authentication",
+            Self::Permission => "permission",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::InvalidRequest => "invalid_request",
+            Self::RateLimited => "rate_limited",
+            Self::Server => "server",
+            Self::Connection => "connection",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+            Self::Decode => "decode",
+            Self::Unsupported => "unsupported",
+            Self::CircuitOpen => "circuit_open",
+            Self::WaitTimeout => "wait_timeout",
+            Self::JobFailed => "job_failed",
+            Self::JobCancelled => "job_cancelled",
+            Self::Upload => "upload",
+            Self::WebhookSignature => "webhook_signature",
+        }
+    }
+
+    /// The kind that an HTTP status means.
+    #[allow(dead_code, reason = "the transport calls it")]
+    pub(crate) const fn of_status(status: u16) -> Self {
+        match status {
+            401 => Self::Authentication,
+            403 => Self::Permission,
+            404 | 410 => Self::NotFound,
+            408 => Self::Timeout,
+            409 => Self::Conflict,
+            429 => Self::RateLimited,
+            400..=499 => Self::InvalidRequest,
+            500..=599 => Self::Server,
+            // A redirect or an informational status where a final answer belongs.
+            _ => Self::Decode,
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Any failure of this crate. Ask [`kind`](Error::kind) what to do about it.
+///
+/// No credential, webhook secret or one-time token is ever in its message, its body or its `Debug`.
+#[derive(Clone)]
+pub struct Error(Box<Facts>);
+
+#[derive(Clone)]
+struct Facts {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    status: Option<u16>,
+    code: Option<String>,
+    param: Option<String>,
+    details: Option<Value>,
+    request_id: Option<String>,
+    idempotency_key: Option<String>,
+    retry_after: Option<Duration>,
+    attempts: u32,
+    elapsed: Duration,
+    retryable: bool,
+    body: Option<String>,
+    source: Option<Source>,
+}
+
+impl Error {
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What went wrong, in words, without the fields below.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The HTTP status, where an answer arrived.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// The platform's own code, such as `idempotency_mismatch`.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    /// The parameter, field or JSON path at fault.
+    #[must_use]
+    pub fn param(&self) -> Option<&str> {
+        self.0.param.as_deref()
+    }
+
+    /// The platform's `details`, usually a message for each field.
+    #[must_use]
+    pub fn details(&self) -> Option<&Value> {
+        self.0.details.as_ref()
+    }
+
+    /// The platform's id of the request, to quote to its support.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// The idempotency key that was sent. Calling again with it cannot do the work twice.
+    #[must_use]
+    pub fn idempotency_key(&self) -> Option<&str> {
+        self.0.idempotency_key.as_deref()
+    }
+
+    /// How long the platform asked to wait before the next request.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// How many requests were sent, or tried to be sent; 0 when it failed before the first.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// The time from the call's start to this error, all attempts and delays included.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed
+    }
+
+    /// Whether the same call may succeed later without being changed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.0.retryable
+    }
+
+    /// The answer's body as text, at most [`MAX_ERROR_BODY`] bytes of it, secrets blanked.
+    #[must_use]
+    pub fn body(&self) -> Option<&str> {
+        self.0.body.as_deref()
+    }
+}
+
+/// Constructors. The kind and the words are given; facts are added where they are known.
+#[allow(dead_code, reason = "each is used by a part of the crate that may be compiled out")]
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Facts {
+            kind,
+            message: message.into(),
+            status: None,
+            code: None,
+            param: None,
+            details: None,
+            request_id: None,
+            idempotency_key: None,
+            retry_after: None,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            retryable: matches!(
+                kind,
+                ErrorKind::RateLimited
+                    | ErrorKind::Server
+                    | ErrorKind::Connection
+                    | ErrorKind::Timeout
+                    | ErrorKind::CircuitOpen
+            ),
+            body: None,
+            source: None,
+        }))
+    }
+
+    pub(crate) fn config(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Config, message)
+    }
+
+    pub(crate) fn invalid_request(param: &str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::InvalidRequest, message).with_param(param)
+    }
+
+    pub(crate) fn unsupported(platform: &str, resource: &str) -> Self {
+        Self::new(
+            ErrorKind::Unsupported,
+            format!("the platform `{platform}` has no resource `{resource}`"),
+        )
+    }
+
+    pub(crate) fn upload(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Upload, message)
+    }
+
+    pub(crate) fn webhook_signature(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::WebhookSignature, message)
+    }
+
+    pub(crate) fn with_status(mut self, status: u16) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    pub(crate) fn with_code(mut self, code: impl Into<String>) -> Self {
+        self.0.code = Some(code.into());
+        self
+    }
+
+    pub(crate) fn with_param(mut self, param: impl Into<String>) -> Self {
+        self.0.param = Some(param.into());
+        self
+    }
+
+    pub(crate) fn with_details(mut self, details: Value) -> Self {
+        self.0.details = Some(details);
+        self
+    }
+
+    pub(crate) fn with_request_id(mut self, id: Option<impl Into<String>>) -> Self {
+        self.0.request_id = id.map(Into::into);
+        self
+    }
+
+    pub(crate) fn with_idempotency_key(mut self, key: Option<impl Into<String>>) -> Self {
+        self.0.idempotency_key = key.map(Into::into);
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, after: Option<Duration>) -> Self {
+        self.0.retry_after = after;
+        self
+    }
+
+    pub(crate) fn with_attempts(mut self, attempts: u32, elapsed: Duration) -> Self {
+        self.0.attempts = attempts;
+        self.0.elapsed = elapsed;
+        self
+    }
+
+    pub(crate) fn with_retryable(mut self, retryable: bool) -> Self {
+        self.0.retryable = retryable;
+        self
+    }
+
+    /// `body` must have had its secrets blanked; it is cut to [`MAX_ERROR_BODY`].
+    pub(crate) fn with_body(mut self, mut body: String) -> Self {
+        let mut end = body.len().min(MAX_ERROR_BODY);
+        while !body.is_char_boundary(end) {
+            end -= 1;
+        }
+        body.truncate(end);
+        self.0.body = Some(body);
+        self
+    }
+
+    pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Arc::new(source));
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let facts = &*self.0;
+        f.write_str(&facts.message)?;
+        let mut separator = " (";
+        let mut add = |f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display| {
+            write!(f, "{separator}{name} {value}").map(|()| separator = ", ")
+        };
+        if let Some(status) = facts.status {
+            add(f, "status", &status)?;
+        }
+        if let Some(code) = &facts.code {
+            add(f, "code", code)?;
+        }
+        if let Some(id) = &facts.request_id {
+            add(f, "request id", id)?;
+        }
+        if facts.attempts > 1 {
+            add(f, "attempts", &facts.attempts)?;
+        }
+        f.write_str(if separator == ", " { ")" } else { "" })
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let facts = &*self.0;
+        f.debug_struct("Error")
+            .field("kind", &facts.kind)
+            .field("message", &facts.message)
+            .field("status", &facts.status)
+            .field("code", &facts.code)
+            .field("param", &facts.param)
+            .field("request_id", &facts.request_id)
+            .field("idempotency_key", &facts.idempotency_key)
+            .field("retry_after", &facts.retry_after)
+            .field("attempts", &facts.attempts)
+            .field("elapsed", &facts.elapsed)
+            .field("retryable", &facts.retryable)
+            .field("body_bytes", &facts.body.as_ref().map(String::len))
+            .field("source", &facts.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_an_error_has_what_support_asks_for() {
+        let error = Error::new(ErrorKind::NotFound, "no project `prj_1`")
+            .with_status(404)
+            .with_code("not_found")
+            .with_request_id(Some("req_7"));
+        assert_eq!(
+            error.to_string(),
+            "no project `prj_1` (status 404, code not_found, request id req_7)"
+        );
+        assert_eq!(Error::config("no API key").to_string(), "no API key");
+    }
+
+    #[test]
+    fn a_long_body_is_cut_at_a_character() {
+        let error = Error::new(ErrorKind::Server, "x").with_body("é".repeat(MAX_ERROR_BODY));
+        let body = error.body().unwrap();
+        assert!(body.len() <= MAX_ERROR_BODY && body.chars().all(|c| c == 'é'));
+    }
+
+    #[test]
+    fn the_cause_is_kept() {
+        let error = Error::upload("cannot read `a.mp4`").with_source(std::io::Error::other("gone"));
+        assert_eq!(StdError::source(&error).unwrap().to_string(), "gone");
+    }
+}

@@ -1,0 +1,1 @@
+//! Webhooks as they arrive: verifying, signing and reading them. Subscribing to them is a resource.
