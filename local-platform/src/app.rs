@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     config::Config,
+    delivery::Delivering,
     error::ApiError,
     events,
     faults::Faults,
@@ -33,6 +34,8 @@ pub(crate) struct App {
     pub(crate) journal: Journal,
     pub(crate) watch: Watch,
     pub(crate) in_progress: InProgress,
+    /// What sends to webhooks.
+    pub(crate) delivering: Arc<Delivering>,
     /// What the contract knows, where the platform is strict.
     pub(crate) spec: Option<Spec>,
     /// Set when the platform stops: what waits or streams ends then.
@@ -56,6 +59,7 @@ impl App {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
         let Parts { config, url, store, seal, keys, spec } = parts;
         Arc::new(Self {
+            delivering: Arc::new(Delivering::new(&config)),
             config,
             url,
             store,
@@ -87,6 +91,8 @@ impl App {
         for (sql, table) in [
             ("DELETE FROM projects", Some(&resources::projects::TABLE)),
             ("DELETE FROM events", Some(&events::TABLE)),
+            ("DELETE FROM deliveries", Some(&resources::deliveries::TABLE)),
+            ("DELETE FROM webhooks", Some(&resources::webhooks::TABLE)),
             ("DELETE FROM key_usage", None),
             ("DELETE FROM audit_log", None),
             ("DELETE FROM idempotency", None),
@@ -97,6 +103,8 @@ impl App {
             }
         }
         tx.commit().await?;
+        // What is being sent ends when its webhook is gone.
+        self.delivering.wake_all();
         self.faults.clear();
         self.journal.clear();
         self.clock.reset();

@@ -13,7 +13,8 @@ pub(crate) struct ApiError {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) details: Vec<FieldError>,
-    pub(crate) headers: HeaderMap,
+    /// Boxed because it is nearly always empty and would be most of every `Result`.
+    pub(crate) headers: Box<HeaderMap>,
 }
 
 /// What is wrong with one field of a body or one parameter.
@@ -33,13 +34,7 @@ impl FieldError {
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            details: Vec::new(),
-            headers: HeaderMap::new(),
-        }
+        Self { status, code, message: message.into(), details: Vec::new(), headers: Box::default() }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
@@ -158,7 +153,7 @@ impl IntoResponse for ApiError {
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response.headers_mut().extend(self.headers);
+        response.headers_mut().extend(*self.headers);
         response
     }
 }

@@ -1,11 +1,12 @@
-//! What happened: an event is written in the transaction that made it true, so that neither is there without the other.
+//! What happened: an event is written in the transaction that made it true, together with its deliveries to webhooks, so
+//! that neither is there without the other. Sending them is in `delivery`.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     app::App,
-    clock,
+    clock, delivery,
     error::ApiError,
     store::{Table, Tx},
 };
@@ -19,6 +20,49 @@ pub(crate) static TABLE: Table = Table {
     filters: &["event"],
     slot: 1,
 };
+
+/// Every event there is.
+const NAMES: [&str; 21] = [
+    "project.created",
+    "project.updated",
+    "project.deleted",
+    "project.status_changed",
+    "project.risk_prediction",
+    "asset.ready",
+    "asset.failed",
+    "job.completed",
+    "job.failed",
+    "job.cancelled",
+    "risk.created",
+    "risk.escalated",
+    "risk.resolved",
+    "decision.created",
+    "decision.approved",
+    "decision.rejected",
+    "report.generated",
+    "resource.overallocated",
+    "sprint.completed",
+    "sprint.velocity_drop",
+    TEST,
+];
+/// What a webhook is sent to try it; nobody subscribes to it and it is in no list of events.
+pub(crate) const TEST: &str = "webhook.test";
+
+/// Whether a webhook can ask for this: an event's name, a group such as `project.*`, or `*`.
+pub(crate) fn is_pattern(pattern: &str) -> bool {
+    NAMES.iter().any(|name| *name != TEST && matches(pattern, name))
+}
+
+/// Whether whoever asked for `pattern` wants the event.
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some("") => true,
+        Some(group) if group.ends_with('.') => {
+            name.strip_prefix(group).is_some_and(|rest| !rest.contains('.'))
+        }
+        _ => pattern == name,
+    }
+}
 
 /// An event about to happen.
 pub(crate) struct NewEvent<'a> {
@@ -34,25 +78,40 @@ pub(crate) struct NewEvent<'a> {
 /// The payload of an event: what is stored, listed and delivered.
 #[derive(Debug, Serialize)]
 pub(crate) struct Payload<'a> {
-    id: &'a str,
-    event: &'a str,
+    pub(crate) id: String,
+    pub(crate) event: &'a str,
     timestamp: String,
-    organization_id: &'a str,
+    pub(crate) organization_id: &'a str,
     data: Value,
     #[serde(flatten)]
     top: Map<String, Value>,
 }
 
-/// Writes the event down.
+impl<'a> Payload<'a> {
+    /// Of an event that happens now.
+    pub(crate) fn new(app: &App, event: NewEvent<'a>) -> Self {
+        let NewEvent { organization_id, name, data, top } = event;
+        debug_assert!(NAMES.contains(&name), "{name} is no event");
+        let timestamp = clock::text(app.clock.now());
+        Self { id: TABLE.new_id(), event: name, timestamp, organization_id, data, top }
+    }
+
+    /// Its text, fixed once: every attempt to deliver it sends these bytes.
+    pub(crate) fn text(&self) -> Result<Box<RawValue>, ApiError> {
+        serde_json::value::to_raw_value(self).map_err(ApiError::internal)
+    }
+
+    /// The same without what is repeated at the top.
+    pub(crate) fn without_top(mut self) -> Self {
+        self.top = Map::new();
+        self
+    }
+}
+
+/// Writes the event down and puts its deliveries into the queue.
 pub(crate) async fn emit(app: &App, tx: &mut Tx<'_>, event: NewEvent<'_>) -> Result<(), ApiError> {
-    let id = TABLE.new_id();
-    let payload = Payload {
-        id: &id,
-        event: event.name,
-        timestamp: clock::text(app.clock.now()),
-        organization_id: event.organization_id,
-        data: event.data,
-        top: event.top,
-    };
-    tx.insert(&TABLE, event.organization_id, &id, &payload).await
+    let payload = Payload::new(app, event);
+    let text = payload.text()?;
+    tx.insert(&TABLE, payload.organization_id, &payload.id, &text).await?;
+    delivery::fan_out(app, tx, payload, text).await
 }

@@ -13,6 +13,7 @@
 mod app;
 mod clock;
 mod config;
+mod delivery;
 mod error;
 mod events;
 mod faults;
@@ -21,6 +22,7 @@ mod ids;
 mod keys;
 mod local;
 mod resources;
+mod retention;
 mod seal;
 mod server;
 mod store;

@@ -8,9 +8,11 @@ use tokio_util::task::TaskTracker;
 use crate::{
     app::{App, Parts},
     config::{Config, StartError},
+    delivery,
     http::{self, Connection, Listener, strict::Spec},
     keys::KeyRing,
     resources::api_keys::{self, FirstKey},
+    retention,
     seal::Seal,
     store::{Store, data_error},
 };
@@ -62,6 +64,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 
     let background = TaskTracker::new();
     background.spawn(flush_usage(Arc::clone(&app)));
+    background.spawn(delivery::run(Arc::clone(&app)));
+    background.spawn(retention::run(Arc::clone(&app)));
     let serving = tokio::spawn(serve(Arc::clone(&app), listener));
     Ok(Running { url, first, app, serving, background })
 }

@@ -19,6 +19,12 @@ pub(crate) struct Dialect {
     pub(crate) signature_header: &'static str,
     /// What stands before the signature's hexadecimal digits.
     pub(crate) signature_prefix: &'static str,
+    /// The header that carries the name of a delivered event.
+    pub(crate) event_header: &'static str,
+    /// The header that carries the id of the delivery.
+    pub(crate) delivery_header: &'static str,
+    /// Delivered payloads repeat their main fields at the top.
+    pub(crate) top_fields: bool,
 }
 
 pub(crate) static STORYCORE: Dialect = Dialect {
@@ -28,6 +34,9 @@ pub(crate) static STORYCORE: Dialect = Dialect {
     key_prefix: "",
     signature_header: "x-storycore-signature",
     signature_prefix: "",
+    event_header: "x-storycore-event",
+    delivery_header: "x-storycore-delivery",
+    top_fields: true,
 };
 
 pub(crate) static POWALYZE: Dialect = Dialect {
@@ -37,6 +46,9 @@ pub(crate) static POWALYZE: Dialect = Dialect {
     key_prefix: "pk_live_",
     signature_header: "x-powalyze-signature",
     signature_prefix: "sha256=",
+    event_header: "x-powalyze-event",
+    delivery_header: "x-powalyze-delivery",
+    top_fields: false,
 };
 
 pub(crate) static HUB_CHANTIER: Dialect = Dialect {
@@ -46,6 +58,9 @@ pub(crate) static HUB_CHANTIER: Dialect = Dialect {
     key_prefix: "hbc_",
     signature_header: "x-hubchantier-signature",
     signature_prefix: "sha256=",
+    event_header: "x-hubchantier-event",
+    delivery_header: "x-hubchantier-delivery",
+    top_fields: false,
 };
 
 /// Every dialect that has paths of its own.
@@ -68,6 +83,16 @@ pub(crate) fn of(path: &str) -> (&'static Dialect, Cow<'_, str>) {
         }
     }
     (&STORYCORE, Cow::Borrowed(path))
+}
+
+/// The dialect of a webhook: that of the path it was made under, or of the key where the key's dialect has no path for
+/// webhooks.
+pub(crate) fn of_webhook(path: &'static Dialect, key_text: &str) -> &'static Dialect {
+    if path == &STORYCORE && key_text.starts_with(HUB_CHANTIER.key_prefix) {
+        &HUB_CHANTIER
+    } else {
+        path
+    }
 }
 
 /// `uri` under another path, its query kept.

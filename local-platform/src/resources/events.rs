@@ -7,12 +7,14 @@ use axum::{
     extract::{Path, RawQuery, State},
     routing::get,
 };
+use serde::Deserialize;
 
 use crate::{
     app::App,
     error::ApiError,
     events::TABLE,
     http::{Ctx, Reply},
+    retention,
     store::ListQuery,
 };
 
@@ -25,7 +27,8 @@ async fn list(
     ctx: Ctx,
     RawQuery(query): RawQuery,
 ) -> Result<Reply, ApiError> {
-    let query = ListQuery::parse(&TABLE, query.as_deref())?;
+    let query = ListQuery::parse(&TABLE, query.as_deref())?
+        .such_that("doc ->> 'timestamp' >=", retention::oldest(app.clock.now()));
     Ok(Reply::page(app.store.page(&TABLE, &ctx.organization_id, &query).await?))
 }
 
@@ -34,5 +37,14 @@ async fn retrieve(
     ctx: Ctx,
     Path(id): Path<String>,
 ) -> Result<Reply, ApiError> {
-    Ok(Reply::document(app.store.document(&TABLE, &ctx.organization_id, &id).await?))
+    #[derive(Deserialize)]
+    struct Dated {
+        timestamp: String,
+    }
+    let event = app.store.document(&TABLE, &ctx.organization_id, &id).await?;
+    let Dated { timestamp } = serde_json::from_slice(&event).map_err(ApiError::internal)?;
+    if timestamp < retention::oldest(app.clock.now()) {
+        return Err(TABLE.not_found(&id));
+    }
+    Ok(Reply::document(event))
 }

@@ -17,12 +17,19 @@ pub(crate) struct ListQuery {
     pub(crate) offset: u32,
     sort: Option<(&'static str, bool)>,
     filters: Vec<(&'static str, String)>,
+    conditions: Vec<(&'static str, String)>,
 }
 
 impl ListQuery {
     /// Reads `limit`, `offset`, `sort` and the table's filters; names the first that is wrong.
     pub(crate) fn parse(table: &Table, query: Option<&str>) -> Result<Self, ApiError> {
-        let mut parsed = Self { limit: DEFAULT_LIMIT, offset: 0, sort: None, filters: Vec::new() };
+        let mut parsed = Self {
+            limit: DEFAULT_LIMIT,
+            offset: 0,
+            sort: None,
+            filters: Vec::new(),
+            conditions: Vec::new(),
+        };
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query.unwrap_or_default())
             .map_err(|error| ApiError::invalid(format!("the query cannot be read: {error}")))?;
         let mut seen = std::collections::HashSet::new();
@@ -52,9 +59,21 @@ impl ListQuery {
         self.filters.push((field, value.to_owned()));
         self
     }
+
+    /// Narrows the list by a comparison of the server's own, such as `webhook_id =`, with `value` on its right.
+    pub(crate) fn such_that(mut self, comparison: &'static str, value: String) -> Self {
+        self.conditions.push((comparison, value));
+        self
+    }
+
+    /// What is compared with, in the order of the conditions in the statement.
+    fn values(&self) -> impl Iterator<Item = &String> {
+        self.filters.iter().chain(&self.conditions).map(|(_, value)| value)
+    }
 }
 
-fn number(name: &str, value: &str, least: u32, most: u32) -> Result<u32, ApiError> {
+/// A query parameter that is a whole number.
+pub(crate) fn number(name: &str, value: &str, least: u32, most: u32) -> Result<u32, ApiError> {
     // `u32::from_str` takes a leading plus sign, which is no digit.
     let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
     match value.parse() {
@@ -129,6 +148,9 @@ impl Store {
                 index + 2
             ));
         }
+        for (index, (comparison, _)) in query.conditions.iter().enumerate() {
+            wheres.push_str(&format!(" AND {comparison} ?{}", query.filters.len() + index + 2));
+        }
         let (field, descending) = query.sort.unwrap_or((table.newest_by, true));
         let direction = if descending { "DESC" } else { "ASC" };
         let sql = format!(
@@ -137,7 +159,7 @@ impl Store {
         );
         let total = self.total(table, organization, &wheres, query).await?;
         let mut select = sqlx::query(AssertSqlSafe(sql)).bind(organization);
-        for (_, value) in &query.filters {
+        for value in query.values() {
             select = select.bind(value);
         }
         let rows = select.fetch_all(&self.reader).await?;
@@ -155,7 +177,7 @@ impl Store {
     ) -> Result<i64, ApiError> {
         let generation = self.generation(table);
         let mut key = format!("{}\0{organization}\0{wheres}", table.name);
-        for (_, value) in &query.filters {
+        for value in query.values() {
             key.push('\0');
             key.push_str(value);
         }
@@ -166,7 +188,7 @@ impl Store {
         }
         let sql = format!("SELECT count(*) FROM {} WHERE {wheres}", table.name);
         let mut count = sqlx::query_scalar(AssertSqlSafe(sql)).bind(organization);
-        for (_, value) in &query.filters {
+        for value in query.values() {
             count = count.bind(value);
         }
         let total: i64 = count.fetch_one(&self.reader).await?;

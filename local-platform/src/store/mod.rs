@@ -23,7 +23,7 @@ use sqlx::{
 };
 
 pub(crate) use documents::Table;
-pub(crate) use listing::{ListQuery, Page};
+pub(crate) use listing::{ListQuery, Page, number};
 
 use crate::config::{Data, StartError};
 
@@ -136,6 +136,7 @@ impl Store {
             inner: self.writer.begin_with("BEGIN IMMEDIATE").await?,
             store: self,
             changed: [false; Table::COUNT],
+            after: Vec::new(),
         })
     }
 
@@ -155,6 +156,7 @@ pub(crate) struct Tx<'a> {
     inner: sqlx::Transaction<'static, sqlx::Sqlite>,
     store: &'a Store,
     changed: [bool; Table::COUNT],
+    after: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl Tx<'_> {
@@ -168,6 +170,11 @@ impl Tx<'_> {
         self.changed[table.slot] = true;
     }
 
+    /// Has something done once the changes are visible, such as waking whoever waits for them; never if they are not.
+    pub(crate) fn after_commit(&mut self, then: impl FnOnce() + Send + 'static) {
+        self.after.push(Box::new(then));
+    }
+
     /// Makes the changes last and visible.
     pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
         self.inner.commit().await?;
@@ -175,6 +182,9 @@ impl Tx<'_> {
             if changed {
                 generation.fetch_add(1, Ordering::Release);
             }
+        }
+        for then in self.after {
+            then();
         }
         Ok(())
     }
