@@ -9,6 +9,7 @@ use crate::workspace::{check, tally};
 use crate::{licences, process};
 
 const COMPILE: Duration = Duration::from_secs(40 * 60);
+const CONFORMANCE: Duration = Duration::from_secs(15 * 60);
 const FUZZ: Duration = Duration::from_secs(40 * 60);
 
 /// Reads `spec/openapi.yaml` as OpenAPI's own schema does.
@@ -46,6 +47,24 @@ pub(super) fn openapi(cx: &Context) -> Counts {
     let mut validate = Command::new(python);
     validate.args(["-m", "openapi_spec_validator", "spec/openapi.yaml"]);
     check("spec/openapi.yaml", validate, COMPILE)
+}
+
+/// The scenarios against the Rust client, and the page that says what each guards.
+pub(super) fn conformance(cx: &Context) -> Counts {
+    let (environment, build) = match (cx.environment(), cx.build()) {
+        (Ok(environment), Ok(build)) => (environment, build),
+        (Err(counts), _) | (_, Err(counts)) => return counts,
+    };
+    let Some(runner) = build.bins.get("conformance") else {
+        return Counts::failed("conformance: the runner does not compile");
+    };
+    let mut run = Command::new(runner);
+    run.envs(environment.iter().cloned());
+    let mut counts = tally("conformance", run, CONFORMANCE);
+    let mut page = Command::new(runner);
+    page.arg("--check-readme");
+    counts += check("tests/conformance/README.md", page, CONFORMANCE);
+    counts
 }
 
 /// Fuzzes every operation of the specification against a running platform.
