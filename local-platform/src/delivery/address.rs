@@ -19,15 +19,20 @@ pub(crate) fn parse(text: &str, rules: Rules) -> Result<Url, String> {
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err("must not have spaces or control characters".into());
     }
+    // What the parser would repair (backslashes, too many slashes or none), others may read in another way.
+    let scheme = ["http://", "https://"].into_iter().find(|scheme| {
+        text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    });
+    let Some(scheme) = scheme else { return Err("must begin with http:// or https://".into()) };
+    if text[scheme.len()..].starts_with('/') || text.contains('\\') {
+        return Err("must name a host behind http:// or https://, and have no backslash".into());
+    }
     if text.len() > MAX_URL {
         return Err(format!("must have at most {MAX_URL} characters"));
     }
     // It also brings every spelling of an IPv4 address (decimal, octal, hexadecimal, short, full-width, a dot at the
     // end) into one, the same for this check as for the connection.
-    let url = Url::parse(text).map_err(|error| format!("must be an http or https URL: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err("must be an http or https URL".into());
-    }
+    let url = Url::parse(text).map_err(|error| format!("is no URL: {error}"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not have a user name or a password in it".into());
     }

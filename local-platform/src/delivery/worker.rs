@@ -21,7 +21,7 @@ use crate::{app::App, error::ApiError};
 const AT_A_TIME: usize = 256;
 const LANE: usize = 4;
 /// How long an attempt of a lane may take before the next one starts beside it.
-const PATIENCE: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How long attempts under way get to end when the platform stops; those that do not are made again at its next start.
 const GRACE: Duration = Duration::from_secs(2);
 /// The wait after the database failed, before it is asked again.

@@ -1,5 +1,13 @@
 //! A running platform and a plain HTTP client, for the tests that go through its sockets.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "it is part of tests, which the lints cannot tell"
+)]
+
+pub mod child;
+pub mod receiver;
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;

@@ -1,0 +1,65 @@
+//! A platform in a process of its own, to be killed: this test program again, running one ignored test.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+const DATA: &str = "STORYCORE_TEST_DATA";
+
+/// The process; killed when dropped.
+pub struct Platform {
+    pub url: String,
+    pub key: String,
+    child: Child,
+}
+
+impl Platform {
+    /// Starts the ignored test `name`, which must be nothing but [`serve`], with its data in `directory`.
+    pub fn start(name: &str, directory: &Path) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--ignored", "--nocapture"])
+            .env(DATA, directory)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for line in lines {
+            // The test runner may have begun the line.
+            let line = line.unwrap();
+            if let Some((_, ready)) = line.split_once("READY ") {
+                let (url, key) = ready.split_once(' ').unwrap();
+                return Self { url: url.into(), key: key.into(), child };
+            }
+        }
+        let _ = child.kill();
+        panic!("the child did not start: {:?}", child.wait());
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What the child does: serve until it is killed. Without the variable, which only [`Platform::start`] sets, there is
+/// nothing to do.
+pub async fn serve() {
+    let Some(directory) = std::env::var_os(DATA) else { return };
+    let config = storycore_local::Config::in_directory(directory);
+    let running = storycore_local::start(config).await.unwrap();
+    println!("READY {} {}", running.url(), running.api_key());
+    std::future::pending().await
+}
