@@ -5,6 +5,8 @@ use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration}
 
 use serde_json::Value;
 
+use crate::models::Job;
+
 /// What every fallible call of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -85,7 +87,6 @@ impl ErrorKind {
     }
 
     /// The kind that an HTTP status means.
-    #[allow(dead_code, reason = "the transport calls it")]
     pub(crate) const fn of_status(status: u16) -> Self {
         match status {
             401 => Self::Authentication,
@@ -114,22 +115,36 @@ impl fmt::Display for ErrorKind {
 #[derive(Clone)]
 pub struct Error(Box<Facts>);
 
+/// Whether the platform may have acted on a request that failed in transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// It cannot have: no connection was made.
+    No,
+    /// It may have.
+    Maybe,
+}
+
 #[derive(Clone)]
-struct Facts {
+pub(crate) struct Facts {
     kind: ErrorKind,
     message: Cow<'static, str>,
-    status: Option<u16>,
-    code: Option<String>,
-    param: Option<String>,
-    details: Option<Value>,
-    request_id: Option<String>,
-    idempotency_key: Option<String>,
-    retry_after: Option<Duration>,
-    attempts: u32,
-    elapsed: Duration,
-    retryable: bool,
+    pub(crate) status: Option<u16>,
+    pub(crate) code: Option<String>,
+    pub(crate) param: Option<String>,
+    pub(crate) details: Option<Value>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) idempotency_key: Option<String>,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) attempts: u32,
+    pub(crate) elapsed: Duration,
+    pub(crate) retryable: bool,
     body: Option<String>,
     source: Option<Source>,
+    /// Of a transport failure alone.
+    pub(crate) sent: Option<Sent>,
+    /// What the answer's `x-should-retry` said.
+    pub(crate) should_retry: Option<bool>,
+    pub(crate) job: Option<Box<Job>>,
 }
 
 impl Error {
@@ -210,6 +225,12 @@ impl Error {
     pub fn body(&self) -> Option<&str> {
         self.0.body.as_deref()
     }
+
+    /// The job that was waited for, as it was last seen.
+    #[must_use]
+    pub fn job(&self) -> Option<&Job> {
+        self.0.job.as_deref()
+    }
 }
 
 /// Constructors. The kind and the words are given; facts are added where they are known.
@@ -238,7 +259,28 @@ impl Error {
             ),
             body: None,
             source: None,
+            sent: None,
+            should_retry: None,
+            job: None,
         }))
+    }
+
+    /// The facts themselves, for the parts that add or judge several.
+    pub(crate) fn with(mut self, set: impl FnOnce(&mut Facts)) -> Self {
+        set(&mut self.0);
+        self
+    }
+
+    /// Takes `secret` out of what the platform said.
+    pub(crate) fn without(mut self, secret: &str) -> Self {
+        let blank = |text: &str| text.replace(secret, "[redacted]");
+        self.0.message = Cow::Owned(blank(&self.0.message));
+        self.0.body = self.0.body.as_deref().map(blank);
+        self
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.0
     }
 
     pub(crate) fn config(message: impl Into<Cow<'static, str>>) -> Self {

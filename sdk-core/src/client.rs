@@ -1,0 +1,590 @@
+//! The client: how it is set up, and the way from it to each resource.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http::{HeaderMap, Method, header};
+use serde::Serialize;
+use url::Url;
+
+use crate::{
+    error::Error,
+    oauth::OAuthCredential,
+    options::{self, CallOptions, RawResponse},
+    platform::Platform,
+    resources::{ApiKeys, Assets, Events, Jobs, Projects, Webhooks},
+    secret::Secret,
+    transport::{
+        Body, Breaker, CircuitBreaker, Credential, JwtCredential, Made, Pacer, Request,
+        RetryBudget, Settings, TlsOptions, Transport, bearer, is_loopback, tls_config,
+    },
+};
+
+/// A client of one platform. Cloning it is cheap, and clones share connections, limits and credentials.
+///
+/// It has no connection before its first call and starts nothing by itself.
+#[derive(Debug, Clone)]
+pub struct Client {
+    transport: Arc<Transport>,
+    options: Arc<CallOptions>,
+}
+
+impl Client {
+    /// A client of StoryCore with this API key and every default.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a key that cannot be sent.
+    pub fn new(api_key: impl Into<Secret>) -> Result<Self, Error> {
+        Self::builder().api_key(api_key).build()
+    }
+
+    /// A client to be set up.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// A client from the environment: `STORYCORE_API_KEY`, `STORYCORE_BASE_URL`, `STORYCORE_PLATFORM`,
+    /// `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. Nothing else reads them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config), naming the variable.
+    pub fn from_env() -> Result<Self, Error> {
+        let read = |name: &str| match std::env::var(name) {
+            Ok(text) if text.is_empty() => Ok(None),
+            Ok(text) => Ok(Some(text)),
+            Err(std::env::VarError::NotPresent) => Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                Err(Error::config(format!("{name} is not UTF-8")))
+            }
+        };
+        let mut builder = Self::builder();
+        if let Some(name) = read("STORYCORE_PLATFORM")? {
+            builder = builder.platform(Platform::by_name(&name)?);
+        }
+        if let Some(url) = read("STORYCORE_BASE_URL")? {
+            builder = builder.base_url(url);
+        }
+        if let Some(text) = read("STORYCORE_TIMEOUT")? {
+            let seconds =
+                text.parse::<f64>().ok().filter(|s| s.is_finite() && *s > 0.0 && *s < 1e9);
+            let seconds = seconds.ok_or_else(|| {
+                Error::config("STORYCORE_TIMEOUT must be a number of seconds, such as 60")
+            })?;
+            builder = builder.timeout(Duration::from_secs_f64(seconds));
+        }
+        if let Some(text) = read("STORYCORE_MAX_RETRIES")? {
+            let retries = text.parse().map_err(|_| {
+                Error::config("STORYCORE_MAX_RETRIES must be a whole number, such as 2")
+            })?;
+            builder = builder.max_retries(retries);
+        }
+        match read("STORYCORE_API_KEY")? {
+            Some(key) => builder.api_key(key).build(),
+            None => Err(Error::config("STORYCORE_API_KEY is not set")),
+        }
+    }
+
+    /// The same client with options for the calls made through it.
+    #[must_use]
+    pub fn with(&self, options: CallOptions) -> Self {
+        Self { transport: Arc::clone(&self.transport), options: Arc::new(options) }
+    }
+
+    /// The platform that it speaks to.
+    #[must_use]
+    pub fn platform(&self) -> &Platform {
+        &self.transport.platform
+    }
+
+    /// Projects.
+    #[must_use]
+    pub fn projects(&self) -> Projects<'_> {
+        Projects::new(self)
+    }
+
+    /// Media: the same as [`media`](Self::media), by the platform's name.
+    #[must_use]
+    pub fn assets(&self) -> Assets<'_> {
+        Assets::new(self)
+    }
+
+    /// Media.
+    #[must_use]
+    pub fn media(&self) -> Assets<'_> {
+        Assets::new(self)
+    }
+
+    /// Jobs.
+    #[must_use]
+    pub fn jobs(&self) -> Jobs<'_> {
+        Jobs::new(self)
+    }
+
+    /// Webhooks. What they send is verified in [`webhooks`](crate::webhooks).
+    #[must_use]
+    pub fn webhooks(&self) -> Webhooks<'_> {
+        Webhooks::new(self)
+    }
+
+    /// API keys.
+    #[must_use]
+    pub fn api_keys(&self) -> ApiKeys<'_> {
+        ApiKeys::new(self)
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn events(&self) -> Events<'_> {
+        Events::new(self)
+    }
+
+    /// A request for what is not typed here, through the same transport. `path` stands below the base URL.
+    ///
+    /// ```no_run
+    /// # async fn run(client: storycore::Client) -> Result<(), storycore::Error> {
+    /// let answer = client.request("GET", "/api/audit").query("limit", 10).send().await?;
+    /// let log: serde_json::Value = answer.json()?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let parsed = Method::from_bytes(method.as_bytes())
+            .map_err(|_| Error::config(format!("{method:?} is no HTTP method")));
+        let request = parsed.and_then(|method| {
+            if !path.starts_with('/') || path.contains(['?', '#']) {
+                return Err(Error::config("a path begins with / and has no query: use query()"));
+            }
+            Ok(Request::new(method, "custom", path))
+        });
+        RequestBuilder { client: self.clone(), request }
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    pub(crate) fn options(&self) -> &CallOptions {
+        &self.options
+    }
+
+    pub(crate) fn url(&self, path: &str) -> Url {
+        self.transport.url(path)
+    }
+
+    /// Sends and reads whole; keeps the answer where it is captured.
+    pub(crate) async fn send(&self, request: &Request) -> Result<RawResponse, Error> {
+        let response = self.transport.send(request, &self.options).await?;
+        if let Some(capture) = &self.options.capture {
+            capture.set(response.clone());
+        }
+        Ok(response)
+    }
+}
+
+/// A request that is not typed, to be sent with [`send`](Self::send).
+#[derive(Debug)]
+pub struct RequestBuilder {
+    client: Client,
+    request: Result<Request, Error>,
+}
+
+impl RequestBuilder {
+    /// Adds a query parameter.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: impl ToString) -> Self {
+        if let Ok(request) = &mut self.request {
+            request.query.push((name.to_owned().into(), value.to_string()));
+        }
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.and_then(|request| {
+            let (name, value) = options::header(name, value)?;
+            Ok(request.header(name, value))
+        });
+        self
+    }
+
+    /// Sends JSON.
+    #[must_use]
+    pub fn json(mut self, body: &impl Serialize) -> Self {
+        self.request = self.request.and_then(|request| request.json(body));
+        self
+    }
+
+    /// Sends a stream. It can be sent once only, so that a request that fails with it is not tried again.
+    #[must_use]
+    pub fn stream(
+        mut self,
+        content_type: &str,
+        length: Option<u64>,
+        pieces: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    ) -> Self {
+        let made = Made {
+            content_type: content_type.to_owned(),
+            length,
+            body: reqwest::Body::wrap_stream(pieces),
+        };
+        self.request = self.request.map(|request| request.body(Body::Once(Mutex::new(Some(made)))));
+        self
+    }
+
+    /// Sends it, with retries, limits and credentials as every call.
+    ///
+    /// # Errors
+    /// As every call; an answer that is no success is an error.
+    pub async fn send(self) -> Result<RawResponse, Error> {
+        let request = self.request?;
+        self.client.send(&request).await
+    }
+}
+
+/// Sets up a [`Client`]; [`build`](Self::build) says what is wrong.
+#[derive(Debug)]
+pub struct ClientBuilder {
+    platform: Platform,
+    base_url: Option<String>,
+    credential: Option<Result<Credential, Error>>,
+    settings: Settings,
+    headers: Result<HeaderMap, Error>,
+    connect_timeout: Duration,
+    app: Option<(String, String)>,
+    language: String,
+    breaker: Option<CircuitBreaker>,
+    max_in_flight: Option<usize>,
+    tls: TlsOptions,
+    proxy: Option<Secret>,
+    http: Option<reqwest::Client>,
+}
+
+impl Default for ClientBuilder {
+    fn default() -> Self {
+        Self {
+            platform: Platform::default(),
+            base_url: None,
+            credential: None,
+            settings: Settings {
+                timeout: Duration::from_secs(180),
+                attempt_timeout: Duration::from_secs(30),
+                max_retries: 2,
+                max_retry_after: Duration::from_secs(120),
+                headers: HeaderMap::new(),
+                insecure: false,
+            },
+            headers: Ok(HeaderMap::new()),
+            connect_timeout: Duration::from_secs(5),
+            app: None,
+            language: "rust".to_owned(),
+            breaker: None,
+            max_in_flight: None,
+            tls: TlsOptions::default(),
+            proxy: None,
+            http: None,
+        }
+    }
+}
+
+impl ClientBuilder {
+    /// The platform. Default StoryCore.
+    #[must_use]
+    pub fn platform(mut self, platform: Platform) -> Self {
+        self.platform = platform;
+        self
+    }
+
+    /// Where it is, without path and query. Default: the platform's own address.
+    #[must_use]
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// Opens the platform with an API key.
+    #[must_use]
+    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
+        self.credential = Some(bearer(&key.into()).map(Credential::ApiKey));
+        self
+    }
+
+    /// Opens it with JWTs that the client signs and renews.
+    #[must_use]
+    pub fn jwt(mut self, jwt: JwtCredential) -> Self {
+        self.credential = Some(Ok(Credential::jwt(jwt)));
+        self
+    }
+
+    /// Opens it with OAuth tokens that the client gets and renews.
+    #[must_use]
+    pub fn oauth(mut self, oauth: OAuthCredential) -> Self {
+        self.credential = Some(Ok(Credential::oauth(oauth)));
+        self
+    }
+
+    /// Opens it with nothing: for signing in, and for what needs no credential.
+    #[must_use]
+    pub fn anonymous(mut self) -> Self {
+        self.credential = Some(Ok(Credential::None));
+        self
+    }
+
+    /// The most that a call may take, retries and waits included. Default 180 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
+        self
+    }
+
+    /// The most that one attempt may take, to the answer's last byte. Default 30 s.
+    #[must_use]
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.attempt_timeout = timeout;
+        self
+    }
+
+    /// The most that making a connection may take. Default 5 s.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Attempts after the first. Default 2; 0 means none.
+    #[must_use]
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.settings.max_retries = retries;
+        self
+    }
+
+    /// A platform that asks for a longer wait than this is not waited for. Default 120 s.
+    #[must_use]
+    pub fn max_retry_after(mut self, time: Duration) -> Self {
+        self.settings.max_retry_after = time;
+        self
+    }
+
+    /// Turns the circuit breaker on. Default off.
+    #[must_use]
+    pub fn circuit_breaker(mut self, breaker: CircuitBreaker) -> Self {
+        self.breaker = Some(breaker);
+        self
+    }
+
+    /// Turns pacing on: at most so many calls in flight, and none sooner than the rate limit's headers allow. Default off.
+    #[must_use]
+    pub fn pacing(mut self, max_in_flight: usize) -> Self {
+        self.max_in_flight = Some(max_in_flight);
+        self
+    }
+
+    /// A header of every request.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers = self.headers.and_then(|mut headers| {
+            let (name, value) = options::header(name, value)?;
+            headers.insert(name, value);
+            Ok(headers)
+        });
+        self
+    }
+
+    /// The program's name and version, which go before the SDK's in `User-Agent`.
+    #[must_use]
+    pub fn app_info(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
+        self.app = Some((name.into(), version.into()));
+        self
+    }
+
+    /// The language that a binding speaks, for `User-Agent`.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn language(mut self, language: impl Into<String>) -> Self {
+        self.language = language.into();
+        self
+    }
+
+    /// Allows `http://` to other machines, which shows the credential to everyone between. Default off; loopback is
+    /// always allowed.
+    #[must_use]
+    pub fn allow_insecure_http(mut self, allow: bool) -> Self {
+        self.settings.insecure = allow;
+        self
+    }
+
+    /// Trusts further root certificates, in PEM, beside the system's.
+    #[must_use]
+    pub fn add_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls.extra_roots.push(pem.into());
+        self
+    }
+
+    /// Shows a client certificate: its chain and its key, in PEM.
+    #[must_use]
+    pub fn client_certificate(mut self, chain: impl Into<Vec<u8>>, key: impl Into<Secret>) -> Self {
+        self.tls.identity = Some((chain.into(), key.into()));
+        self
+    }
+
+    /// A proxy for every request. Default: `HTTPS_PROXY` and `NO_PROXY`.
+    #[must_use]
+    pub fn proxy(mut self, url: impl Into<Secret>) -> Self {
+        self.proxy = Some(url.into());
+        self
+    }
+
+    /// A `reqwest` client of one's own, with its TLS, proxies and pools. It must follow no redirects.
+    #[must_use]
+    pub fn http_client(mut self, http: reqwest::Client) -> Self {
+        self.http = Some(http);
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config), saying which setting is wrong.
+    pub fn build(self) -> Result<Client, Error> {
+        let text =
+            self.base_url.as_deref().or(self.platform.default_base_url()).ok_or_else(|| {
+                Error::config(format!("the platform {} needs a base_url", self.platform.name()))
+            })?;
+        let base = base_url(text, self.settings.insecure)?;
+        let credential = self.credential.unwrap_or_else(|| {
+            Err(Error::config(
+                "no credential: give api_key(), jwt() or oauth(), or say anonymous()",
+            ))
+        })?;
+        if self.max_in_flight == Some(0) {
+            return Err(Error::config("pacing needs at least one call in flight"));
+        }
+        let mut headers = self.headers?;
+        let agent = user_agent(self.app.as_ref(), &self.language);
+        let (_, agent) = options::header("user-agent", &agent)?;
+        headers.entry(header::USER_AGENT).or_insert(agent);
+        let http = match self.http {
+            Some(http) => http,
+            None => http_client(&self.tls, self.connect_timeout, self.proxy.as_ref())?,
+        };
+        let integration = Arc::from(self.platform.name());
+        Ok(Client {
+            transport: Arc::new(Transport {
+                http,
+                base,
+                platform: self.platform,
+                integration,
+                settings: Settings { headers, ..self.settings },
+                credential,
+                budget: RetryBudget::default(),
+                breaker: self.breaker.map(Breaker::new),
+                pacer: self.max_in_flight.map(Pacer::new),
+            }),
+            options: Arc::default(),
+        })
+    }
+}
+
+fn http_client(
+    tls: &TlsOptions,
+    connect_timeout: Duration,
+    proxy: Option<&Secret>,
+) -> Result<reqwest::Client, Error> {
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls_config(tls)?)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(connect_timeout)
+        .tcp_keepalive(Duration::from_secs(60))
+        .tcp_nodelay(true)
+        // The transport decides what is sent again.
+        .retry(reqwest::retry::never());
+    if let Some(proxy) = proxy {
+        let proxy = reqwest::Proxy::all(proxy.expose())
+            .map_err(|_| Error::config("the proxy is no URL, such as http://proxy:3128"))?;
+        builder = builder.proxy(proxy);
+    }
+    builder.build().map_err(|e| Error::config("the HTTP client cannot be set up").with_source(e))
+}
+
+/// Reads a base URL: https, or http where that is allowed; nothing behind the host and port.
+fn base_url(text: &str, insecure: bool) -> Result<Url, Error> {
+    let url = Url::parse(text)
+        .map_err(|e| Error::config(format!("the base URL {text:?} is no URL: {e}")))?;
+    let wrong = |what: &str| Err(Error::config(format!("the base URL must not have {what}")));
+    match url.scheme() {
+        "https" => {}
+        "http" if insecure || is_loopback(&url) => {}
+        "http" => {
+            return Err(Error::config(
+                "the base URL must be https, or allow_insecure_http must be set",
+            ));
+        }
+        _ => return Err(Error::config("the base URL must be https")),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("a user or password");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong("a query or fragment");
+    }
+    if url.path() != "/" {
+        return wrong("a path");
+    }
+    Ok(url)
+}
+
+fn user_agent(app: Option<&(String, String)>, language: &str) -> String {
+    let app = app.map(|(name, version)| format!("{name}/{version} ")).unwrap_or_default();
+    format!(
+        "{app}storycore/{} ({language}; {}; {})",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_base_url_is_an_origin() {
+        for good in [
+            "https://api.storycore.io",
+            "https://a.io:8443/",
+            "http://127.0.0.1:4010",
+            "http://[::1]:1",
+            "http://localhost:1",
+        ] {
+            assert!(base_url(good, false).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://a.io",
+            "ftp://a.io",
+            "https://a.io/x",
+            "https://a.io?x=1",
+            "https://a.io#x",
+            "https://u:p@a.io",
+            "a.io",
+            "",
+            "file:///etc",
+        ] {
+            assert!(base_url(bad, false).is_err(), "{bad}");
+        }
+        assert!(base_url("http://a.io", true).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,60}") {
+            let _ = base_url(&text, false);
+            let _ = base_url(&format!("http://{text}"), true);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Pages of a list, and what a list is asked with.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a page stands in the whole list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Pagination {
+    /// How many there are in all pages.
+    pub total: u64,
+    /// The most that a page holds.
+    pub limit: u64,
+    /// How many stand before this page.
+    pub offset: u64,
+    /// Whether another page follows.
+    pub has_more: bool,
+}
+
+/// One page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// Its objects.
+    pub data: Vec<T>,
+    /// Where it stands.
+    #[serde(default)]
+    pub pagination: Pagination,
+}
+
+/// What a list is asked with.
+///
+/// ```
+/// use storycore::models::ListParams;
+/// let params = ListParams::new().sort("name.asc").filter("status", "planned").page_size(100).max_items(250);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListParams {
+    pub(crate) page_size: Option<u32>,
+    pub(crate) max_items: Option<u64>,
+    pub(crate) offset: Option<u64>,
+    pub(crate) sort: Option<String>,
+    pub(crate) filters: Vec<(String, String)>,
+}
+
+impl ListParams {
+    /// Everything, newest first, in pages of the platform's own size (50).
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Objects a page, from 1 to 100. Default 50, the platform's.
+    #[must_use]
+    pub fn page_size(mut self, size: u32) -> Self {
+        self.page_size = Some(size);
+        self
+    }
+
+    /// Objects in all, over every page. Default: no bound.
+    #[must_use]
+    pub fn max_items(mut self, items: u64) -> Self {
+        self.max_items = Some(items);
+        self
+    }
+
+    /// How many to leave out at the beginning. Default 0.
+    #[must_use]
+    pub fn offset(mut self, offset: u64) -> Self {
+        self.offset = Some(offset);
+        self
+    }
+
+    /// The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
+    #[must_use]
+    pub fn sort(mut self, sort: impl Into<String>) -> Self {
+        self.sort = Some(sort.into());
+        self
+    }
+
+    /// Only objects whose field has this value.
+    #[must_use]
+    pub fn filter(mut self, field: impl Into<String>, value: impl ToString) -> Self {
+        self.filters.push((field.into(), value.to_string()));
+        self
+    }
+
+    /// The query of the page at `offset`, which need not hold more than `most` objects.
+    pub(crate) fn query(&self, offset: u64, most: Option<u64>) -> Vec<(Cow<'static, str>, String)> {
+        /// What the platform sends at most in one page.
+        const LARGEST: u64 = 100;
+        let mut query = Vec::with_capacity(4 + self.filters.len());
+        // A last page that is smaller saves the platform work; one larger than the platform allows would be refused.
+        let size = match (self.page_size, most) {
+            (Some(size), Some(most)) => Some(u64::from(size).min(most)),
+            (Some(size), None) => Some(u64::from(size)),
+            (None, Some(most)) if most < 50 => Some(most),
+            _ => None,
+        };
+        if let Some(size) = size {
+            query.push((
+                Cow::Borrowed("limit"),
+                size.min(LARGEST.max(u64::from(self.page_size.unwrap_or(0)))).to_string(),
+            ));
+        }
+        if offset > 0 {
+            query.push((Cow::Borrowed("offset"), offset.to_string()));
+        }
+        if let Some(sort) = &self.sort {
+            query.push((Cow::Borrowed("sort"), sort.clone()));
+        }
+        query.extend(
+            self.filters.iter().map(|(name, value)| (Cow::Owned(name.clone()), value.clone())),
+        );
+        query
+    }
+}

@@ -1,0 +1,140 @@
+//! What may be said for one call, and the whole answer for who wants to see it.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::error::Error;
+
+/// Options of single calls; what is not set is as the client has it.
+///
+/// ```
+/// # use std::time::Duration;
+/// # fn of(client: &storycore::Client) -> Result<(), storycore::Error> {
+/// use storycore::CallOptions;
+/// let options = CallOptions::new().timeout(Duration::from_secs(5)).max_retries(0).header("x-team", "cut")?;
+/// let client = client.with(options);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct CallOptions {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) max_retries: Option<u32>,
+    pub(crate) idempotency_key: Option<HeaderValue>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) capture: Option<Capture>,
+}
+
+impl CallOptions {
+    /// No option set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The most that the whole call may take, retries and waits included. Default: the client's, 180 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Attempts after the first. Default: the client's, 2; 0 means none.
+    #[must_use]
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = Some(retries);
+        self
+    }
+
+    /// The `Idempotency-Key` of a POST in place of a random one: at most 255 visible ASCII characters (stripe-node).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a key that cannot be one.
+    pub fn idempotency_key(mut self, key: &str) -> Result<Self, Error> {
+        let fits = (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+        self.idempotency_key = match HeaderValue::from_str(key) {
+            Ok(value) if fits => Some(value),
+            _ => {
+                return Err(Error::config(
+                    "an idempotency key has 1 to 255 visible ASCII characters",
+                ));
+            }
+        };
+        Ok(self)
+    }
+
+    /// Adds a header, or puts it in the place of the client's own one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a name or value that HTTP does not allow.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        let (name, value) = header(name, value)?;
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+
+    /// Keeps the whole last answer in `capture`, beside what the call returns.
+    #[must_use]
+    pub fn capture(mut self, capture: &Capture) -> Self {
+        self.capture = Some(capture.clone());
+        self
+    }
+}
+
+pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
+    let parsed = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| Error::config(format!("{name:?} is no header's name")))?;
+    // The value is not shown: it may be a credential.
+    let value = HeaderValue::from_str(value).map_err(|_| {
+        Error::config(format!(
+            "the value of the header {name} has characters that HTTP does not allow"
+        ))
+    })?;
+    Ok((parsed, value))
+}
+
+/// An answer as it came.
+#[derive(Debug, Clone)]
+pub struct RawResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// Every header.
+    pub headers: HeaderMap,
+    /// `X-Request-Id`.
+    pub request_id: Option<String>,
+    /// The body; empty where it was a stream.
+    pub body: Bytes,
+}
+
+impl RawResponse {
+    /// The body as `T`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`](crate::ErrorKind::Decode), naming the JSON path.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
+        crate::decode::whole(&self.body).map_err(|e| crate::decode::from(e, self))
+    }
+}
+
+/// Keeps the last answer of the calls that it was given to.
+#[derive(Debug, Clone, Default)]
+pub struct Capture(Arc<Mutex<Option<RawResponse>>>);
+
+impl Capture {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The last answer, if there was one.
+    pub fn response(&self) -> Option<RawResponse> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set(&self, response: RawResponse) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(response);
+    }
+}

@@ -1,0 +1,137 @@
+//! Media: uploading, describing, downloading.
+
+use std::{path::Path, sync::Arc};
+
+use bytes::Bytes;
+use http::Method;
+
+use super::Endpoint;
+use crate::{
+    client::Client,
+    download,
+    error::Error,
+    list::{self, Items, Pages},
+    models::{Asset, Deleted, Job, ListParams, NewJob, Page, UploadOptions, VideoSettings},
+    platform::Resource,
+    transport::Request,
+    upload::{self, Progress, UploadSource},
+};
+
+const ALL: &str = "/assets";
+const ONE: &str = "/assets/{id}";
+
+/// Media: films, sounds, pictures and papers.
+#[derive(Debug, Clone, Copy)]
+pub struct Assets<'a>(Endpoint<'a>);
+
+impl<'a> Assets<'a> {
+    pub(crate) fn new(client: &'a Client) -> Self {
+        Self(Endpoint::new(client, Resource::Assets))
+    }
+
+    /// Uploads a file in one streamed request; memory stays flat whatever its size.
+    ///
+    /// ```no_run
+    /// # async fn run(client: storycore::Client) -> Result<(), storycore::Error> {
+    /// use storycore::models::UploadOptions;
+    /// let asset = client.media().upload("film.mp4", UploadOptions::new("video")).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `upload` when the file cannot be read or arrived changed, `invalid_request` when it is too large (100 MiB) or a field
+    /// is wrong, and as every call.
+    pub async fn upload(
+        &self,
+        source: impl Into<UploadSource>,
+        options: UploadOptions,
+    ) -> Result<Asset, Error> {
+        upload::upload(
+            self.0.client,
+            format!("{}/upload", self.0.path()?),
+            source.into(),
+            options,
+            None,
+        )
+        .await
+    }
+
+    /// Uploads as [`upload`](Self::upload) does, and tells of the progress at most ten times a second.
+    ///
+    /// # Errors
+    /// As [`upload`](Self::upload).
+    pub async fn upload_with_progress(
+        &self,
+        source: impl Into<UploadSource>,
+        options: UploadOptions,
+        on_progress: impl Fn(Progress) + Send + Sync + 'static,
+    ) -> Result<Asset, Error> {
+        let path = format!("{}/upload", self.0.path()?);
+        upload::upload(self.0.client, path, source.into(), options, Some(Arc::new(on_progress)))
+            .await
+    }
+
+    /// Makes a job that makes the film anew.
+    ///
+    /// # Errors
+    /// As [`Jobs::create`](super::Jobs::create).
+    pub async fn process(&self, id: &str, settings: VideoSettings) -> Result<Job, Error> {
+        self.0.client.jobs().create(NewJob::video_processing(id, settings)).await
+    }
+
+    /// The asset with this id.
+    ///
+    /// # Errors
+    /// `not_found` when there is none, and as every call.
+    pub async fn get(&self, id: &str) -> Result<Asset, Error> {
+        self.0.get(ONE, self.0.object(id)?).await
+    }
+
+    /// Deletes the asset and its bytes.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such asset, and as every call.
+    pub async fn delete(&self, id: &str) -> Result<Deleted, Error> {
+        self.0.delete(ONE, id).await
+    }
+
+    /// One page of assets. Filters: `status`, `type`, `project_id`.
+    ///
+    /// # Errors
+    /// `invalid_request` naming a wrong parameter, and as every call.
+    pub async fn list(&self, params: ListParams) -> Result<Page<Asset>, Error> {
+        list::page(self.0.client, ALL, self.0.path()?, &params).await
+    }
+
+    /// Every page, one after another, the next fetched ahead.
+    pub fn pages(&self, params: ListParams) -> Pages<Asset> {
+        Pages::new(self.0.client, ALL, self.0.path(), params)
+    }
+
+    /// Every asset, over all pages.
+    pub fn items(&self, params: ListParams) -> Items<Asset> {
+        Items::new(self.pages(params))
+    }
+
+    /// The asset's bytes, 64 MiB at most; [`download`](Self::download) takes more.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such asset, and as every call.
+    pub async fn content(&self, id: &str) -> Result<Bytes, Error> {
+        let mut request =
+            Request::new(Method::GET, "/assets/{id}/content", self.0.part(id, "content")?);
+        request.follows_redirects = true;
+        download::whole(self.0.client, &request).await
+    }
+
+    /// Downloads the asset into a file, which is there whole or not at all: a connection that breaks is taken up where it
+    /// was, and the bytes are checked against the asset's SHA-256.
+    ///
+    /// # Errors
+    /// `upload` when the file cannot be written or what arrived is not the asset, and as every call.
+    pub async fn download(&self, id: &str, to: impl AsRef<Path>) -> Result<Asset, Error> {
+        let asset = self.get(id).await?;
+        download::to_file(self.0.client, self.0.part(id, "content")?, &asset, to.as_ref()).await?;
+        Ok(asset)
+    }
+}

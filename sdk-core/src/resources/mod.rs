@@ -1,0 +1,105 @@
+//! What one can ask for, one file a resource. Each method is one request, typed; what they share is here.
+
+mod api_keys;
+mod assets;
+mod events;
+mod jobs;
+mod projects;
+mod webhooks;
+
+pub use api_keys::ApiKeys;
+pub use assets::Assets;
+pub use events::Events;
+pub use jobs::Jobs;
+pub use projects::Projects;
+pub use webhooks::Webhooks;
+
+use http::Method;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    client::Client,
+    decode,
+    error::Error,
+    models::Deleted,
+    platform::Resource,
+    transport::{Request, below},
+};
+
+/// One resource of a client.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Endpoint<'a> {
+    pub(crate) client: &'a Client,
+    resource: Resource,
+}
+
+impl<'a> Endpoint<'a> {
+    pub(crate) fn new(client: &'a Client, resource: Resource) -> Self {
+        Self { client, resource }
+    }
+
+    /// The resource's own path.
+    pub(crate) fn path(self) -> Result<String, Error> {
+        self.client.platform().path(self.resource).map(str::to_owned)
+    }
+
+    /// The path of one object.
+    pub(crate) fn object(self, id: &str) -> Result<String, Error> {
+        below(self.client.platform().path(self.resource)?, id)
+    }
+
+    /// The path of something of one object.
+    pub(crate) fn part(self, id: &str, part: &str) -> Result<String, Error> {
+        Ok(format!("{}/{part}", self.object(id)?))
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(
+        self,
+        template: &'static str,
+        path: String,
+    ) -> Result<T, Error> {
+        self.send(&Request::new(Method::GET, template, path)).await
+    }
+
+    pub(crate) async fn post<T: DeserializeOwned>(
+        self,
+        template: &'static str,
+        path: String,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
+        self.send(&Request::new(Method::POST, template, path).json(body)?).await
+    }
+
+    /// A POST that says all in its path.
+    pub(crate) async fn post_empty<T: DeserializeOwned>(
+        self,
+        template: &'static str,
+        path: String,
+    ) -> Result<T, Error> {
+        self.send(&Request::new(Method::POST, template, path)).await
+    }
+
+    pub(crate) async fn put<T: DeserializeOwned>(
+        self,
+        template: &'static str,
+        path: String,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
+        self.send(&Request::new(Method::PUT, template, path).json(body)?).await
+    }
+
+    /// Deletes; an answer without a body tells the same as one with it.
+    pub(crate) async fn delete(self, template: &'static str, id: &str) -> Result<Deleted, Error> {
+        let answer =
+            self.client.send(&Request::new(Method::DELETE, template, self.object(id)?)).await?;
+        if answer.body.trim_ascii().is_empty() {
+            return Ok(Deleted { id: id.to_owned(), deleted: true });
+        }
+        decode::object(&answer.body).map_err(|e| decode::from(e, &answer))
+    }
+
+    pub(crate) async fn send<T: DeserializeOwned>(self, request: &Request) -> Result<T, Error> {
+        let answer = self.client.send(request).await?;
+        decode::object(&answer.body).map_err(|e| decode::from(e, &answer))
+    }
+}

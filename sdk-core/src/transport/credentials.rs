@@ -1,0 +1,240 @@
+//! What opens the platform: an API key, a JWT that the client signs itself, or OAuth tokens. Those that end are renewed four
+//! minutes before (Google), by one caller while the others wait for it.
+
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::HeaderValue;
+use serde_json::json;
+use sha2::Sha256;
+
+use crate::{
+    error::{Error, ErrorKind},
+    oauth::{OAuthCredential, TokenSet},
+    secret::Secret,
+};
+
+/// How long before its end a token is renewed; half its life where that is shorter.
+const MARGIN: Duration = Duration::from_secs(240);
+
+/// A JWT that the client signs with the text of an API key made with `allow_jwt`, and renews by itself.
+#[derive(Debug, Clone)]
+pub struct JwtCredential {
+    /// The key's text.
+    pub secret: Secret,
+    /// The key's id, sent as `kid`. Without one the platform tries the user's keys.
+    pub key_id: Option<String>,
+    /// The user's id (`sub`).
+    pub subject: String,
+    /// What it may do: `read`, `write`, `admin`.
+    pub permissions: Vec<String>,
+    /// How long one holds. Default 1 h.
+    pub lifetime: Duration,
+}
+
+impl JwtCredential {
+    /// A JWT for `subject` that holds for an hour.
+    pub fn new<P: Into<String>>(
+        secret: impl Into<Secret>,
+        subject: impl Into<String>,
+        permissions: impl IntoIterator<Item = P>,
+    ) -> Self {
+        Self {
+            secret: secret.into(),
+            key_id: None,
+            subject: subject.into(),
+            permissions: permissions.into_iter().map(Into::into).collect(),
+            lifetime: Duration::from_secs(3600),
+        }
+    }
+
+    /// The JWT as it is at `now`.
+    pub(crate) fn sign(&self, now: SystemTime) -> Secret {
+        let issued = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut header = json!({"alg": "HS256", "typ": "JWT"});
+        if let Some(id) = &self.key_id {
+            header["kid"] = json!(id);
+        }
+        let claims = json!({
+            "sub": self.subject, "iat": issued, "exp": issued.saturating_add(self.lifetime.as_secs()),
+            "permissions": self.permissions,
+        });
+        let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(&header), part(&claims));
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose().as_bytes())
+            .expect("HMAC takes a key of any length");
+        mac.update(signed.as_bytes());
+        let signature = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+        Secret::new(format!("{signed}.{signature}"))
+    }
+}
+
+/// What a client opens the platform with.
+#[derive(Debug)]
+pub(crate) enum Credential {
+    /// Nothing: for what needs nothing.
+    None,
+    ApiKey(HeaderValue),
+    Renewed(Box<Renewed>),
+}
+
+/// A credential that ends and is renewed.
+#[derive(Debug)]
+pub(crate) struct Renewed {
+    source: Source,
+    current: RwLock<Option<Arc<Token>>>,
+    /// Held by the one caller that renews.
+    renewing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Jwt(JwtCredential),
+    OAuth(OAuthCredential),
+}
+
+/// A token and when it is to be renewed.
+#[derive(Debug)]
+pub(crate) struct Token {
+    pub(crate) header: HeaderValue,
+    renew_at: Instant,
+    ends_at: Instant,
+}
+
+impl Token {
+    fn new(secret: &Secret, lifetime: Duration) -> Result<Self, Error> {
+        let now = Instant::now();
+        Ok(Self {
+            header: bearer(secret)?,
+            renew_at: now + lifetime.saturating_sub(MARGIN.min(lifetime / 2)),
+            ends_at: now + lifetime,
+        })
+    }
+}
+
+/// The header of a credential; marked so that nothing prints it.
+pub(crate) fn bearer(secret: &Secret) -> Result<HeaderValue, Error> {
+    let text = secret.expose();
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Error::config(
+            "the credential must be visible ASCII characters: check it for spaces and line breaks",
+        ));
+    }
+    let mut value = HeaderValue::try_from(format!("Bearer {text}"))
+        .map_err(|_| Error::config("the credential cannot be sent"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+impl Credential {
+    pub(crate) fn jwt(jwt: JwtCredential) -> Self {
+        Self::renewed(Source::Jwt(jwt))
+    }
+
+    pub(crate) fn oauth(oauth: OAuthCredential) -> Self {
+        Self::renewed(Source::OAuth(oauth))
+    }
+
+    fn renewed(source: Source) -> Self {
+        Self::Renewed(Box::new(Renewed {
+            source,
+            current: RwLock::default(),
+            renewing: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// Whether a refused token can be replaced by another.
+    pub(crate) fn can_be_renewed(&self) -> bool {
+        matches!(self, Self::Renewed(_))
+    }
+}
+
+impl Renewed {
+    /// The token to send; `fetch` is asked for a new one when it is time. `refused` was sent and not taken.
+    pub(crate) async fn token<F>(
+        &self,
+        refused: Option<&HeaderValue>,
+        fetch: impl FnOnce(OAuthCredential) -> F,
+    ) -> Result<HeaderValue, Error>
+    where
+        F: Future<Output = Result<TokenSet, Error>>,
+    {
+        if let Some(token) = self.usable(refused) {
+            return Ok(token);
+        }
+        let _renewing = self.renewing.lock().await;
+        // Another caller may have renewed it meanwhile.
+        if let Some(token) = self.usable(refused) {
+            return Ok(token);
+        }
+        let renewed = match &self.source {
+            Source::Jwt(jwt) => Token::new(&jwt.sign(SystemTime::now()), jwt.lifetime),
+            Source::OAuth(oauth) => match fetch(oauth.clone()).await {
+                Ok(tokens) => {
+                    oauth.took(&tokens);
+                    Token::new(&tokens.access_token, tokens.lifetime())
+                }
+                Err(error) => Err(error),
+            },
+        };
+        match renewed {
+            Ok(token) => {
+                let header = token.header.clone();
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) =
+                    Some(Arc::new(token));
+                Ok(header)
+            }
+            // The old one still holds: renewing early must not break what works.
+            Err(error) if error.kind() != ErrorKind::Config => match self.current() {
+                Some(token) if Instant::now() < token.ends_at && refused != Some(&token.header) => {
+                    Ok(token.header.clone())
+                }
+                _ => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    fn current(&self) -> Option<Arc<Token>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn usable(&self, refused: Option<&HeaderValue>) -> Option<HeaderValue> {
+        let token = self.current()?;
+        (Instant::now() < token.renew_at && refused != Some(&token.header))
+            .then(|| token.header.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jwt_has_the_claims_and_the_key_id() {
+        let mut jwt = JwtCredential::new("the-key", "usr_1", ["read"]);
+        jwt.key_id = Some("key_1".into());
+        let token = jwt.sign(UNIX_EPOCH + Duration::from_secs(100));
+        let parts: Vec<_> = token.expose().split('.').collect();
+        let read = |part: &str| -> serde_json::Value {
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+        };
+        assert_eq!(read(parts[0]), json!({"alg": "HS256", "typ": "JWT", "kid": "key_1"}));
+        assert_eq!(
+            read(parts[1]),
+            json!({"sub": "usr_1", "iat": 100, "exp": 3700, "permissions": ["read"]})
+        );
+        assert!(!format!("{jwt:?}").contains("the-key"));
+    }
+
+    #[test]
+    fn a_credential_with_a_line_break_is_refused_without_being_shown() {
+        let error = bearer(&Secret::new("one\ntwo")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(!error.to_string().contains("two"));
+    }
+}

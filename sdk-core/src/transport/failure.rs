@@ -1,0 +1,196 @@
+//! From what went wrong on the wire to an [`Error`]: transport failures, and the many forms in which platforms and the
+//! proxies before them tell of an error. The status is never lost.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+use super::retry_after;
+use crate::error::{Error, ErrorKind, MAX_ERROR_BODY, Sent};
+
+/// The error of an attempt that got no answer.
+pub(crate) fn of_transport(error: reqwest::Error) -> Error {
+    // The URL may hold what is not to be shown.
+    let error = error.without_url();
+    let (kind, sent, message) = if error.is_builder() {
+        (ErrorKind::Config, None, "the request cannot be built".to_owned())
+    } else if error.is_connect() {
+        let kind = if error.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Connection };
+        (kind, Some(Sent::No), format!("no connection: {}", innermost(&error)))
+    } else if error.is_timeout() {
+        (ErrorKind::Timeout, Some(Sent::Maybe), "the platform did not answer in time".to_owned())
+    } else if is_no_http(&error) {
+        (
+            ErrorKind::Decode,
+            Some(Sent::Maybe),
+            format!("the answer is no HTTP: {}", innermost(&error)),
+        )
+    } else {
+        (
+            ErrorKind::Connection,
+            Some(Sent::Maybe),
+            format!("the connection broke: {}", innermost(&error)),
+        )
+    };
+    Error::new(kind, message).with(|e| e.sent = sent).with_source(error)
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}
+
+fn is_no_http(error: &reqwest::Error) -> bool {
+    let mut next: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = next {
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// The value of `X-Request-Id`.
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("x-request-id")?.to_str().ok()?;
+    Some(value.chars().take(200).collect())
+}
+
+/// The error of an answer with a status that means one. `body` may be a part of it.
+pub(crate) fn of_answer(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Error {
+    let said = said(body);
+    let kind = ErrorKind::of_status(status.as_u16());
+    let message = said.message.unwrap_or_else(|| {
+        if status.is_redirection() {
+            format!("the platform redirected ({status}), which API calls do not follow: check the base URL")
+        } else {
+            format!("the platform answered {status}")
+        }
+    });
+    Error::new(kind, message)
+        .with(|e| {
+            e.status = Some(status.as_u16());
+            e.code = said.code;
+            e.param = said.param;
+            e.details = said.details;
+            e.request_id = request_id(headers);
+            e.retry_after = retry_after::parse(headers, SystemTime::now());
+            e.should_retry = match headers.get("x-should-retry").map(http::HeaderValue::as_bytes) {
+                Some(b"true") => Some(true),
+                Some(b"false") => Some(false),
+                _ => None,
+            };
+        })
+        .with_body(String::from_utf8_lossy(&body[..body.len().min(MAX_ERROR_BODY)]).into_owned())
+}
+
+/// What an error's body says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said {
+    code: Option<String>,
+    message: Option<String>,
+    param: Option<String>,
+    details: Option<Value>,
+}
+
+/// Reads `{"error": {"code", "message", "details"}}`, `{"error": "text"}`, `{"detail": …}`, `{"message": …}`; of what is
+/// no JSON a short plain text is a message and a page is not.
+fn said(body: &[u8]) -> Said {
+    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+        let text = std::str::from_utf8(body).unwrap_or_default().trim();
+        let plain = !text.is_empty() && text.len() <= 200 && !text.contains(['<', '{', '\n']);
+        return Said { message: plain.then(|| text.to_owned()), ..Said::default() };
+    };
+    let text = |value: &Value| value.as_str().filter(|t| !t.is_empty()).map(str::to_owned);
+    match &value["error"] {
+        Value::Object(error) => {
+            let get = |name: &str| error.get(name).and_then(text);
+            let first = error.get("details").and_then(|details| match details {
+                Value::Array(all) => all.first().and_then(|d| text(&d["field"])),
+                Value::Object(fields) => fields.keys().next().cloned(),
+                _ => None,
+            });
+            Said {
+                code: get("code"),
+                message: get("message"),
+                param: get("param").or(first),
+                details: error.get("details").filter(|d| !d.is_null()).cloned(),
+            }
+        }
+        // OAuth's form (RFC 6749): the code in `error`, the words beside it.
+        Value::String(code) if value["error_description"].is_string() => Said {
+            code: Some(code.clone()),
+            message: text(&value["error_description"]),
+            ..Said::default()
+        },
+        Value::String(message) => {
+            Said { message: Some(message.clone()), code: text(&value["code"]), ..Said::default() }
+        }
+        _ => {
+            let detail = &value["detail"];
+            // FastAPI's form for wrong fields.
+            let first = &detail[0];
+            let param = first["loc"].as_array().and_then(|l| l.last()).and_then(text);
+            let message =
+                text(detail).or_else(|| text(&first["msg"])).or_else(|| text(&value["message"]));
+            let details = (!detail.is_null() && !detail.is_string()).then(|| detail.clone());
+            Said { code: text(&value["code"]), message, param, details }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> (Option<String>, Option<String>, Option<String>) {
+        let Said { code, message, param, .. } = said(body.as_bytes());
+        (code, message, param)
+    }
+
+    #[test]
+    fn every_form_of_error_is_read() {
+        let some = |t: &str| Some(t.to_owned());
+        assert_eq!(
+            read(
+                r#"{"error":{"code":"unprocessable","message":"name: too long","details":[{"field":"name"}]}}"#
+            ),
+            (some("unprocessable"), some("name: too long"), some("name"))
+        );
+        assert_eq!(read(r#"{"error":"no such project"}"#).1, some("no such project"));
+        assert_eq!(
+            read(r#"{"error":"invalid_grant","error_description":"used"}"#),
+            (some("invalid_grant"), some("used"), None)
+        );
+        assert_eq!(read(r#"{"detail":"Not found"}"#).1, some("Not found"));
+        assert_eq!(
+            read(r#"{"detail":[{"loc":["body","name"],"msg":"field required"}]}"#),
+            (None, some("field required"), some("name"))
+        );
+        assert_eq!(read(r#"{"message":"gone"}"#).1, some("gone"));
+        assert_eq!(read("upstream timed out").1, some("upstream timed out"));
+        assert_eq!(read("<html><body>502</body></html>"), (None, None, None));
+        assert_eq!(read(""), (None, None, None));
+        assert_eq!(read(r#"{"error": {"mess"#), (None, None, None));
+        assert_eq!(read(r#"[1]"#), (None, None, None));
+    }
+
+    #[test]
+    fn a_proxys_page_keeps_status_and_request_id() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-request-id", "req_1".parse().unwrap());
+        let error =
+            of_answer(StatusCode::BAD_GATEWAY, &headers, &Bytes::from("<html>".repeat(10_000)));
+        assert_eq!(
+            (error.kind(), error.status(), error.request_id()),
+            (ErrorKind::Server, Some(502), Some("req_1"))
+        );
+        assert_eq!(error.body().unwrap().len(), MAX_ERROR_BODY);
+    }
+}

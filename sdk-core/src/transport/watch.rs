@@ -1,0 +1,42 @@
+//! Metrics under the contract's names (§10) through the `metrics` facade, and `traceparent`. What nobody listens to costs
+//! next to nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use metrics::{SharedString, counter, histogram};
+use rand::Rng as _;
+
+use crate::error::{Error, ErrorKind};
+
+/// Counts one call.
+pub(crate) fn count(
+    integration: &Arc<str>,
+    endpoint: &'static str,
+    took: Duration,
+    error: Option<&Error>,
+) {
+    let name = || SharedString::from(Arc::clone(integration));
+    counter!("integration_requests_total", "integration" => name(), "endpoint" => endpoint)
+        .increment(1);
+    histogram!("integration_request_duration_seconds", "integration" => name(), "endpoint" => endpoint)
+        .record(took.as_secs_f64());
+    if let Some(error) = error {
+        counter!("integration_errors_total", "integration" => name(), "error_type" => error.kind().as_str())
+            .increment(1);
+    }
+}
+
+/// Whether a call that ended so says that the host is well: an answer below 500 does, were it a refusal.
+pub(crate) fn is_healthy(error: &Error) -> bool {
+    match error.status() {
+        Some(status) => status < 500 && status != 429,
+        None => !matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout),
+    }
+}
+
+/// A W3C trace context of one's own, for a caller that has none.
+pub(crate) fn traceparent() -> String {
+    let mut bytes = [0; 24];
+    rand::rng().fill_bytes(&mut bytes);
+    format!("00-{}-{}-01", hex::encode(&bytes[..16]), hex::encode(&bytes[16..]))
+}

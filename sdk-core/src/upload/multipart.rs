@@ -1,0 +1,205 @@
+//! One streamed multipart request: the fields, then the file in pieces, its length told before and its SHA-256 taken on the way.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+use http::Method;
+use sha2::{Digest as _, Sha256};
+
+use super::{Meter, OnProgress, UploadSource};
+use crate::{
+    client::Client,
+    decode,
+    error::{Error, ErrorKind},
+    models::{Asset, UploadOptions},
+    transport::{Body, Bounds, Made, Request},
+};
+
+/// The slowest network that an upload is given time for, in bytes a second.
+const SLOWEST: u64 = 64 * 1024;
+/// What an upload may take beside its bytes' way.
+const BASE_TIME: Duration = Duration::from_secs(30);
+
+/// Uploads a file in one request; each attempt reads it anew.
+pub(crate) async fn upload(
+    client: &Client,
+    path: String,
+    source: UploadSource,
+    options: UploadOptions,
+    on_progress: Option<OnProgress>,
+) -> Result<Asset, Error> {
+    let size = source.size().await?;
+    let boundary = format!("storycore-{}", uuid::Uuid::new_v4().simple());
+    let head = head(&boundary, &source.file_name(), &options)?;
+    let tail = Bytes::from(format!("\r\n--{boundary}--\r\n"));
+    let length = head.len() as u64 + size + tail.len() as u64;
+    let content_type = format!("multipart/form-data; boundary={boundary}");
+    let digest = Arc::new(Mutex::new(None));
+    let taken = Arc::clone(&digest);
+    let make = move || {
+        let file = hashed(source.pieces(size), Arc::clone(&taken));
+        let file = measured(file, size, on_progress.clone());
+        let (head, tail) = (head.clone(), tail.clone());
+        let body = futures_util::stream::once(async { Ok(head) })
+            .chain(file)
+            .chain(futures_util::stream::once(async { Ok(tail) }));
+        Ok(Made {
+            content_type: content_type.clone(),
+            length: Some(length),
+            body: reqwest::Body::wrap_stream(body),
+        })
+    };
+    let request =
+        Request::new(Method::POST, "/assets/upload", path).body(Body::Rebuilt(Arc::new(make)));
+    let time = BASE_TIME + Duration::from_secs(size / SLOWEST);
+    let bounds = Bounds {
+        timeout: Some(time.max(Duration::from_secs(180)) * 2),
+        attempt_timeout: Some(time),
+    };
+    let answer = client
+        .transport()
+        .send_within(&request, client.options(), bounds)
+        .await
+        .map_err(of_source)?;
+    if let Some(capture) = &client.options().capture {
+        capture.set(answer.clone());
+    }
+    let asset: Asset = decode::object(&answer.body).map_err(|e| decode::from(e, &answer))?;
+    let sent = digest.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match (&asset.sha256, sent) {
+        (Some(stored), Some(sent)) if !stored.eq_ignore_ascii_case(&sent) => {
+            Err(Error::upload(format!(
+                "the platform stored other bytes as {} than were sent: upload the file again",
+                asset.id
+            )))
+        }
+        _ => Ok(asset),
+    }
+}
+
+/// A request that broke because its file did is an error of the file.
+fn of_source(error: Error) -> Error {
+    let mut next = std::error::Error::source(&error);
+    while let Some(source) = next {
+        if let Some(io) = source.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
+            && let Some(source) = io.downcast_ref::<SourceFailed>()
+        {
+            return Error::upload(source.0.clone());
+        }
+        if let Some(source) = source.downcast_ref::<SourceFailed>() {
+            return Error::new(ErrorKind::Upload, source.0.clone());
+        }
+        next = source.source();
+    }
+    error
+}
+
+/// The file could not be read to its end.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct SourceFailed(String);
+
+/// The fields and the beginning of the file's part.
+fn head(boundary: &str, file_name: &str, options: &UploadOptions) -> Result<Bytes, Error> {
+    let mut head = String::new();
+    let fields = [
+        ("type", Some(&options.kind)),
+        ("name", options.name.as_ref()),
+        ("description", options.description.as_ref()),
+        ("project_id", options.project_id.as_ref()),
+    ];
+    for (name, value) in fields {
+        if let Some(value) = value {
+            head.push_str(&format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            ));
+        }
+    }
+    let content_type = options.content_type.as_deref().unwrap_or_else(|| by_extension(file_name));
+    if !content_type.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
+        return Err(Error::config("the media type has characters that HTTP does not allow"));
+    }
+    // As browsers write it (WHATWG HTML, multipart/form-data): the three characters that would end the name.
+    let file_name = file_name.replace('\n', "%0A").replace('\r', "%0D").replace('"', "%22");
+    head.push_str(&format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\nContent-Type: {content_type}\r\n\r\n"
+    ));
+    Ok(head.into())
+}
+
+/// The media type that a file's extension stands for.
+fn by_extension(file_name: &str) -> &'static str {
+    let extension =
+        file_name.rsplit_once('.').map_or(String::new(), |(_, e)| e.to_ascii_lowercase());
+    match extension.as_str() {
+        "mp4" | "m4v" => "video/mp4",
+        "mov" => "video/quicktime",
+        "webm" => "video/webm",
+        "mkv" => "video/x-matroska",
+        "avi" => "video/x-msvideo",
+        "mp3" => "audio/mpeg",
+        "wav" => "audio/wav",
+        "flac" => "audio/flac",
+        "ogg" | "opus" => "audio/ogg",
+        "m4a" | "aac" => "audio/mp4",
+        "jpg" | "jpeg" => "image/jpeg",
+        "png" => "image/png",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        "pdf" => "application/pdf",
+        "txt" => "text/plain",
+        "json" => "application/json",
+        _ => "application/octet-stream",
+    }
+}
+
+/// Takes the SHA-256 of what passes, and leaves it in `taken` at the end.
+fn hashed(
+    pieces: impl Stream<Item = io::Result<Bytes>>,
+    taken: Arc<Mutex<Option<String>>>,
+) -> impl Stream<Item = io::Result<Bytes>> {
+    let mut hash = Some(Sha256::new());
+    pieces.map(Some).chain(futures_util::stream::once(async { None })).filter_map(move |piece| {
+        let out = match piece {
+            Some(Ok(piece)) => {
+                if let Some(hash) = &mut hash {
+                    hash.update(&piece);
+                }
+                Some(Ok(piece))
+            }
+            Some(Err(error)) => {
+                hash = None;
+                Some(Err(io::Error::other(SourceFailed(error.to_string()))))
+            }
+            None => {
+                if let Some(hash) = hash.take() {
+                    let text = hex::encode(hash.finalize());
+                    *taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+                }
+                None
+            }
+        };
+        std::future::ready(out)
+    })
+}
+
+/// Tells of the bytes that pass.
+fn measured(
+    pieces: impl Stream<Item = io::Result<Bytes>>,
+    total: u64,
+    on_progress: Option<OnProgress>,
+) -> impl Stream<Item = io::Result<Bytes>> {
+    let meter = on_progress.map(Meter::new);
+    let mut sent = 0;
+    pieces.inspect(move |piece| {
+        if let (Some(meter), Ok(piece)) = (&meter, piece) {
+            sent += piece.len() as u64;
+            meter.at(sent, total);
+        }
+    })
+}
