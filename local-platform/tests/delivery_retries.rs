@@ -263,6 +263,25 @@ async fn a_platform_to_be_killed() {
 }
 
 #[tokio::test]
+async fn a_secret_that_cannot_be_read_any_more_is_said_so_and_rotating_helps() {
+    let receiver = Receiver::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let p = Platform::with(Config::in_directory(folder.path())).await;
+    let hook = hook(&p, json!({"url": receiver.url, "events": ["*"]})).await;
+    p.running.shutdown().await;
+    std::fs::remove_file(folder.path().join("seal.key")).unwrap();
+    let p = Platform::with(Config::in_directory(folder.path())).await;
+    project(&p).await;
+    let log = deliveries(&p, &hook, none_pending).await;
+    let why = log[0]["error_message"].as_str().unwrap();
+    assert!(log.len() == 1 && why.contains("rotate it"), "{log:?}");
+    let rotated = p.post(&format!("{hook}/rotate-secret"), json!({})).await.expect(200).body;
+    project(&p).await;
+    assert!(receiver.expect(1).await[0].standard_signed(rotated["secret"].as_str().unwrap()));
+    p.running.shutdown().await;
+}
+
+#[tokio::test]
 async fn events_and_deliveries_are_kept_for_thirty_days() {
     let receiver = Receiver::answering(|_, _| say(200)).await;
     let p = Platform::start().await;

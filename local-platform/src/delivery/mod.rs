@@ -1,9 +1,11 @@
 //! From an event to the receivers of its webhooks. `queue` holds what is to be sent, in the database; `worker` takes it
-//! from there; `send` makes one attempt, to where `address` and `resolve` allow, with the headers of `sign`.
+//! from there; `send` makes one attempt, to where `address` and `resolve` allow, with the headers of `sign`; `record`
+//! writes down how it ended.
 //! Webhooks and the log of deliveries over HTTP are in `resources`.
 
 mod address;
 pub(crate) mod queue;
+mod record;
 mod resolve;
 pub(crate) mod secret;
 pub(crate) mod send;

@@ -1,13 +1,12 @@
-//! The queue in the database: an event's deliveries put in, the next one taken, its outcome written with what follows
-//! from it. Nothing here sends.
+//! The queue in the database: an event's deliveries put in, dropped, and the next one found. How they ended is written
+//! in `record`; nothing here sends.
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::value::RawValue;
 use sqlx::Row as _;
 
-use super::{send::Outcome, target::Target};
 use crate::{
     app::App,
     clock,
@@ -127,7 +126,7 @@ pub(super) async fn waiting(app: &App) -> Result<Vec<String>, ApiError> {
 #[derive(Debug)]
 pub(super) enum Next {
     /// This delivery, now.
-    Due(String),
+    Due(Box<Delivery>),
     /// One at that time.
     At(Timestamp),
     /// Nothing beyond what is under way.
@@ -138,66 +137,25 @@ pub(super) enum Next {
 
 /// The earliest delivery of a webhook that is not among those `under_way`.
 pub(super) async fn next(app: &App, webhook: &str, under_way: &[&str]) -> Result<Next, ApiError> {
-    let rows = sqlx::query(
-        "SELECT id, due_at FROM deliveries WHERE webhook_id = ?1 AND due_at IS NOT NULL ORDER BY due_at, seq LIMIT ?2",
+    let row = sqlx::query(
+        "SELECT due_at, doc FROM deliveries WHERE webhook_id = ?1 AND due_at IS NOT NULL
+         AND id NOT IN (SELECT value FROM json_each(?2)) ORDER BY due_at, seq LIMIT 1",
     )
     .bind(webhook)
-    .bind(under_way.len() as i64 + 1)
-    .fetch_all(app.store.reader())
+    .bind(serde_json::to_string(under_way).map_err(ApiError::internal)?)
+    .fetch_optional(app.store.reader())
     .await?;
-    for row in rows {
-        let id: String = row.try_get(0)?;
-        if under_way.contains(&id.as_str()) {
-            continue;
+    if let Some(row) = row {
+        let due: Timestamp = row.try_get::<&str, _>(0)?.parse().map_err(ApiError::internal)?;
+        if due > app.clock.now() {
+            return Ok(Next::At(due));
         }
-        let due: Timestamp = row.try_get::<&str, _>(1)?.parse().map_err(ApiError::internal)?;
-        return Ok(if due <= app.clock.now() { Next::Due(id) } else { Next::At(due) });
+        let delivery = serde_json::from_str(row.try_get(1)?).map_err(ApiError::internal)?;
+        return Ok(Next::Due(Box::new(delivery)));
     }
     let exists: Option<i64> = sqlx::query_scalar("SELECT 1 FROM webhooks WHERE id = ?1")
         .bind(webhook)
         .fetch_optional(app.store.reader())
         .await?;
     Ok(if exists.is_some() { Next::Nothing } else { Next::Gone })
-}
-
-/// A delivery that is still to be made, if nobody dropped it.
-pub(super) async fn pending(app: &App, id: &str) -> Result<Option<Delivery>, ApiError> {
-    let doc: Option<String> =
-        sqlx::query_scalar("SELECT doc FROM deliveries WHERE id = ?1 AND due_at IS NOT NULL")
-            .bind(id)
-            .fetch_optional(app.store.reader())
-            .await?;
-    doc.map(|doc| serde_json::from_str(&doc).map_err(ApiError::internal)).transpose()
-}
-
-/// Writes down how an attempt ended and, where it is to be made again, the next one, all at once. A delivery that was
-/// dropped meanwhile stays dropped.
-pub(super) async fn record(
-    app: &App,
-    target: &Target,
-    mut delivery: Delivery,
-    outcome: Outcome,
-) -> Result<(), ApiError> {
-    let again = outcome.retryable && delivery.retry_attempt < target.settings.retry_count;
-    let now = app.clock.now();
-    delivery.ended(outcome);
-    let mut tx = app.store.begin().await?;
-    let row = sqlx::query(
-        "UPDATE deliveries SET doc = ?2, due_at = NULL WHERE id = ?1 AND due_at IS NOT NULL RETURNING organization_id, trigger_id",
-    )
-    .bind(&delivery.id)
-    .bind(serde_json::to_string(&delivery).map_err(ApiError::internal)?)
-    .fetch_optional(tx.sql())
-    .await?;
-    let Some(row) = row else { return Ok(()) };
-    tx.touch(&TABLE);
-    if again {
-        let wait = SignedDuration::from_secs(1 << delivery.retry_attempt);
-        let due = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
-        let next = delivery.again(now, due);
-        let (organization, trigger): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-        insert(&mut tx, &organization, &next, &trigger, due).await?;
-    }
-    tx.commit().await?;
-    Ok(())
 }

@@ -35,6 +35,13 @@ pub(crate) struct Outcome {
     pub(crate) retryable: bool,
 }
 
+impl Outcome {
+    /// Of an attempt that was not made, and would not be another time.
+    pub(super) fn refused(why: String) -> Self {
+        Self { status: None, body: None, error: Some(why), took: Duration::ZERO, retryable: false }
+    }
+}
+
 impl Sender {
     pub(crate) fn new(resolver: Resolver) -> Self {
         Self { resolver, client: OnceLock::new() }

@@ -1,25 +1,35 @@
 //! The worker: one lane a webhook, so that a slow receiver holds up only itself. A lane sends in order as long as its
-//! receiver is quick and several at a time when it is not.
+//! receiver is quick and several at a time when it is not; it does not wait for outcomes to be written down.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokio::{
-    sync::{Notify, Semaphore},
+    sync::{Notify, Semaphore, mpsc, oneshot},
     task::{Id, JoinError, JoinSet},
     time::Instant,
 };
 
 use super::{
     queue::{self, Next},
+    record::{self, Ended},
     target::{Target, attempt_now},
 };
-use crate::{app::App, error::ApiError};
+use crate::{app::App, error::ApiError, resources::deliveries::Delivery};
 
 /// Attempts at a time, of all webhooks and of one. The first is a bound on open sockets; it is well above the second, so
 /// that it takes many slow receivers to fill it.
 const AT_A_TIME: usize = 256;
 const LANE: usize = 4;
+/// Attempts of one webhook that were made and are not yet written down: what a crash repeats.
+const UNWRITTEN: usize = 16;
 /// How long an attempt of a lane may take before the next one starts beside it.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long attempts under way get to end when the platform stops; those that do not are made again at its next start.
@@ -29,7 +39,10 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Sends what is in the queue until the platform stops.
 pub(crate) async fn run(app: Arc<App>) {
+    let (ended, outcomes) = mpsc::channel(AT_A_TIME);
+    let recorder = tokio::spawn(record::run(Arc::clone(&app), outcomes));
     let mut lanes = Lanes {
+        ended,
         app: Arc::clone(&app),
         permits: Arc::new(Semaphore::new(AT_A_TIME)),
         running: JoinSet::new(),
@@ -52,12 +65,18 @@ pub(crate) async fn run(app: Arc<App>) {
         }
     }
     while lanes.running.join_next().await.is_some() {}
+    // The last sender: the recorder ends with what it has.
+    drop(lanes);
+    if let Err(error) = recorder.await {
+        tracing::error!(%error, "deliveries could not be written down");
+    }
 }
 
 /// The lanes of the webhooks that something was sent to since the start.
 struct Lanes {
     app: Arc<App>,
     permits: Arc<Semaphore>,
+    ended: mpsc::Sender<Ended>,
     running: JoinSet<()>,
     by_webhook: HashMap<String, Arc<Notify>>,
     by_task: HashMap<Id, String>,
@@ -98,6 +117,7 @@ impl Lanes {
             webhook: webhook.to_owned(),
             wake: Arc::clone(&wake),
             permits: Arc::clone(&self.permits),
+            ended: self.ended.clone(),
             under_way: HashMap::new(),
             attempts: JoinSet::new(),
             last_start: Instant::now(),
@@ -122,14 +142,21 @@ impl Lanes {
     }
 }
 
+/// An attempt that is being made or written down.
+struct Attempt {
+    delivery: String,
+    answered: Arc<AtomicBool>,
+}
+
 /// What is sent to one webhook.
 struct Lane {
     app: Arc<App>,
     webhook: String,
     wake: Arc<Notify>,
     permits: Arc<Semaphore>,
-    /// The deliveries that are being made, by task.
-    under_way: HashMap<Id, String>,
+    ended: mpsc::Sender<Ended>,
+    /// By task.
+    under_way: HashMap<Id, Attempt>,
     attempts: JoinSet<()>,
     last_start: Instant,
 }
@@ -139,11 +166,11 @@ impl Lane {
     async fn run(mut self) {
         let stopping = self.app.stopping.clone();
         loop {
-            let under_way: Vec<_> = self.under_way.values().map(String::as_str).collect();
+            let under_way: Vec<_> = self.under_way.values().map(|a| a.delivery.as_str()).collect();
             let next = match queue::next(&self.app, &self.webhook, &under_way).await {
                 Ok(Next::Gone) => return,
-                Ok(Next::Due(id)) if self.may_start() => {
-                    self.start(id);
+                Ok(Next::Due(delivery)) if self.may_start() => {
+                    self.start(*delivery);
                     continue;
                 }
                 Ok(next) => next,
@@ -157,7 +184,7 @@ impl Lane {
                 }
             };
             let patience = self.last_start + PATIENCE;
-            let full = self.under_way.len() >= LANE;
+            let full = self.sending() >= LANE || self.under_way.len() >= UNWRITTEN;
             tokio::select! {
                 Some(ended) = self.attempts.join_next_with_id() => self.finished(ended).await,
                 () = self.wake.notified() => {}
@@ -170,25 +197,50 @@ impl Lane {
         let _ = tokio::time::timeout(GRACE, all).await;
     }
 
-    fn may_start(&self) -> bool {
-        let waited = self.last_start.elapsed() >= PATIENCE;
-        !self.app.stopping.is_cancelled()
-            && (self.under_way.is_empty() || (waited && self.under_way.len() < LANE))
+    /// How many attempts wait for their answers.
+    fn sending(&self) -> usize {
+        self.under_way.values().filter(|a| !a.answered.load(Ordering::Acquire)).count()
     }
 
-    fn start(&mut self, id: String) {
+    fn may_start(&self) -> bool {
+        let sending = self.sending();
+        let waited = self.last_start.elapsed() >= PATIENCE;
+        !self.app.stopping.is_cancelled()
+            && self.under_way.len() < UNWRITTEN
+            && (sending == 0 || (waited && sending < LANE))
+    }
+
+    fn start(&mut self, delivery: Delivery) {
         self.last_start = Instant::now();
-        let (app, webhook, delivery) = (Arc::clone(&self.app), self.webhook.clone(), id.clone());
-        let permits = Arc::clone(&self.permits);
+        let (id, answered) = (delivery.id.clone(), Arc::new(AtomicBool::new(false)));
+        let attempt = Attempt { delivery: id.clone(), answered: Arc::clone(&answered) };
+        let (app, permits, wake) =
+            (Arc::clone(&self.app), Arc::clone(&self.permits), Arc::clone(&self.wake));
+        let ended = self.ended.clone();
         let task = self.attempts.spawn(async move {
             // Closed never: it lives as long as the worker.
-            let _permit = permits.acquire().await;
-            if let Err(error) = deliver(&app, &webhook, &delivery).await {
-                tracing::error!(error = error.message, delivery, "a delivery is made again");
+            let permit = permits.acquire().await;
+            let made = attempt_of(&app, delivery).await;
+            drop(permit);
+            answered.store(true, Ordering::Release);
+            wake.notify_one();
+            let written = match made {
+                Ok(Some((made, written))) => {
+                    let _ = ended.send(made).await;
+                    written.await.is_ok()
+                }
+                Ok(None) => true,
+                Err(error) => {
+                    tracing::error!(error = error.message, delivery = id, "no attempt was made");
+                    false
+                }
+            };
+            if !written {
+                // It is made again; not at once, as long as the database is in trouble.
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
         });
-        self.under_way.insert(task.id(), id);
+        self.under_way.insert(task.id(), attempt);
     }
 
     async fn finished(&mut self, ended: Result<(Id, ()), JoinError>) {
@@ -209,11 +261,15 @@ async fn until(app: &App, next: &Next) {
     app.clock.sleep_until(at).await;
 }
 
-/// Makes one delivery and writes down how it ended.
-async fn deliver(app: &App, webhook: &str, id: &str) -> Result<(), ApiError> {
-    let Some(delivery) = queue::pending(app, id).await? else { return Ok(()) };
-    let Some(target) = Target::load(app, webhook).await? else { return Ok(()) };
+/// Makes one delivery, unless its webhook was deleted meanwhile.
+async fn attempt_of(
+    app: &App,
+    delivery: Delivery,
+) -> Result<Option<(Ended, oneshot::Receiver<()>)>, ApiError> {
+    let Some(target) = Target::load(app, &delivery.webhook_id).await? else { return Ok(None) };
     let outcome = attempt_now(app, &target, &delivery).await;
-    tracing::debug!(webhook, delivery = id, status = ?outcome.status, took = ?outcome.took, "delivered");
-    queue::record(app, &target, delivery, outcome).await
+    tracing::debug!(delivery = delivery.id, status = ?outcome.status, took = ?outcome.took, "sent");
+    let (written, wait) = oneshot::channel();
+    let retries = target.settings.retry_count;
+    Ok(Some((Ended { delivery, outcome, retries, written }, wait)))
 }

@@ -93,6 +93,10 @@ impl Receiver {
         self.shared.arrived.lock().unwrap().clone()
     }
 
+    pub fn count(&self) -> usize {
+        self.shared.arrived.lock().unwrap().len()
+    }
+
     /// Waits until so many requests arrived, and gives them all.
     #[track_caller]
     pub fn expect(&self, count: usize) -> impl Future<Output = Vec<Arrival>> {
