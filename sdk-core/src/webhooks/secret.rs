@@ -1,0 +1,64 @@
+//! A webhook's secret as keys: its text for the platform's own signature, the bytes behind `whsec_` for Standard Webhooks.
+//! The key schedules are made once and kept.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ed25519_dalek::VerifyingKey;
+use hmac::{Hmac, KeyInit as _};
+use rand::Rng as _;
+use sha2::Sha256;
+
+use crate::error::Error;
+
+pub(crate) type HmacSha256 = Hmac<Sha256>;
+
+/// What verifies a signature.
+#[derive(Clone)]
+pub(crate) enum Key {
+    /// A shared secret.
+    Shared {
+        /// Keyed with the secret's text.
+        own: HmacSha256,
+        /// Keyed with the bytes that the text stands for.
+        standard: HmacSha256,
+    },
+    /// A public key of ed25519 (`whpk_…`), for `v1a`.
+    Public(VerifyingKey),
+}
+
+impl Key {
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        let wrong = |what: &str| Error::config(format!("the webhook secret {what}"));
+        if text.is_empty() || text.trim() != text {
+            return Err(wrong("is empty or has spaces around it"));
+        }
+        if let Some(public) = text.strip_prefix("whpk_") {
+            let bytes: [u8; 32] = STANDARD
+                .decode(public)
+                .ok()
+                .and_then(|b| b.try_into().ok())
+                .ok_or_else(|| wrong("is no ed25519 key: whpk_ and base64 of 32 bytes"))?;
+            let key = VerifyingKey::from_bytes(&bytes).map_err(|_| wrong("is no ed25519 key"))?;
+            return Ok(Self::Public(key));
+        }
+        Ok(Self::Shared { own: keyed(text.as_bytes()), standard: keyed(&standard_bytes(text)) })
+    }
+}
+
+/// The key of Standard Webhooks: what the base64 behind `whsec_` stands for; a secret of another form is its own text.
+pub(crate) fn standard_bytes(text: &str) -> Vec<u8> {
+    text.strip_prefix("whsec_")
+        .and_then(|encoded| STANDARD.decode(encoded).ok())
+        .unwrap_or_else(|| text.as_bytes().to_vec())
+}
+
+pub(crate) fn keyed(bytes: &[u8]) -> HmacSha256 {
+    HmacSha256::new_from_slice(bytes).expect("HMAC takes a key of any length")
+}
+
+/// A new secret: `whsec_` and base64 of 32 random bytes.
+#[must_use]
+pub fn new_secret() -> crate::Secret {
+    let mut bytes = [0; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    crate::Secret::new(format!("whsec_{}", STANDARD.encode(bytes)))
+}
