@@ -157,17 +157,17 @@ pub struct Delivery {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WebhookStats {
-    /// Attempts.
+    /// Events sent to it, however many attempts each took.
     pub total_triggers: u64,
-    /// Attempts that were answered with 2xx.
+    /// Those that were answered with 2xx in the end.
     pub successful_triggers: u64,
-    /// The others.
+    /// Those that were not, and are not tried again.
     pub failed_triggers: u64,
-    /// The share of the first, in percent.
+    /// The share of the successful among those that are decided, in percent.
     pub success_rate: Option<f64>,
-    /// How long one took on average, in milliseconds.
+    /// How long an attempt took on average, in milliseconds.
     pub avg_duration_ms: Option<f64>,
-    /// The last ones.
+    /// The last attempts.
     pub recent_logs: Vec<Delivery>,
     /// Over how many days.
     pub period_days: Option<u32>,
