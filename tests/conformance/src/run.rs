@@ -1,0 +1,283 @@
+//! One scenario: a platform and a driver of its own, the steps, then what arrived.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Map, Value, json};
+use storycore_local::{Config, Running};
+
+use crate::{
+    driver::{Driver, Pending},
+    matcher::Bindings,
+    scenario::{CallStep, ClientStep, Gap, HttpStep, Requests, Scenario, StepAction},
+};
+
+/// A scenario under way.
+struct Stage {
+    platform: Running,
+    http: reqwest::Client,
+    driver: Driver,
+    bindings: Bindings,
+}
+
+/// Runs a scenario to its end.
+pub(crate) async fn run(scenario: &Scenario, command: &[String]) -> Result<()> {
+    let mut config = Config::in_memory();
+    config.strict = scenario.platform.strict;
+    let platform = storycore_local::start(config).await?;
+    let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+    let mut stage = Stage { http, driver: Driver::start(command)?, bindings: Bindings::default(), platform };
+    let outcome = stage.play(scenario).await;
+    stage.platform.shutdown().await;
+    outcome
+}
+
+impl Stage {
+    async fn play(&mut self, scenario: &Scenario) -> Result<()> {
+        self.bindings.save(
+            "platform",
+            json!({"url": self.platform.url(), "api_key": self.platform.api_key(), "organization_id": self.platform.organization_id(),
+                // The same place under another origin.
+                "other_url": self.platform.url().replace("127.0.0.1", "localhost")}),
+        );
+        for fault in &scenario.faults {
+            self.plant(fault).await.context("faults")?;
+        }
+        let first = ClientStep { name: "a".to_owned(), options: scenario.client.clone(), error: None };
+        self.client(&first).await.context("client")?;
+        for (number, step) in scenario.steps.iter().enumerate() {
+            self.step(&step.action).await.with_context(|| format!("step {}", number + 1))?;
+        }
+        if let Some(requests) = &scenario.requests {
+            self.requests(requests).await.context("requests")?;
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, action: &StepAction) -> Result<()> {
+        match action {
+            StepAction::Client(step) => self.client(step).await,
+            StepAction::Call(step) => self.call(step).await,
+            StepAction::Http(step) => self.http(step).await,
+            StepAction::Fault(fault) => self.plant(fault).await,
+            StepAction::ForgetRequests(_) => {
+                self.local("DELETE", "/_local/requests", None).await?;
+                Ok(())
+            }
+            StepAction::Requests(requests) => self.requests(requests).await,
+            StepAction::SleepMs(ms) => {
+                tokio::time::sleep(Duration::from_millis(*ms)).await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn client(&mut self, step: &ClientStep) -> Result<()> {
+        let mut options = Map::new();
+        options.insert("base_url".to_owned(), json!(self.platform.url()));
+        options.insert("api_key".to_owned(), json!(self.platform.api_key()));
+        for (name, value) in &step.options {
+            // `null` takes one of the two away.
+            match self.bindings.fill(value)? {
+                Value::Null => options.remove(name),
+                value => options.insert(name.clone(), value),
+            };
+        }
+        let operation = json!({"op": "client", "client": step.name, "options": options});
+        let outcome = self.driver.send(operation).await?.outcome().await?;
+        self.expect(outcome, None, step.error.as_ref()).map(|_| ())
+    }
+
+    async fn call(&mut self, step: &CallStep) -> Result<()> {
+        let args = self.bindings.fill(&step.args)?;
+        let options = self.bindings.fill(&Value::Object(step.options.clone()))?;
+        let operation =
+            json!({"op": "call", "client": step.client, "method": step.method, "args": args, "options": options});
+        let started = Instant::now();
+        let mut pending: Vec<Pending> = Vec::new();
+        for _ in 0..step.times {
+            pending.push(self.driver.send(operation.clone()).await?);
+        }
+        if let Some(ms) = step.cancel_after_ms {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            for call in &pending {
+                self.driver.send(json!({"op": "cancel", "target": call.id})).await?.outcome().await?.ok();
+            }
+        }
+        for call in pending {
+            let outcome = call.outcome().await?;
+            let seen = self
+                .expect(outcome, step.result.as_ref(), step.error.as_ref())
+                .with_context(|| step.method.clone())?;
+            if let Some(name) = &step.save {
+                self.bindings.save(name, seen);
+            }
+        }
+        let took = u64::try_from(started.elapsed().as_millis())?;
+        ensure!(step.at_least_ms.is_none_or(|least| took >= least), "{} took only {took} ms", step.method);
+        ensure!(step.at_most_ms.is_none_or(|most| took <= most), "{} took {took} ms", step.method);
+        Ok(())
+    }
+
+    fn expect(
+        &mut self,
+        outcome: Result<Value, Value>,
+        result: Option<&Value>,
+        error: Option<&Value>,
+    ) -> Result<Value> {
+        // The key must never be in what a caller sees, whatever the scenario is about.
+        let text = match &outcome {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        };
+        ensure!(!text.contains(self.platform.api_key()), "the error shows the API key");
+        match (outcome, error) {
+            (Ok(seen), None) => {
+                if let Some(expected) = result {
+                    self.bindings.check(expected, Some(&seen), "result")?;
+                }
+                Ok(seen)
+            }
+            (Err(seen), Some(expected)) => {
+                self.bindings.check(expected, Some(&seen), "error")?;
+                Ok(seen)
+            }
+            (Ok(seen), Some(_)) => bail!("it succeeded with {seen}"),
+            (Err(seen), None) => bail!("it failed with {seen}"),
+        }
+    }
+
+    async fn plant(&mut self, fault: &Value) -> Result<()> {
+        let fault = self.bindings.fill(fault)?;
+        self.local("POST", "/_local/faults", Some(&fault)).await?;
+        Ok(())
+    }
+
+    async fn local(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        let (status, body) = self.send(method, path, body).await?;
+        ensure!((200..300).contains(&status), "{method} {path}: {status} {body}");
+        Ok(body)
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
+        let url = format!("{}{path}", self.platform.url());
+        let mut request =
+            self.http.request(method.parse()?, url).bearer_auth(self.platform.api_key());
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        let text = response.text().await?;
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+
+    async fn http(&mut self, step: &HttpStep) -> Result<()> {
+        let path = match self.bindings.fill(&Value::String(step.path.clone()))? {
+            Value::String(path) => path,
+            other => bail!("{other} is no path"),
+        };
+        for number in 0..step.times {
+            self.bindings.save("n", json!(number));
+            let body = step.body.as_ref().map(|b| self.bindings.fill(b)).transpose()?;
+            let (status, seen) = if step.upload {
+                self.upload(&path, body.as_ref()).await?
+            } else {
+                self.send(&step.method, &path, body.as_ref()).await?
+            };
+            match step.status {
+                Some(expected) => ensure!(status == expected, "{status}, not {expected}: {seen}"),
+                None => ensure!((200..300).contains(&status), "{status}: {seen}"),
+            }
+            if let Some(expected) = &step.result {
+                self.bindings.check(expected, Some(&seen), "result")?;
+            }
+            if let Some(name) = &step.save {
+                self.bindings.save(name, seen);
+            }
+        }
+        Ok(())
+    }
+
+    /// Uploads a small file with the fields of `body`.
+    async fn upload(&self, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
+        let boundary = "conformance-boundary";
+        let mut form = String::new();
+        for (name, value) in body.and_then(Value::as_object).into_iter().flatten() {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            form.push_str(&format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            ));
+        }
+        form.push_str(&format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\nsome text\r\n--{boundary}--\r\n"
+        ));
+        let response = self
+            .http
+            .post(format!("{}{path}", self.platform.url()))
+            .bearer_auth(self.platform.api_key())
+            .header("content-type", format!("multipart/form-data; boundary={boundary}"))
+            .body(form)
+            .send()
+            .await?;
+        let status = response.status().as_u16();
+        Ok((status, serde_json::from_str(&response.text().await?)?))
+    }
+
+    async fn requests(&mut self, expected: &Requests) -> Result<()> {
+        let mut journal = self.local("GET", "/_local/requests", None).await?;
+        let Some(Value::Array(all)) = journal.get_mut("data").map(Value::take) else {
+            bail!("the journal has another form")
+        };
+        let seen: Vec<Value> = all
+            .into_iter()
+            .filter(|r| {
+                let path = r["path"].as_str().unwrap_or_default();
+                expected.path.as_ref().is_none_or(|p| path.contains(p.as_str()))
+                    && expected.method.as_ref().is_none_or(|m| r["method"] == **m)
+            })
+            .collect();
+        self.bindings.forget_same();
+        if let Some(count) = &expected.count {
+            self.bindings.check(count, Some(&json!(seen.len())), "count")?;
+        }
+        if let Some(list) = &expected.list {
+            ensure!(list.len() == seen.len(), "{} requests, not {}: {seen:#?}", seen.len(), list.len());
+            for (number, (expected, seen)) in list.iter().zip(&seen).enumerate() {
+                self.bindings.check(expected, Some(seen), &format!("request {}", number + 1))?;
+            }
+        }
+        if let Some(each) = &expected.each {
+            ensure!(!seen.is_empty(), "no request to check");
+            for seen in &seen {
+                self.bindings.check(each, Some(seen), "each request")?;
+            }
+        }
+        check_gaps(expected.gaps_ms.as_deref().unwrap_or_default(), &seen)?;
+        for (headers, differ) in [(&expected.different, true), (&expected.same, false)] {
+            for header in headers {
+                let mut values: Vec<_> = seen.iter().map(|r| r["headers"][header].to_string()).collect();
+                ensure!(values.len() > 1, "{header}: one request alone tells nothing");
+                ensure!(!values.contains(&"null".to_owned()), "{header} is missing");
+                let all = values.len();
+                values.sort();
+                values.dedup();
+                ensure!(values.len() == if differ { all } else { 1 }, "{header}: {values:?} in {all} requests");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_gaps(gaps: &[Gap], seen: &[Value]) -> Result<()> {
+    if gaps.is_empty() {
+        return Ok(());
+    }
+    let times: Vec<u64> = seen.iter().map(|r| r["at_ms"].as_u64().unwrap_or_default()).collect();
+    ensure!(times.len() == gaps.len() + 1, "{} requests have other gaps than {}", times.len(), gaps.len());
+    for (number, (gap, pair)) in gaps.iter().zip(times.windows(2)).enumerate() {
+        let ms = pair[1].saturating_sub(pair[0]);
+        ensure!((gap.min..=gap.max).contains(&ms), "gap {}: {ms} ms, not {} to {}", number + 1, gap.min, gap.max);
+    }
+    Ok(())
+}

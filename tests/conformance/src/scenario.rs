@@ -1,0 +1,217 @@
+//! What a scenario says, as its YAML has it. A key that is not known is an error: a misspelt expectation would hold always.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// One behaviour, seen from outside.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scenario {
+    /// What a user would notice, in words joined by underscores.
+    pub(crate) name: String,
+    /// The line of the behaviour that it guards.
+    pub(crate) rule: String,
+    /// How the platform is started.
+    #[serde(default)]
+    pub(crate) platform: PlatformOptions,
+    /// Options of the client `a`, beside the address and key of the platform.
+    #[serde(default)]
+    pub(crate) client: Map<String, Value>,
+    /// What is planted before the first step, as `POST /_local/faults` takes it.
+    #[serde(default)]
+    pub(crate) faults: Vec<Value>,
+    /// What is done, in order.
+    pub(crate) steps: Vec<Step>,
+    /// What must have arrived at the platform in the end.
+    #[serde(default)]
+    pub(crate) requests: Option<Requests>,
+    /// The file it is from.
+    #[serde(skip)]
+    pub(crate) file: String,
+}
+
+/// How a scenario's platform differs from the usual one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PlatformOptions {
+    /// Refuse what the contract does not know.
+    pub(crate) strict: bool,
+}
+
+/// One thing that is done.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Step {
+    #[serde(flatten)]
+    pub(crate) action: StepAction,
+}
+
+/// What a step does.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StepAction {
+    /// Makes another client, or one with other options.
+    Client(ClientStep),
+    /// Calls the client.
+    Call(CallStep),
+    /// Speaks to the platform directly.
+    Http(HttpStep),
+    /// Plants a fault now.
+    Fault(Value),
+    /// Forgets the requests so far, so that `requests` tells of the rest.
+    ForgetRequests(bool),
+    /// Checks the requests so far.
+    Requests(Requests),
+    /// Waits.
+    SleepMs(u64),
+}
+
+/// A client that is made in a step.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClientStep {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) options: Map<String, Value>,
+    /// The error that making it ends in.
+    #[serde(default)]
+    pub(crate) error: Option<Value>,
+}
+
+/// A call and what it must end in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CallStep {
+    /// Such as `projects.create`.
+    pub(crate) method: String,
+    #[serde(default = "client_a")]
+    pub(crate) client: String,
+    #[serde(default)]
+    pub(crate) args: Value,
+    #[serde(default)]
+    pub(crate) options: Map<String, Value>,
+    /// The same call so many times at once; each must end as expected.
+    #[serde(default = "one")]
+    pub(crate) times: usize,
+    /// Cancels the call so many milliseconds after it began.
+    #[serde(default)]
+    pub(crate) cancel_after_ms: Option<u64>,
+    /// What the result must match.
+    #[serde(default)]
+    pub(crate) result: Option<Value>,
+    /// What the error must match.
+    #[serde(default)]
+    pub(crate) error: Option<Value>,
+    /// Names the result for later steps, as `$name.field`.
+    #[serde(default)]
+    pub(crate) save: Option<String>,
+    /// The least and most milliseconds that it may take.
+    #[serde(default)]
+    pub(crate) at_least_ms: Option<u64>,
+    #[serde(default)]
+    pub(crate) at_most_ms: Option<u64>,
+}
+
+fn client_a() -> String {
+    "a".to_owned()
+}
+
+fn one() -> usize {
+    1
+}
+
+/// A plain request with the platform's first key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HttpStep {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    #[serde(default)]
+    pub(crate) body: Option<Value>,
+    /// Repeats it so many times.
+    #[serde(default = "one")]
+    pub(crate) times: usize,
+    /// Sends `body` as a multipart form with a small file.
+    #[serde(default)]
+    pub(crate) upload: bool,
+    #[serde(default)]
+    pub(crate) status: Option<u16>,
+    #[serde(default)]
+    pub(crate) result: Option<Value>,
+    #[serde(default)]
+    pub(crate) save: Option<String>,
+}
+
+/// What must be seen in the journal.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Requests {
+    /// Only requests whose path contains this count.
+    #[serde(default)]
+    pub(crate) path: Option<String>,
+    #[serde(default)]
+    pub(crate) method: Option<String>,
+    /// How many there were: a number or a matcher.
+    #[serde(default)]
+    pub(crate) count: Option<Value>,
+    /// What each in turn must match; `$=name` must be the same wherever it stands.
+    #[serde(default)]
+    pub(crate) list: Option<Vec<Value>>,
+    /// What every one must match.
+    #[serde(default)]
+    pub(crate) each: Option<Value>,
+    /// The least and most milliseconds between one and the next.
+    #[serde(default)]
+    pub(crate) gaps_ms: Option<Vec<Gap>>,
+    /// Headers whose values must all differ.
+    #[serde(default)]
+    pub(crate) different: Vec<String>,
+    /// Headers whose values must all be the same.
+    #[serde(default)]
+    pub(crate) same: Vec<String>,
+}
+
+/// The time between two requests.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Gap {
+    #[serde(default)]
+    pub(crate) min: u64,
+    #[serde(default = "forever")]
+    pub(crate) max: u64,
+}
+
+fn forever() -> u64 {
+    u64::MAX
+}
+
+/// Every scenario of a folder.
+pub(crate) fn load(folder: &Path) -> Result<Vec<Scenario>> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .with_context(|| format!("{} cannot be read", folder.display()))?
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
+        .collect();
+    files.sort();
+    let mut all: Vec<Scenario> = Vec::new();
+    let mut names = BTreeMap::new();
+    for path in files {
+        let file = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&path)?;
+        let scenarios: Vec<Scenario> = serde_norway::from_str(&text).with_context(|| file.clone())?;
+        for mut scenario in scenarios {
+            scenario.file.clone_from(&file);
+            let before = names.insert(scenario.name.clone(), file.clone());
+            ensure!(before.is_none(), "{} stands twice", scenario.name);
+            ensure!(!scenario.steps.is_empty(), "{} does nothing", scenario.name);
+            all.push(scenario);
+        }
+    }
+    ensure!(!all.is_empty(), "{} holds no scenario", folder.display());
+    Ok(all)
+}
