@@ -57,10 +57,14 @@ where
         let verdict = judge(&failed, limits.repeatable);
         let finish = |error: Error| {
             error.with(|e| {
-                // What was never sent counts no attempt: the circuit breaker, a refused configuration.
-                e.attempts = e.attempts.max(number + 1);
                 e.elapsed = world.elapsed();
-                e.retryable = verdict != Verdict::Final;
+                // What was held back before it was sent counts no attempt and knows itself whether it passes: the open
+                // circuit, the used-up limit, a refused configuration.
+                let tried = e.status.is_some() || e.sent.is_some();
+                e.attempts = e.attempts.max(number + u32::from(tried));
+                if tried {
+                    e.retryable = verdict != Verdict::Final;
+                }
             })
         };
         let Verdict::Retry { throttled } = verdict else { return Err(finish(failed)) };

@@ -80,7 +80,12 @@ impl Driver {
             // Whoever still waits is told by the senders' end.
             answers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         });
-        Ok(Self { stdin: tokio::sync::Mutex::new(stdin), waiting, next: AtomicU64::new(1), _child: child })
+        Ok(Self {
+            stdin: tokio::sync::Mutex::new(stdin),
+            waiting,
+            next: AtomicU64::new(1),
+            _child: child,
+        })
     }
 
     /// Sends an operation and gives what will be its answer.

@@ -74,14 +74,19 @@ async fn run_all(arguments: Arguments, scenarios: Vec<scenario::Scenario>) -> Ex
     let _ = rustls::crypto::ring::default_provider().install_default();
     let chosen: Vec<_> = scenarios
         .into_iter()
-        .filter(|s| arguments.names.is_empty() || arguments.names.iter().any(|n| s.name.contains(n)))
+        .filter(|s| {
+            arguments.names.is_empty() || arguments.names.iter().any(|n| s.name.contains(n))
+        })
         .collect();
     let command = Arc::new(arguments.driver);
     let results = futures_util::stream::iter(chosen.into_iter().map(|scenario| {
         let command = Arc::clone(&command);
         async move {
-            let result = tokio::time::timeout(SCENARIO_DEADLINE, run::run(&scenario, &command)).await;
-            let result = result.unwrap_or_else(|_| Err(anyhow::anyhow!("did not end within {SCENARIO_DEADLINE:?}")));
+            let result =
+                tokio::time::timeout(SCENARIO_DEADLINE, run::run(&scenario, &command)).await;
+            let result = result.unwrap_or_else(|_| {
+                Err(anyhow::anyhow!("did not end within {SCENARIO_DEADLINE:?}"))
+            });
             match &result {
                 Ok(()) => println!("test {} ... ok", scenario.name),
                 Err(error) => println!("test {} ... FAILED\n    {error:#}", scenario.name),

@@ -44,7 +44,10 @@ impl Bindings {
                 Value::Array(items.iter().map(|v| self.fill(v)).collect::<Result<_>>()?)
             }
             Value::Object(fields) => Value::Object(
-                fields.iter().map(|(k, v)| Ok((k.clone(), self.fill(v)?))).collect::<Result<_>>()?,
+                fields
+                    .iter()
+                    .map(|(k, v)| Ok((k.clone(), self.fill(v)?)))
+                    .collect::<Result<_>>()?,
             ),
             other => other.clone(),
         })
@@ -65,7 +68,8 @@ impl Bindings {
         let mut filled = String::new();
         while let Some((before, after)) = rest.split_once("${") {
             let (path, after) = after.split_once('}').context("an open ${")?;
-            let value = self.look_up(path).with_context(|| format!("nothing is saved as {path}"))?;
+            let value =
+                self.look_up(path).with_context(|| format!("nothing is saved as {path}"))?;
             filled.push_str(before);
             match value {
                 Value::String(text) => filled.push_str(&text),
@@ -93,7 +97,9 @@ impl Bindings {
     pub(crate) fn check(&mut self, expected: &Value, seen: Option<&Value>, at: &str) -> Result<()> {
         match (expected, seen) {
             (Value::String(rule), _) if rule.starts_with('$') => self.rule(rule, seen, at),
-            (Value::String(rule), Some(seen)) if rule.len() > 1 && rule.starts_with('/') && rule.ends_with('/') => {
+            (Value::String(rule), Some(seen))
+                if rule.len() > 1 && rule.starts_with('/') && rule.ends_with('/') =>
+            {
                 let text = seen.as_str().map_or_else(|| seen.to_string(), str::to_owned);
                 let regex = regex::Regex::new(&rule[1..rule.len() - 1])?;
                 ensure!(regex.is_match(&text), "{at}: {text:?} does not match {rule}");
@@ -105,16 +111,21 @@ impl Bindings {
                 }
                 Ok(())
             }
-            (Value::Object(fields), Some(Value::Object(seen))) => fields
-                .iter()
-                .try_for_each(|(name, expected)| self.check(expected, seen.get(name), &format!("{at}.{name}"))),
+            (Value::Object(fields), Some(Value::Object(seen))) => {
+                fields.iter().try_for_each(|(name, expected)| {
+                    self.check(expected, seen.get(name), &format!("{at}.{name}"))
+                })
+            }
             (Value::Array(items), Some(Value::Array(seen))) => {
-                ensure!(items.len() == seen.len(), "{at}: {} elements, not {}", seen.len(), items.len());
-                items
-                    .iter()
-                    .zip(seen)
-                    .enumerate()
-                    .try_for_each(|(n, (expected, seen))| self.check(expected, Some(seen), &format!("{at}[{n}]")))
+                ensure!(
+                    items.len() == seen.len(),
+                    "{at}: {} elements, not {}",
+                    seen.len(),
+                    items.len()
+                );
+                items.iter().zip(seen).enumerate().try_for_each(|(n, (expected, seen))| {
+                    self.check(expected, Some(seen), &format!("{at}[{n}]"))
+                })
             }
             (Value::Number(expected), Some(Value::Number(seen))) => {
                 // 40 and 40.0 are one number in JSON.
@@ -136,7 +147,9 @@ impl Bindings {
             "$absent" => ensure!(there.is_none(), "{at}: {there:?} is there"),
             "$uuid" => {
                 let text = there.and_then(Value::as_str).unwrap_or_default();
-                let form = regex::Regex::new("^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")?;
+                let form = regex::Regex::new(
+                    "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
+                )?;
                 ensure!(form.is_match(text), "{at}: {text:?} is no UUIDv4");
             }
             _ => {
@@ -145,7 +158,9 @@ impl Bindings {
                     let first = self.same.entry(name.to_owned()).or_insert_with(|| seen.clone());
                     ensure!(first == seen, "{at}: {seen} is not the same as {first}");
                 } else {
-                    let expected = self.look_up(&rule[1..]).with_context(|| format!("nothing is saved as {rule}"))?;
+                    let expected = self
+                        .look_up(&rule[1..])
+                        .with_context(|| format!("nothing is saved as {rule}"))?;
                     ensure!(there == Some(&expected), "{at}: {there:?}, not {expected}");
                 }
             }
@@ -170,7 +185,10 @@ impl Bindings {
                 };
                 self.check(bound, Some(&Value::from(length)), &format!("{at}.length"))?;
             }
-            "$not" => ensure!(self.clone().check(bound, seen, at).is_err(), "{at}: {seen:?} matches {bound}"),
+            "$not" => ensure!(
+                self.clone().check(bound, seen, at).is_err(),
+                "{at}: {seen:?} matches {bound}"
+            ),
             other => bail!("there is no rule {other}"),
         }
         Ok(())

@@ -31,6 +31,8 @@ pub(crate) fn update(path: &Path, scenarios: &[Scenario], write: bool) -> Result
         std::fs::write(path, new)?;
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("tests/conformance/README.md is stale: run `cargo run -p storycore-conformance -- --write-readme`");
+    eprintln!(
+        "tests/conformance/README.md is stale: run `cargo run -p storycore-conformance -- --write-readme`"
+    );
     Ok(ExitCode::FAILURE)
 }

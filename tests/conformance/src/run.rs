@@ -25,8 +25,12 @@ pub(crate) async fn run(scenario: &Scenario, command: &[String]) -> Result<()> {
     let mut config = Config::in_memory();
     config.strict = scenario.platform.strict;
     let platform = storycore_local::start(config).await?;
-    let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
-    let mut stage = Stage { http, driver: Driver::start(command)?, bindings: Bindings::default(), platform };
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?;
+    let mut stage =
+        Stage { http, driver: Driver::start(command)?, bindings: Bindings::default(), platform };
     let outcome = stage.play(scenario).await;
     stage.platform.shutdown().await;
     outcome
@@ -43,7 +47,8 @@ impl Stage {
         for fault in &scenario.faults {
             self.plant(fault).await.context("faults")?;
         }
-        let first = ClientStep { name: "a".to_owned(), options: scenario.client.clone(), error: None };
+        let first =
+            ClientStep { name: "a".to_owned(), options: scenario.client.clone(), error: None };
         self.client(&first).await.context("client")?;
         for (number, step) in scenario.steps.iter().enumerate() {
             self.step(&step.action).await.with_context(|| format!("step {}", number + 1))?;
@@ -91,8 +96,7 @@ impl Stage {
     async fn call(&mut self, step: &CallStep) -> Result<()> {
         let args = self.bindings.fill(&step.args)?;
         let options = self.bindings.fill(&Value::Object(step.options.clone()))?;
-        let operation =
-            json!({"op": "call", "client": step.client, "method": step.method, "args": args, "options": options});
+        let operation = json!({"op": "call", "client": step.client, "method": step.method, "args": args, "options": options});
         let started = Instant::now();
         let mut pending: Vec<Pending> = Vec::new();
         for _ in 0..step.times {
@@ -101,7 +105,12 @@ impl Stage {
         if let Some(ms) = step.cancel_after_ms {
             tokio::time::sleep(Duration::from_millis(ms)).await;
             for call in &pending {
-                self.driver.send(json!({"op": "cancel", "target": call.id})).await?.outcome().await?.ok();
+                self.driver
+                    .send(json!({"op": "cancel", "target": call.id}))
+                    .await?
+                    .outcome()
+                    .await?
+                    .ok();
             }
         }
         for call in pending {
@@ -114,7 +123,11 @@ impl Stage {
             }
         }
         let took = u64::try_from(started.elapsed().as_millis())?;
-        ensure!(step.at_least_ms.is_none_or(|least| took >= least), "{} took only {took} ms", step.method);
+        ensure!(
+            step.at_least_ms.is_none_or(|least| took >= least),
+            "{} took only {took} ms",
+            step.method
+        );
         ensure!(step.at_most_ms.is_none_or(|most| took <= most), "{} took {took} ms", step.method);
         Ok(())
     }
@@ -242,7 +255,12 @@ impl Stage {
             self.bindings.check(count, Some(&json!(seen.len())), "count")?;
         }
         if let Some(list) = &expected.list {
-            ensure!(list.len() == seen.len(), "{} requests, not {}: {seen:#?}", seen.len(), list.len());
+            ensure!(
+                list.len() == seen.len(),
+                "{} requests, not {}: {seen:#?}",
+                seen.len(),
+                list.len()
+            );
             for (number, (expected, seen)) in list.iter().zip(&seen).enumerate() {
                 self.bindings.check(expected, Some(seen), &format!("request {}", number + 1))?;
             }
@@ -256,13 +274,17 @@ impl Stage {
         check_gaps(expected.gaps_ms.as_deref().unwrap_or_default(), &seen)?;
         for (headers, differ) in [(&expected.different, true), (&expected.same, false)] {
             for header in headers {
-                let mut values: Vec<_> = seen.iter().map(|r| r["headers"][header].to_string()).collect();
+                let mut values: Vec<_> =
+                    seen.iter().map(|r| r["headers"][header].to_string()).collect();
                 ensure!(values.len() > 1, "{header}: one request alone tells nothing");
                 ensure!(!values.contains(&"null".to_owned()), "{header} is missing");
                 let all = values.len();
                 values.sort();
                 values.dedup();
-                ensure!(values.len() == if differ { all } else { 1 }, "{header}: {values:?} in {all} requests");
+                ensure!(
+                    values.len() == if differ { all } else { 1 },
+                    "{header}: {values:?} in {all} requests"
+                );
             }
         }
         Ok(())
@@ -274,10 +296,21 @@ fn check_gaps(gaps: &[Gap], seen: &[Value]) -> Result<()> {
         return Ok(());
     }
     let times: Vec<u64> = seen.iter().map(|r| r["at_ms"].as_u64().unwrap_or_default()).collect();
-    ensure!(times.len() == gaps.len() + 1, "{} requests have other gaps than {}", times.len(), gaps.len());
+    ensure!(
+        times.len() == gaps.len() + 1,
+        "{} requests have other gaps than {}",
+        times.len(),
+        gaps.len()
+    );
     for (number, (gap, pair)) in gaps.iter().zip(times.windows(2)).enumerate() {
         let ms = pair[1].saturating_sub(pair[0]);
-        ensure!((gap.min..=gap.max).contains(&ms), "gap {}: {ms} ms, not {} to {}", number + 1, gap.min, gap.max);
+        ensure!(
+            (gap.min..=gap.max).contains(&ms),
+            "gap {}: {ms} ms, not {} to {}",
+            number + 1,
+            gap.min,
+            gap.max
+        );
     }
     Ok(())
 }

@@ -203,7 +203,8 @@ pub(crate) fn load(folder: &Path) -> Result<Vec<Scenario>> {
     for path in files {
         let file = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(&path)?;
-        let scenarios: Vec<Scenario> = serde_norway::from_str(&text).with_context(|| file.clone())?;
+        let scenarios: Vec<Scenario> =
+            serde_norway::from_str(&text).with_context(|| file.clone())?;
         for mut scenario in scenarios {
             scenario.file.clone_from(&file);
             let before = names.insert(scenario.name.clone(), file.clone());

@@ -1,0 +1,106 @@
+//! The driver for Rust: reads operations from standard input, makes them with the `storycore` client, answers on standard
+//! output. The protocol is in `../driver.rs`.
+
+#[path = "driver/calls.rs"]
+mod calls;
+#[path = "driver/client.rs"]
+mod client;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::{Value, json};
+use storycore::{Client, Error};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    sync::mpsc,
+    task::AbortHandle,
+};
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let (answers, mut to_write) = mpsc::unbounded_channel::<Value>();
+    let writer = tokio::spawn(async move {
+        let mut stdout = tokio::io::stdout();
+        while let Some(answer) = to_write.recv().await {
+            stdout.write_all(format!("{answer}\n").as_bytes()).await?;
+            stdout.flush().await?;
+        }
+        std::io::Result::Ok(())
+    });
+    let mut clients: HashMap<String, Client> = HashMap::new();
+    let running: Arc<Mutex<HashMap<u64, AbortHandle>>> = Arc::default();
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await? {
+        let operation: Value = serde_json::from_str(&line)?;
+        let id = operation["id"].clone();
+        let name = operation["client"].as_str().unwrap_or("a").to_owned();
+        let answer = match operation["op"].as_str() {
+            Some("client") => match client::make(&operation["options"]) {
+                Ok(made) => {
+                    clients.insert(name, made);
+                    json!({"id": id, "result": null})
+                }
+                Err(error) => json!({"id": id, "error": told(&error)}),
+            },
+            Some("cancel") => {
+                let target = operation["target"].as_u64().unwrap_or_default();
+                let task = running.lock().unwrap_or_else(PoisonError::into_inner).remove(&target);
+                if let Some(task) = task {
+                    // Dropping the call's future is how a call is cancelled in Rust.
+                    task.abort();
+                    let cancelled =
+                        json!({"kind": "cancelled", "message": "the call was cancelled"});
+                    let _ = answers.send(json!({"id": target, "error": cancelled}));
+                }
+                json!({"id": id, "result": null})
+            }
+            _ => {
+                let client = clients.get(&name).cloned();
+                let (answers, done) = (answers.clone(), Arc::clone(&running));
+                let number = id.as_u64().unwrap_or_default();
+                // Held until the task is noted, so that it cannot end before.
+                let mut noted = running.lock().unwrap_or_else(PoisonError::into_inner);
+                let task = tokio::spawn(async move {
+                    let outcome = calls::call(client, &operation).await;
+                    if done.lock().unwrap_or_else(PoisonError::into_inner).remove(&number).is_some()
+                    {
+                        let _ = answers.send(match outcome {
+                            Ok(result) => json!({"id": number, "result": result}),
+                            Err(error) => json!({"id": number, "error": told(&error)}),
+                        });
+                    }
+                });
+                noted.insert(number, task.abort_handle());
+                continue;
+            }
+        };
+        let _ = answers.send(answer);
+    }
+    drop(answers);
+    writer.abort();
+    Ok(())
+}
+
+/// An error with every field that scenarios ask for.
+fn told(error: &Error) -> Value {
+    let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    json!({
+        "kind": error.kind().as_str(),
+        "message": error.message(),
+        "status": error.status(),
+        "code": error.code(),
+        "param": error.param(),
+        "request_id": error.request_id(),
+        "idempotency_key": error.idempotency_key(),
+        "retry_after_ms": error.retry_after().map(ms),
+        "attempts": error.attempts(),
+        "elapsed_ms": ms(error.elapsed()),
+        "retryable": error.is_retryable(),
+        "body": error.body(),
+        "job": error.job().map(|job| json!(job)),
+        "text": format!("{error} {error:?}"),
+    })
+}
