@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks")]
 
+mod demo;
 mod dev;
 mod signals;
 
@@ -12,12 +13,16 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
+use signals::Interrupted;
+
 /// The StoryCore platform on this machine.
 #[derive(Parser)]
 #[command(name = "storycore", version, disable_help_subcommand = true)]
 enum Command {
     /// Run the platform until Ctrl-C.
     Dev(dev::Args),
+    /// Do the main job on a film: upload it, process it, receive the webhook, download the result.
+    Demo(demo::Args),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +36,10 @@ fn main() -> ExitCode {
             Command::Dev(args) => {
                 log("warn,storycore_local=info");
                 dev::run(args).await
+            }
+            Command::Demo(args) => {
+                log("error");
+                demo::run(args).await
             }
         }
     });
@@ -52,9 +61,9 @@ fn log(default: &str) {
         .init();
 }
 
-/// One line, whatever the causes contain.
+/// One line, whatever the causes contain. After a signal, the code by which shells know one.
 fn fail(error: &anyhow::Error) -> ExitCode {
     let words = format!("{error:#}");
     eprintln!("error: {}", words.split_whitespace().collect::<Vec<_>>().join(" "));
-    ExitCode::FAILURE
+    if error.is::<Interrupted>() { ExitCode::from(130) } else { ExitCode::FAILURE }
 }

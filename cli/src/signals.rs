@@ -2,6 +2,18 @@
 
 use std::io;
 
+/// A command ended because it was asked to, before it was done.
+#[derive(Debug)]
+pub(crate) struct Interrupted;
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
 /// The signals that end a command. They are caught from the moment this exists, so that none that
 /// arrives early takes the process down before it has cleaned up.
 pub(crate) struct Stop {

@@ -6,7 +6,7 @@ mod common;
 
 use std::net::TcpListener;
 
-use common::{Storycore, listens};
+use common::{Storycore, listens, one_line};
 
 const FREE: [&str; 3] = ["dev", "--listen", "127.0.0.1:0"];
 
@@ -123,14 +123,6 @@ fn wrong_usage_ends_with_2() {
         let ended = Storycore::run(args);
         assert_eq!(ended.status.code(), Some(2), "{args:?}: {}", ended.stderr);
         assert!(ended.stderr.contains("--help"), "{args:?}: {}", ended.stderr);
-    }
-}
-
-fn one_line(stderr: &str, holds: &[&str]) {
-    assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    assert!(stderr.starts_with("error: "), "{stderr}");
-    for part in holds {
-        assert!(stderr.contains(part), "no {part:?} in {stderr}");
     }
 }
 

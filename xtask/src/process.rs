@@ -99,26 +99,6 @@ pub(crate) fn output(mut command: Command) -> Result<String> {
 /// A child that does not outlive its owner, whatever way the owner ends.
 pub(crate) struct Reaped(pub(crate) Child);
 
-impl Reaped {
-    /// Asks the child to end, as Ctrl-C would, and waits for it.
-    pub(crate) fn terminate(mut self, within: Duration) -> Result<ExitStatus> {
-        let pid = self.0.id().to_string();
-        output({
-            let mut kill = Command::new("kill");
-            kill.args(["-TERM", &pid]);
-            kill
-        })?;
-        let end = Instant::now() + within;
-        while Instant::now() < end {
-            if let Some(status) = self.0.try_wait()? {
-                return Ok(status);
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        bail!("process {pid} did not stop within {} s of SIGTERM", within.as_secs())
-    }
-}
-
 impl Drop for Reaped {
     fn drop(&mut self) {
         if matches!(self.0.try_wait(), Ok(None)) {

@@ -86,3 +86,13 @@ impl Drop for Storycore {
 pub fn listens(url: &str) -> bool {
     TcpStream::connect(url.strip_prefix("http://").unwrap()).is_ok()
 }
+
+/// What every error looks like.
+#[track_caller]
+pub fn one_line(stderr: &str, holds: &[&str]) {
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with("error: "), "{stderr}");
+    for part in holds {
+        assert!(stderr.contains(part), "no {part:?} in {stderr}");
+    }
+}

@@ -2,7 +2,6 @@
 //! table. Steps run in the order of this file, quick ones first; none stops another.
 
 mod doctests;
-mod examples;
 mod steps;
 
 use std::cell::OnceCell;
@@ -52,8 +51,7 @@ const STEPS: &[Step] = &[
     Step { part: "interop", name: "tests", run: |cx| steps::packages(cx, "interop") },
     Step { part: "faults", name: "tests", run: |cx| steps::packages(cx, "faults") },
     Step { part: "examples", name: "tests", run: |cx| steps::packages(cx, "examples") },
-    Step { part: "examples", name: "runs", run: examples::run },
-    Step { part: "examples", name: "demo", run: examples::demo },
+    Step { part: "examples", name: "demo", run: steps::demo },
     Step { part: "platform", name: "schemathesis", run: steps::schemathesis },
 ];
 

@@ -10,6 +10,7 @@ use crate::{licences, process};
 
 const COMPILE: Duration = Duration::from_secs(40 * 60);
 const CONFORMANCE: Duration = Duration::from_secs(15 * 60);
+const DEMO: Duration = Duration::from_secs(5 * 60);
 const FUZZ: Duration = Duration::from_secs(40 * 60);
 
 /// Reads `spec/openapi.yaml` as OpenAPI's own schema does.
@@ -90,6 +91,21 @@ pub(super) fn schemathesis(cx: &Context) -> Counts {
     let mut run = Command::new(python);
     run.arg(folder.join("run.py")).arg(storycore).envs(environment.iter().cloned());
     tally("schemathesis", run, FUZZ)
+}
+
+/// The main job end to end, as anybody runs it, without a terminal.
+pub(super) fn demo(cx: &Context) -> Counts {
+    let (environment, build) = match (cx.environment(), cx.build()) {
+        (Ok(environment), Ok(build)) => (environment, build),
+        (Err(counts), _) | (_, Err(counts)) => return counts,
+    };
+    let Some(storycore) = build.bins.get("storycore") else {
+        return Counts::failed("demo: the storycore binary does not compile");
+    };
+    let mut demo = Command::new(storycore);
+    demo.arg("demo").arg("--out").arg(cx.workspace.target.join("demo"));
+    demo.envs(environment.iter().cloned());
+    check("demo", demo, DEMO)
 }
 
 /// The part that a crate's tests belong to. A crate that nobody claims belongs to `core`, so that
