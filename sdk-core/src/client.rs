@@ -19,7 +19,7 @@ use crate::{
     resources::{ApiKeys, Assets, Events, Jobs, Projects, Webhooks},
     secret::Secret,
     transport::{
-        Body, Breaker, CircuitBreaker, Credential, JwtCredential, Made, Pacer, Request,
+        Body, Breaker, CircuitBreaker, Credential, JwtCredential, Made, Pacer, Redactor, Request,
         RetryBudget, Settings, TlsOptions, Transport, bearer, is_loopback, tls_config,
     },
 };
@@ -472,6 +472,7 @@ impl ClientBuilder {
             None => http_client(&self.tls, self.connect_timeout, self.proxy.as_ref())?,
         };
         let integration = Arc::from(self.platform.name());
+        let redactor = Redactor::new(credential.secret());
         Ok(Client {
             transport: Arc::new(Transport {
                 http,
@@ -483,6 +484,7 @@ impl ClientBuilder {
                 budget: RetryBudget::default(),
                 breaker: self.breaker.map(Breaker::new),
                 pacer: self.max_in_flight.map(Pacer::new),
+                redactor,
             }),
             options: Arc::default(),
         })

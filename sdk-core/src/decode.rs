@@ -1,10 +1,15 @@
 //! Reading JSON answers: bare or wrapped objects, pages, and errors that name the path at which they failed.
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
+use serde_json::value::RawValue;
 
 use crate::{
     error::{Error, ErrorKind, MAX_ERROR_BODY},
     options::RawResponse,
+    transport::Redactor,
 };
 
 /// Reads a whole body.
@@ -13,37 +18,36 @@ pub(crate) fn whole<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(body).map_err(|error| explain::<T>(body, error))
 }
 
-/// Reads a single object, bare or as `{"data": {…}}`: which of the two is told by its `id`.
+/// Reads a single object, bare (`{"id": …}`) or wrapped (`{"data": {…}}`).
 pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
-    #[derive(Deserialize)]
-    struct Wrapped<T> {
-        data: T,
+    // Only then can it be wrapped; the common bare object is read at once.
+    if begins_with_data(body)
+        && let Some(inner) = unwrapped(body)
+    {
+        return whole(inner.as_bytes());
     }
-    let start = body.trim_ascii_start();
-    let wrapped = start.strip_prefix(b"{").is_some_and(|rest| {
-        let rest = rest.trim_ascii_start();
-        rest.strip_prefix(b"\"data\"").is_some_and(|rest| {
-            let rest = rest.trim_ascii_start();
-            rest.strip_prefix(b":").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"{"))
-        })
-    });
-    if wrapped {
-        // An event has a `data` of its own, but never as its first field and without an id beside it.
-        match serde_json::from_slice::<Wrapped<T>>(body) {
-            Ok(wrapped) => return Ok(wrapped.data),
-            Err(error) => {
-                return whole(body).map_err(|_| explain::<Wrapped<T>>(body, error));
-            }
-        }
-    }
-    match serde_json::from_slice(body) {
-        Ok(object) => Ok(object),
+    serde_json::from_slice(body).or_else(|error| match unwrapped(body) {
         // `data` may stand behind other fields.
-        Err(error) => match serde_json::from_slice::<Wrapped<T>>(body) {
-            Ok(wrapped) => Ok(wrapped.data),
-            Err(_) => Err(explain::<T>(body, error)),
-        },
+        Some(inner) => whole(inner.as_bytes()),
+        None => Err(explain::<T>(body, error)),
+    })
+}
+
+fn begins_with_data(body: &[u8]) -> bool {
+    let mut tokens = body.iter().filter(|b| !b.is_ascii_whitespace());
+    tokens.next() == Some(&b'{') && tokens.take(6).eq(b"\"data\"")
+}
+
+/// What is inside `{"data": {…}}`, unless the object has an `id` of its own, as an event has, whose `data` is a field.
+fn unwrapped(body: &[u8]) -> Option<&str> {
+    #[derive(Deserialize)]
+    struct Wrapped<'a> {
+        id: Option<IgnoredAny>,
+        #[serde(borrow)]
+        data: Option<&'a RawValue>,
     }
+    let wrapped: Wrapped<'_> = serde_json::from_slice(body).ok()?;
+    wrapped.data.filter(|_| wrapped.id.is_none()).map(RawValue::get)
 }
 
 /// Says of a decode error which answer it was about.
@@ -58,6 +62,8 @@ pub(crate) fn from(error: Error, answer: &RawResponse) -> Error {
             String::from_utf8_lossy(&answer.body[..answer.body.len().min(MAX_ERROR_BODY)])
                 .into_owned(),
         )
+        // A success may hold what is shown once: a new key, a webhook's secret.
+        .blanked(&Redactor::default())
 }
 
 fn explain<T: DeserializeOwned>(body: &[u8], error: serde_json::Error) -> Error {
@@ -65,18 +71,47 @@ fn explain<T: DeserializeOwned>(body: &[u8], error: serde_json::Error) -> Error 
         return Error::new(ErrorKind::Decode, "the answer is empty where JSON was expected");
     }
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let found = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-        Err(found) => {
-            let path = found.path().to_string();
-            (path != "." && found.inner().is_data()).then(|| format!("{path}: {}", found.inner()))
+    let (path, error) = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+        Err(found) => (found.path().to_string(), found.into_inner()),
+        Ok(_) => (".".to_owned(), error),
+    };
+    let what = Unquoted::of(&error);
+    let failed = match path.as_str() {
+        _ if !error.is_data() => Error::new(
+            ErrorKind::Decode,
+            format!("the answer is no JSON that was expected: {what}"),
+        ),
+        "." => Error::new(ErrorKind::Decode, format!("the answer cannot be read: {what}")),
+        path => {
+            Error::new(ErrorKind::Decode, format!("the answer cannot be read at {path}: {what}"))
+                .with_param(path)
         }
-        Ok(_) => None,
     };
-    let message = match found {
-        Some(at) => format!("the answer cannot be read at {at}"),
-        None => format!("the answer is no JSON that was expected: {error}"),
-    };
-    Error::new(ErrorKind::Decode, message).with_source(error)
+    failed.with_source(what)
+}
+
+/// What serde said, without the value that it quotes: that may be a secret.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+struct Unquoted(String);
+
+impl Unquoted {
+    fn of(error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        let plain = ["missing field", "EOF while", "expected ", "trailing ", "key must be"];
+        // «invalid type: string "…", expected u64»: what is between the colon and the comma is the value.
+        Self(match (text.split_once(": "), text.rsplit_once(", expected ")) {
+            _ if plain.iter().any(|beginning| text.starts_with(beginning)) => text,
+            (Some((what, _)), Some((_, expected))) if what.starts_with("invalid ") => {
+                format!("{what}, expected {expected}")
+            }
+            _ => format!(
+                "another value was expected at line {} column {}",
+                error.line(),
+                error.column()
+            ),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -93,6 +128,7 @@ mod tests {
             r#"{"data":{"id":"p"}}"#,
             r#" { "data" : {"id":"p"} } "#,
             r#"{"ok":true,"data":{"id":"p"}}"#,
+            r#"{"data":{"id":"inner"},"event":"project.created","id":"p"}"#,
         ] {
             assert_eq!(object::<Project>(body.as_bytes()).unwrap().id, "p", "{body}");
         }
@@ -102,10 +138,33 @@ mod tests {
     fn an_error_names_the_path() {
         let error = object::<Project>(br#"{"id":"p","progress":"much"}"#).unwrap_err();
         assert!(error.message().contains("progress"), "{}", error.message());
-        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert_eq!((error.kind(), error.param()), (ErrorKind::Decode, Some("progress")));
+        let wrapped = object::<Project>(br#"{"data":{"id":"p","settings":7}}"#).unwrap_err();
+        assert_eq!(wrapped.param(), Some("settings"));
         assert!(object::<Project>(b"").unwrap_err().message().contains("empty"));
         assert!(object::<Project>(b"{\"id\": \"p").is_err());
         assert!(object::<Project>(b"{}").unwrap_err().message().contains("id"));
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_read_is_not_quoted() {
+        for body in [
+            r#"{"id":"p","progress":"hunter2"}"#,
+            r#"{"id":"p","created_at":"hunter2"}"#,
+            r#"{"id":{"hunter2":1},"secret":"hunter2"}"#,
+        ] {
+            let error = object::<Project>(body.as_bytes()).unwrap_err();
+            let answer = RawResponse {
+                status: 200,
+                headers: http::HeaderMap::new(),
+                request_id: None,
+                body: body.into(),
+            };
+            let shown = format!("{error} {error:?} {:?}", std::error::Error::source(&error));
+            assert!(!shown.contains("hunter2"), "{shown}");
+            let kept = from(error, &answer);
+            assert!(!kept.body().unwrap().contains("\"secret\":\"hunter2"));
+        }
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration}
 
 use serde_json::Value;
 
-use crate::models::Job;
+use crate::{models::Job, transport::redact::Redactor};
 
 /// What every fallible call of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -271,11 +271,18 @@ impl Error {
         self
     }
 
-    /// Takes `secret` out of what the platform said.
-    pub(crate) fn without(mut self, secret: &str) -> Self {
-        let blank = |text: &str| text.replace(secret, "[redacted]");
-        self.0.message = Cow::Owned(blank(&self.0.message));
-        self.0.body = self.0.body.as_deref().map(blank);
+    /// Blanks the secrets in what the platform said.
+    pub(crate) fn blanked(mut self, redactor: &Redactor) -> Self {
+        let facts = &mut *self.0;
+        if let Cow::Owned(message) = redactor.blank(&facts.message) {
+            facts.message = Cow::Owned(message);
+        }
+        for text in [&mut facts.code, &mut facts.param, &mut facts.body].into_iter().flatten() {
+            redactor.blank_in_place(text);
+        }
+        if let Some(details) = &mut facts.details {
+            redactor.blank_value(details);
+        }
         self
     }
 

@@ -125,6 +125,10 @@ impl OAuthCredential {
         self
     }
 
+    pub(crate) fn secret(&self) -> Option<&Secret> {
+        self.client_secret.as_ref()
+    }
+
     pub(crate) fn take_initial(&self) -> Option<TokenSet> {
         self.initial.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

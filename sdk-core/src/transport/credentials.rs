@@ -147,6 +147,20 @@ impl Credential {
         }))
     }
 
+    /// The lasting secret, to be blanked wherever it comes back.
+    pub(crate) fn secret(&self) -> Option<Secret> {
+        match self {
+            Self::None => None,
+            Self::ApiKey(header) => {
+                header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).map(Secret::new)
+            }
+            Self::Renewed(renewed) => match &renewed.source {
+                Source::Jwt(jwt) => Some(jwt.secret.clone()),
+                Source::OAuth(oauth) => oauth.secret().cloned(),
+            },
+        }
+    }
+
     /// Whether a refused token can be replaced by another.
     pub(crate) fn can_be_renewed(&self) -> bool {
         matches!(self, Self::Renewed(_))

@@ -8,6 +8,7 @@ mod credentials;
 mod failure;
 mod pacing;
 mod policy;
+pub(crate) mod redact;
 mod redirects;
 mod request;
 pub(crate) mod retry_after;
@@ -31,6 +32,7 @@ pub(crate) use budget::RetryBudget;
 pub use credentials::JwtCredential;
 pub(crate) use credentials::{Credential, bearer};
 pub(crate) use pacing::Pacer;
+pub(crate) use redact::Redactor;
 pub(crate) use redirects::is_loopback;
 pub(crate) use request::{Body, Made, Request, below};
 pub(crate) use tls::{TlsOptions, config as tls_config};
@@ -70,6 +72,7 @@ pub(crate) struct Transport {
     pub(crate) budget: RetryBudget,
     pub(crate) breaker: Option<Breaker>,
     pub(crate) pacer: Option<Pacer>,
+    pub(crate) redactor: Redactor,
 }
 
 /// What one call is bounded by, where it differs from the client's own.
@@ -400,7 +403,7 @@ impl Transport {
             .await
             .map_err(failure::of_transport)?;
         if !response.status().is_success() {
-            let error = read_error(response, &CallOptions::default()).await;
+            let error = self.redacted(read_error(response, &CallOptions::default()).await);
             // A refused grant is a refused credential, whatever status tells it (RFC 6749 has 400).
             return Err(match error.code() {
                 Some("invalid_grant" | "invalid_client" | "unauthorized_client") => {
@@ -495,17 +498,9 @@ impl Transport {
         Err(read_error(response, &CallOptions::default()).await)
     }
 
-    /// Takes the credential out of what a platform sent back.
+    /// Blanks the secrets in what a platform sent back.
     fn redacted(&self, error: Error) -> Error {
-        let Credential::ApiKey(header) = &self.credential else { return error };
-        let Some(key) = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")) else {
-            return error;
-        };
-        if error.body().is_some_and(|b| b.contains(key)) || error.message().contains(key) {
-            error.without(key)
-        } else {
-            error
-        }
+        error.blanked(&self.redactor)
     }
 }
 
