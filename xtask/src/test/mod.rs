@@ -41,6 +41,7 @@ const STEPS: &[Step] = &[
     Step { part: "core", name: "licences and sources", run: steps::licences },
     Step { part: "platform", name: "spec/openapi.yaml is valid", run: steps::openapi },
     Step { part: "core", name: "clippy", run: steps::clippy },
+    Step { part: "core", name: "documentation", run: steps::documentation },
     Step { part: "core", name: "storycore without default features", run: steps::bare_core },
     Step { part: "core", name: "tests", run: |cx| steps::packages(cx, "core") },
     Step { part: "core", name: "documentation tests", run: |cx| doctests::of(cx, "core") },

@@ -33,6 +33,15 @@ pub(super) fn clippy(_: &Context) -> Counts {
     check("cargo clippy", cargo, COMPILE)
 }
 
+/// Every link in the documentation leads somewhere.
+pub(super) fn documentation(_: &Context) -> Counts {
+    let mut cargo = process::cargo();
+    // Libraries alone: the command line's binary has the same name as the client.
+    cargo.args(["doc", "--workspace", "--lib", "--no-deps", "--all-features"]);
+    cargo.env("RUSTDOCFLAGS", "-D warnings");
+    check("cargo doc", cargo, COMPILE)
+}
+
 /// The client must compile for those who take none of its features.
 pub(super) fn bare_core(_: &Context) -> Counts {
     let mut cargo = process::cargo();
