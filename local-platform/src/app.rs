@@ -14,8 +14,11 @@ use crate::{
     error::ApiError,
     events,
     faults::Faults,
+    files::Files,
     http::{Watch, idempotency::InProgress, journal::Journal, strict::Spec},
+    jobs::Jobs,
     keys::KeyRing,
+    media::Media,
     resources,
     seal::Seal,
     store::Store,
@@ -27,6 +30,9 @@ pub(crate) struct App {
     /// `http://ADDRESS:PORT`, without a slash at the end.
     pub(crate) url: String,
     pub(crate) store: Store,
+    pub(crate) files: Files,
+    pub(crate) media: Media,
+    pub(crate) jobs: Jobs,
     pub(crate) seal: Seal,
     pub(crate) clock: Clock,
     pub(crate) keys: KeyRing,
@@ -50,6 +56,7 @@ pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) url: String,
     pub(crate) store: Store,
+    pub(crate) files: Files,
     pub(crate) seal: Seal,
     pub(crate) keys: KeyRing,
     pub(crate) spec: Option<Spec>,
@@ -57,9 +64,12 @@ pub(crate) struct Parts {
 
 impl App {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, url, store, seal, keys, spec } = parts;
+        let Parts { config, url, store, files, seal, keys, spec } = parts;
         Arc::new(Self {
             delivering: Arc::new(Delivering::new(&config)),
+            media: Media::new(config.ffmpeg.clone()),
+            jobs: Jobs::default(),
+            files,
             config,
             url,
             store,
@@ -89,6 +99,7 @@ impl App {
     pub(crate) async fn clear(&self) -> Result<(), ApiError> {
         let mut tx = self.store.begin().await?;
         for (sql, table) in [
+            ("DELETE FROM jobs", Some(&resources::jobs::TABLE)),
             ("DELETE FROM projects", Some(&resources::projects::TABLE)),
             ("DELETE FROM events", Some(&events::TABLE)),
             ("DELETE FROM deliveries", Some(&resources::deliveries::TABLE)),
@@ -102,7 +113,14 @@ impl App {
                 tx.touch(table);
             }
         }
+        let assets: Vec<String> =
+            sqlx::query_scalar("DELETE FROM assets RETURNING id").fetch_all(tx.sql()).await?;
+        tx.touch(&resources::assets::TABLE);
         tx.commit().await?;
+        self.jobs.end_all();
+        for asset in &assets {
+            self.files.remove(asset).await;
+        }
         // What is being sent ends when its webhook is gone.
         self.delivering.wake_all();
         self.faults.clear();

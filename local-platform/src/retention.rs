@@ -1,11 +1,17 @@
-//! What is kept for 30 days: events and the log of deliveries. Lists hide what is older from that moment; it is
+//! What is kept for 30 days: events, the log of deliveries, and the steps of jobs that event streams are taken up by. Lists hide what is older from that moment; it is
 //! removed here a little later.
 
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{app::App, clock, error::ApiError, events, resources::deliveries};
+use crate::{
+    app::App,
+    clock,
+    error::ApiError,
+    events,
+    resources::{deliveries, jobs},
+};
 
 /// How many days events and deliveries are kept.
 pub(crate) const DAYS: u32 = 30;
@@ -49,6 +55,11 @@ async fn sweep(app: &App) -> Result<(), ApiError> {
             &deliveries::TABLE,
             "DELETE FROM deliveries WHERE seq IN (SELECT d.seq FROM webhooks w CROSS JOIN deliveries d
              ON d.webhook_id = w.id AND d.doc ->> 'created_at' < ?1 WHERE d.due_at IS NULL LIMIT ?2)",
+        ),
+        (
+            &jobs::TABLE,
+            "DELETE FROM job_progress WHERE (job_id, run, progress) IN
+             (SELECT job_id, run, progress FROM job_progress WHERE at < ?1 LIMIT ?2)",
         ),
     ] {
         loop {

@@ -7,9 +7,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     app::{App, Parts},
-    config::{Config, StartError},
+    config::{Config, Data, StartError},
     delivery,
+    files::{self, Files},
     http::{self, Connection, Listener, strict::Spec},
+    jobs,
     keys::KeyRing,
     resources::api_keys::{self, FirstKey},
     retention,
@@ -55,16 +57,22 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let store = Store::open(&config.data).await?;
     let seal =
         Seal::open(store.directory()).map_err(|error| data_error(store.directory(), &error))?;
+    let durable = matches!(config.data, Data::Directory(_));
+    let files = Files::open(store.directory(), durable)
+        .map_err(|error| data_error(store.directory(), &error))?;
     let other = |error: crate::error::ApiError| StartError::Other(error.message);
     let first = api_keys::first(&store, &seal, config.api_key.as_deref()).await.map_err(other)?;
     let keys = KeyRing::load(&store).await.map_err(other)?;
     let spec = if config.strict { Some(Spec::load().map_err(StartError::Other)?) } else { None };
     let url = format!("http://{address}");
-    let app = App::new(Parts { config, url: url.clone(), store, seal, keys, spec });
+    let app = App::new(Parts { config, url: url.clone(), store, files, seal, keys, spec });
+    files::sweep(&app).await.map_err(other)?;
+    jobs::requeue(&app).await.map_err(other)?;
 
     let background = TaskTracker::new();
     background.spawn(flush_usage(Arc::clone(&app)));
     background.spawn(delivery::run(Arc::clone(&app)));
+    background.spawn(jobs::run(Arc::clone(&app)));
     background.spawn(retention::run(Arc::clone(&app)));
     let serving = tokio::spawn(serve(Arc::clone(&app), listener));
     Ok(Running { url, first, app, serving, background })

@@ -9,6 +9,7 @@ pub(crate) mod dialect;
 mod edge;
 pub(crate) mod idempotency;
 pub(crate) mod journal;
+mod multipart;
 mod pipeline;
 mod reply;
 pub(crate) mod strict;
@@ -21,6 +22,7 @@ use axum::{Router, middleware};
 pub(crate) use body::{Json, Whole, media_type};
 pub(crate) use connection::{Connection, Listener};
 pub(crate) use context::Ctx;
+pub(crate) use multipart::{Multipart, Part};
 pub(crate) use reply::Reply;
 pub(crate) use watch::Watch;
 

@@ -1,8 +1,14 @@
 //! What the platform has, one file a resource: its paths, its fields, its rules.
 
 pub(crate) mod api_keys;
+mod asset_content;
+mod asset_upload;
+pub(crate) mod assets;
 pub(crate) mod deliveries;
 pub(crate) mod events;
+mod job_events;
+pub(crate) mod job_parameters;
+pub(crate) mod jobs;
 pub(crate) mod projects;
 pub(crate) mod webhooks;
 
@@ -19,4 +25,9 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .merge(events::router())
         .merge(webhooks::router())
         .merge(deliveries::router())
+        .merge(assets::router())
+        .merge(asset_upload::router())
+        .merge(asset_content::router())
+        .merge(jobs::router())
+        .merge(job_events::router())
 }

@@ -7,6 +7,7 @@
 )]
 
 pub mod child;
+pub mod media;
 pub mod receiver;
 
 use reqwest::{Method, StatusCode};

@@ -1,0 +1,165 @@
+//! A file that arrives in pieces: hashed and written on a thread that may block, one block at a time while the next one
+//! fills, so that memory stays at two blocks a file and a slow sender holds no thread.
+
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    path::PathBuf,
+};
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use tokio::task::JoinHandle;
+
+use super::{Temporary, blocking};
+
+/// Bytes written at a time.
+const BLOCK: usize = 256 * 1024;
+
+/// A file that is being taken in; removed when dropped.
+pub(crate) struct Incoming {
+    temporary: Temporary,
+    filling: Vec<u8>,
+    disk: Disk,
+    size: u64,
+    durable: bool,
+}
+
+enum Disk {
+    Idle(Box<Writer>),
+    Writing(JoinHandle<io::Result<Box<Writer>>>),
+    /// A write failed; that was reported.
+    Broken,
+}
+
+struct Writer {
+    file: File,
+    hash: Sha256,
+    /// The block that was written, to be filled again.
+    block: Vec<u8>,
+}
+
+/// A whole file that has no asset yet; removed when dropped.
+#[derive(Debug)]
+pub(crate) struct Received {
+    temporary: Temporary,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// Hexadecimal.
+    pub(crate) sha256: String,
+}
+
+impl Received {
+    pub(crate) fn path(&self) -> &std::path::Path {
+        self.temporary.path()
+    }
+
+    pub(super) fn forget(self) {
+        self.temporary.forget();
+    }
+
+    /// A file that something else wrote: hashed and made to last.
+    pub(super) async fn made(path: PathBuf, durable: bool) -> io::Result<Self> {
+        let temporary = Temporary::new(path);
+        blocking(move || {
+            let mut file = File::open(temporary.path())?;
+            let mut hash = Sha256::new();
+            let mut block = vec![0; BLOCK];
+            let mut size = 0;
+            loop {
+                let read = io::Read::read(&mut file, &mut block)?;
+                if read == 0 {
+                    break;
+                }
+                hash.update(&block[..read]);
+                size += read as u64;
+            }
+            if durable {
+                file.sync_all()?;
+            }
+            Ok(Self { temporary, size, sha256: hex::encode(hash.finalize()) })
+        })
+        .await
+    }
+}
+
+impl Incoming {
+    pub(super) async fn create(path: PathBuf, durable: bool) -> io::Result<Self> {
+        blocking(move || {
+            let file = File::create_new(&path)?;
+            let writer = Writer { file, hash: Sha256::new(), block: Vec::new() };
+            Ok(Self {
+                temporary: Temporary::new(path),
+                filling: Vec::with_capacity(BLOCK),
+                disk: Disk::Idle(Box::new(writer)),
+                size: 0,
+                durable,
+            })
+        })
+        .await
+    }
+
+    /// How many bytes have been taken in.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Takes in a piece.
+    pub(crate) async fn write(&mut self, mut piece: Bytes) -> io::Result<()> {
+        self.size += piece.len() as u64;
+        while !piece.is_empty() {
+            let fits = piece.len().min(BLOCK - self.filling.len());
+            self.filling.extend_from_slice(&piece.split_to(fits));
+            if self.filling.len() == BLOCK {
+                self.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the last bytes; the file is on disk when this returns.
+    pub(crate) async fn finish(mut self) -> io::Result<Received> {
+        self.flush().await?;
+        let writer = self.writer().await?;
+        let durable = self.durable;
+        let sha256 = blocking(move || {
+            if durable {
+                writer.file.sync_all()?;
+            }
+            Ok(hex::encode(writer.hash.finalize()))
+        })
+        .await?;
+        Ok(Received { temporary: self.temporary, size: self.size, sha256 })
+    }
+
+    /// Has the filled block written, once the one before it is.
+    async fn flush(&mut self) -> io::Result<()> {
+        let mut writer = self.writer().await?;
+        let empty = std::mem::take(&mut writer.block);
+        writer.block = std::mem::replace(&mut self.filling, empty);
+        self.disk = Disk::Writing(tokio::task::spawn_blocking(move || {
+            writer.file.write_all(&writer.block)?;
+            writer.hash.update(&writer.block);
+            writer.block.clear();
+            Ok(writer)
+        }));
+        Ok(())
+    }
+
+    /// The writer, when it is done with its block.
+    async fn writer(&mut self) -> io::Result<Box<Writer>> {
+        match &mut self.disk {
+            Disk::Idle(_) => {}
+            Disk::Writing(task) => {
+                let done = task.await.map_err(io::Error::other);
+                self.disk = Disk::Broken;
+                return done?;
+            }
+            Disk::Broken => return Err(io::Error::other("an earlier write failed")),
+        }
+        match std::mem::replace(&mut self.disk, Disk::Broken) {
+            Disk::Idle(writer) => Ok(writer),
+            _ => Err(io::Error::other("a write was not awaited")),
+        }
+    }
+}

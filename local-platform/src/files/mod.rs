@@ -1,0 +1,129 @@
+//! Media on disk, in the data directory: `incoming` holds files that are still arriving, `assets` the files of assets by
+//! their ids, `work` a folder for each running job. A file gets into `assets` by a rename, before its row is
+//! committed; what a crash leaves without a row is removed by the next start, in `sweep`.
+
+mod incoming;
+mod kind;
+mod sweep;
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
+
+pub(crate) use incoming::{Incoming, Received};
+pub(crate) use kind::{content_type_of, extension};
+pub(crate) use sweep::sweep;
+
+/// The folders of one data directory.
+#[derive(Debug)]
+pub(crate) struct Files {
+    incoming: PathBuf,
+    assets: PathBuf,
+    work: PathBuf,
+    /// Whether what is written must outlive a power cut.
+    durable: bool,
+}
+
+impl Files {
+    /// Makes the folders where they are missing.
+    pub(crate) fn open(directory: &Path, durable: bool) -> io::Result<Self> {
+        let files = directory.join("files");
+        let [incoming, assets, work] = ["incoming", "assets", "work"].map(|name| files.join(name));
+        for folder in [&incoming, &assets, &work] {
+            std::fs::create_dir_all(folder)?;
+        }
+        Ok(Self { incoming, assets, work, durable })
+    }
+
+    /// Where the bytes of an asset are.
+    pub(crate) fn asset(&self, id: &str) -> PathBuf {
+        self.assets.join(id)
+    }
+
+    /// Begins to take a file in.
+    pub(crate) async fn receive(&self) -> io::Result<Incoming> {
+        Incoming::create(self.incoming.join(crate::ids::new("in")), self.durable).await
+    }
+
+    /// Makes an empty folder for a run of a job; it is removed when dropped.
+    pub(crate) async fn work_folder(&self) -> io::Result<Temporary> {
+        let path = self.work.join(crate::ids::new("run"));
+        tokio::fs::create_dir(&path).await?;
+        Ok(Temporary::new(path))
+    }
+
+    /// Takes a file over that something else wrote on the same disk: hashed, and made to last.
+    pub(crate) async fn take(&self, path: PathBuf) -> io::Result<Received> {
+        Received::made(path, self.durable).await
+    }
+
+    /// Moves a whole file to where the asset's bytes belong. Its row is to be committed next; whoever fails to do so
+    /// calls [`Files::remove`].
+    pub(crate) async fn place(&self, file: Received, id: &str) -> io::Result<()> {
+        let (to, folder, durable) = (self.asset(id), self.assets.clone(), self.durable);
+        blocking(move || {
+            std::fs::rename(file.path(), &to)?;
+            file.forget();
+            if durable {
+                // Without this a power cut may keep the row and lose the name.
+                File::open(folder)?.sync_all()?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Removes an asset's bytes; where that fails, the next start tries again.
+    pub(crate) async fn remove(&self, id: &str) {
+        match tokio::fs::remove_file(self.asset(id)).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, asset = id, "an asset's file could not be removed; the next start will");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Runs file work on a thread that may block.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
+/// A file or folder that is removed when dropped.
+#[derive(Debug)]
+pub(crate) struct Temporary(Option<PathBuf>);
+
+impl Temporary {
+    fn new(path: PathBuf) -> Self {
+        Self(Some(path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.as_deref().expect("a path is there until it is forgotten or dropped")
+    }
+
+    /// Leaves it where it is: it is something else now.
+    fn forget(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let Some(path) = &self.0 else { return };
+        let removed =
+            if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        if let Err(error) = removed
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "a temporary file could not be removed; the next start will");
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! Files: the whole life of an upload, what is refused, and bytes by range.
+
+mod common;
+
+use common::{
+    Platform, answer,
+    media::{Api, BOUNDARY, DEADLINE, eventually, field, file, files, film, form},
+};
+use futures_util::StreamExt as _;
+use reqwest::Method;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use storycore_local::Config;
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+#[tokio::test]
+async fn an_uploaded_film_is_described_served_listed_and_deleted() {
+    let data = tempfile::tempdir().unwrap();
+    let p = Platform::with(Config::in_directory(data.path())).await;
+    let api = Api::of(&p);
+    let project = p.post("/api/projects", json!({"name": "Film"})).await.expect(201).body;
+    let film = film(2, "320x180");
+    let parts = [
+        field("project_id", project["id"].as_str().unwrap()),
+        file("Été \\\"99\\\".mp4", &film),
+        field("type", "video"),
+        field("description", "two seconds"),
+    ];
+    let asset = answer(api.upload(form(&parts))).await.expect(201).body;
+    let id = asset["id"].as_str().unwrap();
+    assert!(id.starts_with("ast_"));
+    for (field, expected) in [
+        ("name", json!("Été \"99\".mp4")),
+        ("type", json!("video")),
+        ("description", json!("two seconds")),
+        ("status", json!("ready")),
+        ("size", json!(film.len())),
+        ("content_type", json!("video/mp4")),
+        ("sha256", json!(sha256(&film))),
+        ("url", json!(format!("{}/api/assets/{id}/content", p.running.url()))),
+        ("project_id", project["id"].clone()),
+    ] {
+        assert_eq!(asset[field], expected, "{field}");
+    }
+    let metadata = &asset["metadata"];
+    assert_eq!(
+        (&metadata["width"], &metadata["height"], &metadata["codec"], &metadata["audio_codec"]),
+        (&json!(320), &json!(180), &json!("h264"), &json!("aac"))
+    );
+    assert!((metadata["duration_s"].as_f64().unwrap() - 2.0).abs() < 0.1);
+
+    let path = format!("/api/assets/{id}");
+    assert_eq!(api.get(&path).await.expect(200).body, asset);
+    assert_eq!(
+        api.get("/api/assets?type=video&status=ready").await.expect(200).body["data"],
+        json!([asset])
+    );
+    assert_eq!(api.get("/api/assets?type=audio").await.expect(200).body["data"], json!([]));
+    let of_project = format!("/api/assets?project_id={}", project["id"].as_str().unwrap());
+    assert_eq!(api.get(&of_project).await.expect(200).body["pagination"]["total"], 1);
+
+    let content = api.request(Method::GET, asset["url"].as_str().unwrap()).send().await.unwrap();
+    let header = |name: &str| content.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!(header("content-type"), "video/mp4");
+    assert_eq!(header("content-length"), film.len().to_string());
+    assert_eq!(header("etag"), format!("\"{}\"", sha256(&film)));
+    assert_eq!(header("accept-ranges"), "bytes");
+    assert_eq!(
+        header("content-disposition"),
+        "attachment; filename=\"_t_ _99_.mp4\"; filename*=UTF-8''%C3%89t%C3%A9%20%2299%22.mp4"
+    );
+    assert_eq!(content.bytes().await.unwrap(), film);
+
+    let events = api.get("/api/events?event=asset.ready").await.expect(200).body;
+    assert_eq!(
+        (&events["data"][0]["data"], &events["data"][0]["asset_id"]),
+        (&asset, &asset["id"])
+    );
+    assert_eq!(files(data.path()).len(), 1);
+    assert_eq!(api.delete(&path).await.expect(200).body, json!({"id": id, "deleted": true}));
+    assert_eq!(files(data.path()).len(), 0);
+    for path in [path.clone(), format!("{path}/content")] {
+        assert_eq!(api.get(&path).await.expect(404).code(), "not_found");
+    }
+    p.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn any_kind_of_file_is_taken_and_named_sensibly() {
+    let p = Platform::start().await;
+    let api = Api::of(&p);
+    let paper = api.asset("document", "dir/C:\\notes.md", b"# Notes").await;
+    assert_eq!(
+        (&paper["name"], &paper["content_type"]),
+        (&json!("notes.md"), &json!("text/markdown"))
+    );
+    assert_eq!(paper["metadata"], json!({}));
+    let empty = api.asset("document", "nothing", b"").await;
+    assert_eq!((&empty["size"], &empty["sha256"]), (&json!(0), &json!(sha256(b""))));
+    assert!(api.bytes(empty["url"].as_str().unwrap()).await.is_empty());
+    // What is not what it says is kept: a job on it fails with the reason.
+    let noise = api.asset("video", "noise.mp4", b"no film at all").await;
+    assert_eq!((&noise["status"], &noise["metadata"]), (&json!("ready"), &json!({})));
+    let head = "Content-Disposition: form-data; name=\"file\"\r\nContent-Type: audio/flac\r\n\r\nx";
+    let parts = [field("name", "A song"), field("type", "audio"), head.into()];
+    let unnamed = answer(api.upload(form(&parts))).await.expect(201).body;
+    assert_eq!(
+        (&unnamed["name"], &unnamed["content_type"]),
+        (&json!("A song"), &json!("audio/flac"))
+    );
+    let content = api.get(unnamed["url"].as_str().unwrap()).await.expect(200);
+    assert!(content.header("content-disposition").contains("filename=\"A song.flac\""));
+    p.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_bad_form_gets_the_error_that_names_what_is_wrong_and_leaves_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let p = Platform::with(Config::in_directory(data.path())).await;
+    let api = Api::of(&p);
+    let (film, video) = (file("a.mp4", &[7; 300_000]), field("type", "video"));
+    let long = "x".repeat(256);
+    for (parts, name) in [
+        (vec![film.clone()], "type"),
+        (vec![video.clone()], "file"),
+        (vec![film.clone(), field("type", "movie")], "type"),
+        (vec![film.clone(), film.clone(), video.clone()], "file"),
+        (vec![video.clone(), film.clone(), video.clone()], "type"),
+        (vec![film.clone(), video.clone(), field("titel", "x")], "titel"),
+        (vec![film.clone(), video.clone(), field("name", &long)], "name"),
+        (vec![film.clone(), video.clone(), field("name", &"x".repeat(100_000))], "name"),
+        (vec![film.clone(), video.clone(), field("name", "a\u{7}")], "name"),
+        (vec![film.clone(), video.clone(), field("project_id", "prj_none")], "project_id"),
+    ] {
+        let wrong = answer(api.upload(form(&parts))).await.expect(422);
+        assert_eq!(
+            (wrong.code(), &wrong.body["error"]["details"][0]["field"]),
+            ("unprocessable", &json!(name))
+        );
+    }
+    let missing = answer(api.upload(form(&[field("name", "x")]))).await.expect(422);
+    assert_eq!(missing.body["error"]["details"].as_array().unwrap().len(), 2);
+    let whole = form(&[film.clone(), video.clone()]);
+    answer(api.upload(whole[..whole.len() / 2].to_vec())).await.expect(400);
+    answer(api.upload(b"no form".to_vec())).await.expect(400);
+    let bare = api.upload(whole.clone()).header("content-type", "multipart/form-data");
+    let bare = bare.build().unwrap();
+    let mut headers = bare.headers().clone();
+    headers.insert("content-type", "multipart/form-data".parse().unwrap());
+    let unbounded = api.request(Method::POST, "/api/assets/upload").headers(headers).body(whole);
+    assert_eq!(
+        answer(unbounded).await.expect(400).body["error"]["details"][0]["field"],
+        "Content-Type"
+    );
+    assert_eq!(
+        api.post("/api/assets/upload", json!({})).await.expect(415).code(),
+        "unsupported_media_type"
+    );
+    assert_eq!(api.get("/api/assets").await.expect(200).body["pagination"]["total"], 0);
+    eventually("a file is left", || files(data.path()).is_empty()).await;
+    p.running.shutdown().await;
+}
+
+/// A form with a file of so many bytes, sent without a length in pieces as they come.
+fn streamed(bytes: usize, hang_up_after: Option<usize>) -> reqwest::Body {
+    let head = format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"type\"\r\n\r\ndocument\r\n--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"big.bin\"\r\n\r\n"
+    );
+    let piece = bytes::Bytes::from(vec![0x5a; 64 * 1024]);
+    let mut pieces = vec![bytes::Bytes::from(head)];
+    let mut left = hang_up_after.unwrap_or(bytes);
+    while left > 0 {
+        let size = left.min(piece.len());
+        pieces.push(piece.slice(..size));
+        left -= size;
+    }
+    pieces.push(format!("\r\n--{BOUNDARY}--").into());
+    let broken = hang_up_after.map(|_| Err(std::io::Error::other("hung up")));
+    let pieces = pieces.into_iter().take(usize::MAX).map(Ok);
+    let pieces: Vec<_> = match broken {
+        None => pieces.collect(),
+        Some(error) => pieces.take(hang_up_after.unwrap() / piece.len()).chain([error]).collect(),
+    };
+    reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
+}
+
+#[tokio::test]
+async fn a_file_past_the_limit_is_refused_with_the_way_to_send_it() {
+    const LIMIT: usize = 100 * 1024 * 1024;
+    let data = tempfile::tempdir().unwrap();
+    let p = Platform::with(Config::in_directory(data.path())).await;
+    let api = Api::of(&p);
+    // Told beforehand, and found out on the way.
+    let told = api
+        .upload(form(&[file("big.bin", &vec![0; LIMIT + 2_000_000]), field("type", "document")]));
+    let found_out = api.upload(Vec::new()).body(streamed(LIMIT + 1, None));
+    for request in [told, found_out] {
+        let refused = answer(request).await.expect(413);
+        assert_eq!(refused.code(), "payload_too_large");
+        assert!(refused.body["error"]["message"].as_str().unwrap().contains("/api/assets/uploads"));
+    }
+    eventually("a file is left", || files(data.path()).is_empty()).await;
+    let fits = answer(api.upload(Vec::new()).body(streamed(LIMIT, None))).await.expect(201);
+    assert_eq!(fits.body["size"], LIMIT);
+    p.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_leaves_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let p = Platform::with(Config::in_directory(data.path())).await;
+    let api = Api::of(&p);
+    let broken = api.upload(Vec::new()).body(streamed(0, Some(20 * 1024 * 1024)));
+    broken.send().await.unwrap_err();
+    eventually("a file is left", || files(data.path()).is_empty()).await;
+    assert_eq!(api.get("/api/assets").await.expect(200).body["pagination"]["total"], 0);
+    p.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_same_idempotency_key_uploads_once() {
+    let data = tempfile::tempdir().unwrap();
+    let p = Platform::with(Config::in_directory(data.path())).await;
+    let api = Api::of(&p);
+    let parts = [file("a.txt", b"the same"), field("type", "document")];
+    let other = [file("a.txt", b"not the same"), field("type", "document")];
+    let send =
+        |parts: &[Vec<u8>]| answer(api.upload(form(parts)).header("idempotency-key", "once"));
+    let first = send(&parts).await.expect(201);
+    assert_eq!(first.header("idempotent-replayed"), "");
+    let again = send(&[parts[1].clone(), parts[0].clone()]).await.expect(201);
+    assert_eq!((again.header("idempotent-replayed"), &again.body), ("true", &first.body));
+    assert_eq!(send(&other).await.expect(422).code(), "idempotency_mismatch");
+    eventually("a copy is left", || files(data.path()).len() == 1).await;
+    assert_eq!(api.get("/api/assets").await.expect(200).body["pagination"]["total"], 1);
+    p.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn content_is_served_by_range() {
+    let p = Platform::start().await;
+    let api = Api::of(&p);
+    let bytes: Vec<u8> = (0..1000u32).map(|n| n as u8).collect();
+    let asset = api.asset("document", "a.bin", &bytes).await;
+    let url = asset["url"].as_str().unwrap();
+    let etag = format!("\"{}\"", sha256(&bytes));
+    let ask = |headers: &[(&str, &str)], method: Method| {
+        let mut request = api.request(method, url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        async { request.send().await.unwrap() }
+    };
+    for (range, start, end) in [
+        ("bytes=0-0", 0, 0),
+        ("bytes=0-499", 0, 499),
+        ("bytes=500-999", 500, 999),
+        ("bytes=500-", 500, 999),
+        ("bytes=990-5000", 990, 999),
+        ("bytes=-1", 999, 999),
+        ("bytes=-5000", 0, 999),
+        ("BYTES=10-19", 10, 19),
+        ("bytes=998-99999999999999999999999", 998, 999),
+    ] {
+        let part = ask(&[("range", range)], Method::GET).await;
+        assert_eq!(part.status(), 206, "{range}");
+        assert_eq!(part.headers()["content-range"], format!("bytes {start}-{end}/1000"));
+        assert_eq!(part.headers()["content-length"], (end - start + 1).to_string());
+        assert_eq!(part.headers()["etag"], etag);
+        assert_eq!(part.bytes().await.unwrap(), bytes[start..=end], "{range}");
+    }
+    for range in ["bytes=1000-", "bytes=5000-6000", "bytes=-0"] {
+        let none = answer(api.request(Method::GET, url).header("range", range)).await.expect(416);
+        assert_eq!(
+            (none.header("content-range"), none.code()),
+            ("bytes */1000", "range_not_satisfiable")
+        );
+    }
+    // Not understood, or several at once: the whole.
+    for range in [
+        "bytes",
+        "bytes=",
+        "bytes=-",
+        "bytes=9-5",
+        "bytes=a-b",
+        "bytes=+1-2",
+        "lines=0-1",
+        "bytes=0-1,5-6",
+    ] {
+        let whole = ask(&[("range", range)], Method::GET).await;
+        assert_eq!(
+            (whole.status().as_u16(), whole.bytes().await.unwrap()),
+            (200, bytes.clone().into()),
+            "{range}"
+        );
+    }
+    let other = "\"0000\"";
+    let weak = format!("W/{etag}");
+    let listed = format!("{other}, {weak}");
+    for (condition, status) in
+        [(etag.as_str(), 206), (other, 200), (&weak, 200), ("Fri, 20 Nov 2026 10:00:00 GMT", 200)]
+    {
+        let answer = ask(&[("range", "bytes=0-9"), ("if-range", condition)], Method::GET).await;
+        assert_eq!(answer.status().as_u16(), status, "{condition}");
+    }
+    for (condition, status) in
+        [(etag.as_str(), 304), (&weak, 304), (&listed, 304), ("*", 304), (other, 200)]
+    {
+        let answer = ask(&[("if-none-match", condition)], Method::GET).await;
+        assert_eq!(answer.status().as_u16(), status, "{condition}");
+        assert_eq!(answer.headers()["etag"], etag);
+    }
+    for (headers, status, length) in
+        [(vec![], 200, "1000"), (vec![("range", "bytes=0-9")], 206, "10")]
+    {
+        let head = ask(&headers, Method::HEAD).await;
+        assert_eq!(
+            (head.status().as_u16(), &head.headers()["content-length"]),
+            (status, &length.parse().unwrap())
+        );
+        assert!(head.bytes().await.unwrap().is_empty());
+    }
+    p.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn another_organization_sees_no_file() {
+    let p = Platform::start().await;
+    let api = Api::of(&p);
+    let asset = api.asset("document", "a.txt", b"ours").await;
+    let stranger = api.stranger().await;
+    let path = format!("/api/assets/{}", asset["id"].as_str().unwrap());
+    stranger.get(&path).await.expect(404);
+    stranger.get(&format!("{path}/content")).await.expect(404);
+    stranger.delete(&path).await.expect(404);
+    assert_eq!(stranger.get("/api/assets").await.expect(200).body["data"], json!([]));
+    let parameters = json!({"input": asset["id"]});
+    let job = stranger.post("/api/jobs", json!({"type": "probe", "parameters": parameters})).await;
+    assert_eq!(job.expect(422).body["error"]["details"][0]["field"], "parameters.input");
+    api.get(&path).await.expect(200);
+    p.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_file_that_vanished_makes_its_asset_failed_and_a_stray_one_goes() {
+    let data = tempfile::tempdir().unwrap();
+    let p = Platform::with(Config::in_directory(data.path())).await;
+    let api = Api::of(&p);
+    let lost = api.asset("document", "lost.txt", b"lost").await;
+    let kept = api.asset("document", "kept.txt", b"kept").await;
+    p.running.shutdown().await;
+    let folder = data.path().join("files/assets");
+    std::fs::remove_file(folder.join(lost["id"].as_str().unwrap())).unwrap();
+    std::fs::write(folder.join("ast_stray"), b"stray").unwrap();
+    std::fs::write(data.path().join("files/incoming/half"), b"half").unwrap();
+
+    let p = Platform::with(Config::in_directory(data.path())).await;
+    let api = Api::of(&p);
+    let status = async |asset: &Value| {
+        let path = format!("/api/assets/{}", asset["id"].as_str().unwrap());
+        let content = api.get(&format!("{path}/content")).await.status.as_u16();
+        (api.get(&path).await.body["status"].clone(), content)
+    };
+    assert_eq!(status(&lost).await, (json!("failed"), 409));
+    assert_eq!(status(&kept).await, (json!("ready"), 200));
+    assert_eq!(files(data.path()), [folder.join(kept["id"].as_str().unwrap())]);
+    assert_eq!(api.get("/api/events?event=asset.failed").await.body["pagination"]["total"], 1);
+    p.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_download_goes_on_when_its_asset_is_deleted() {
+    let p = Platform::start().await;
+    let api = Api::of(&p);
+    let bytes = vec![0x42; 30 * 1024 * 1024];
+    let asset = api.asset("document", "a.bin", &bytes).await;
+    let response = api.request(Method::GET, asset["url"].as_str().unwrap()).send().await.unwrap();
+    let mut content = response.bytes_stream();
+    let mut read = content.next().await.unwrap().unwrap().len();
+    api.delete(&format!("/api/assets/{}", asset["id"].as_str().unwrap())).await.expect(200);
+    let rest = async {
+        while let Some(piece) = content.next().await {
+            read += piece.unwrap().len();
+        }
+    };
+    tokio::time::timeout(DEADLINE, rest).await.unwrap();
+    assert_eq!(read, bytes.len());
+    p.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn emptying_the_platform_takes_its_files_too() {
+    let data = tempfile::tempdir().unwrap();
+    let p = Platform::with(Config::in_directory(data.path())).await;
+    let api = Api::of(&p);
+    api.asset("document", "a.txt", b"a").await;
+    api.delete("/_local/state").await.expect(200);
+    assert_eq!(api.get("/api/assets").await.expect(200).body["pagination"]["total"], 0);
+    assert!(files(data.path()).is_empty());
+    p.running.shutdown().await;
+}
