@@ -21,6 +21,7 @@
 #[macro_use]
 mod open_enum;
 
+mod builder;
 mod client;
 mod decode;
 mod download;
@@ -38,7 +39,8 @@ mod transport;
 pub mod upload;
 pub mod webhooks;
 
-pub use client::{Client, ClientBuilder, RequestBuilder};
+pub use builder::ClientBuilder;
+pub use client::{Client, RequestBuilder};
 pub use error::{Error, ErrorKind, Result};
 pub use field::Patch;
 pub use list::{Items, Pages};

@@ -30,8 +30,11 @@ const SILENCE: Duration = Duration::from_secs(45);
 #[must_use = "a stream does nothing until it is polled"]
 pub struct JobEvents {
     state: Option<Connection>,
-    step: Option<BoxFuture<'static, (Connection, Option<Result<JobEvent, Error>>)>>,
+    step: Option<Step>,
 }
+
+/// The way to the next event, and what is needed to go on from there.
+type Step = BoxFuture<'static, (Connection, Option<Result<JobEvent, Error>>)>;
 
 impl std::fmt::Debug for JobEvents {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

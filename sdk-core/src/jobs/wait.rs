@@ -24,8 +24,10 @@ const SILENCE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct WaitOptions {
     timeout: Duration,
-    on_progress: Option<Arc<dyn Fn(&Job) + Send + Sync>>,
+    on_progress: Option<Arc<OnProgress>>,
 }
+
+type OnProgress = dyn Fn(&Job) + Send + Sync;
 
 impl Default for WaitOptions {
     fn default() -> Self {

@@ -16,6 +16,10 @@ pub(crate) fn of_transport(error: reqwest::Error) -> Error {
     let error = error.without_url();
     let (kind, sent, message) = if error.is_builder() {
         (ErrorKind::Config, None, "the request cannot be built".to_owned())
+    } else if is_distrust(&error) {
+        // It would be refused again.
+        let message = format!("the platform is not trusted: {}", innermost(&error));
+        (ErrorKind::Connection, None, message)
     } else if error.is_connect() {
         let kind = if error.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Connection };
         (kind, Some(Sent::No), format!("no connection: {}", innermost(&error)))
@@ -37,23 +41,31 @@ pub(crate) fn of_transport(error: reqwest::Error) -> Error {
     Error::new(kind, message).with(|e| e.sent = sent).with_source(error)
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
+type Cause<'a> = &'a (dyn std::error::Error + 'static);
+
+/// The error and its causes, also those that an `io::Error` only wraps.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = Cause<'_>> {
+    std::iter::successors(Some(error as Cause<'_>), |error| {
+        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        }
+    })
+}
+
+fn innermost(error: &reqwest::Error) -> String {
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
 fn is_no_http(error: &reqwest::Error) -> bool {
-    let mut next: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = next {
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+    causes(error).any(|e| e.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse))
+}
+
+/// A certificate of the platform's that does not hold.
+fn is_distrust(error: &reqwest::Error) -> bool {
+    causes(error).any(|e| {
+        matches!(e.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
+    })
 }
 
 /// The value of `X-Request-Id`.

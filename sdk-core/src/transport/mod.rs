@@ -4,6 +4,7 @@
 mod backoff;
 mod breaker;
 mod budget;
+mod connections;
 mod credentials;
 mod failure;
 mod pacing;
@@ -29,13 +30,14 @@ use url::Url;
 pub(crate) use breaker::Breaker;
 pub use breaker::CircuitBreaker;
 pub(crate) use budget::RetryBudget;
+pub(crate) use connections::{ConnectOptions, Connections};
 pub use credentials::JwtCredential;
 pub(crate) use credentials::{Credential, bearer};
 pub(crate) use pacing::Pacer;
 pub(crate) use redact::Redactor;
 pub(crate) use redirects::is_loopback;
 pub(crate) use request::{Body, Made, Request, below};
-pub(crate) use tls::{TlsOptions, config as tls_config};
+pub(crate) use tls::TlsOptions;
 
 use crate::{
     decode,
@@ -63,7 +65,7 @@ pub(crate) struct Settings {
 /// The transport of one client and host.
 #[derive(Debug)]
 pub(crate) struct Transport {
-    pub(crate) http: reqwest::Client,
+    pub(crate) http: Connections,
     pub(crate) base: Url,
     pub(crate) platform: Platform,
     pub(crate) integration: Arc<str>,
@@ -393,15 +395,14 @@ impl Transport {
     pub(crate) async fn token(&self, form: &[(&'static str, String)]) -> Result<TokenSet, Error> {
         let url = self.url(self.platform.path(Resource::OAuthToken)?);
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let response = self
-            .http
-            .post(url)
-            .header(header::ACCEPT, "application/json")
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(body)
-            .send()
-            .await
-            .map_err(failure::of_transport)?;
+        let mut request = reqwest::Request::new(Method::POST, url);
+        let headers = request.headers_mut();
+        headers.extend(self.settings.headers.clone());
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        headers.insert(header::CONTENT_TYPE, form);
+        *request.body_mut() = Some(body.into());
+        let response = self.http.execute(request).await?;
         if !response.status().is_success() {
             let error = self.redacted(read_error(response, &CallOptions::default()).await);
             // A refused grant is a refused credential, whatever status tells it (RFC 6749 has 400).
@@ -454,7 +455,7 @@ impl Transport {
             }
             *request.body_mut() = Some(body);
         }
-        self.http.execute(request).await.map_err(failure::of_transport)
+        self.http.execute(request).await
     }
 
     /// Follows a redirect of a download from `current`; the credential goes along within one origin.
@@ -482,15 +483,9 @@ impl Transport {
             }
             let sent =
                 tokio::time::timeout(self.settings.attempt_timeout, self.http.execute(request));
-            response = sent
-                .await
-                .map_err(|_| {
-                    Error::new(
-                        ErrorKind::Timeout,
-                        "a redirect of the download did not answer in time",
-                    )
-                })?
-                .map_err(failure::of_transport)?;
+            response = sent.await.map_err(|_| {
+                Error::new(ErrorKind::Timeout, "a redirect of the download did not answer in time")
+            })??;
         }
         if response.status().is_success() {
             return Ok(response);

@@ -43,10 +43,10 @@ impl Redactor {
     /// The text without its secrets.
     pub(crate) fn blank<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut out = Cow::Borrowed(text);
-        for secret in &self.own {
-            if out.contains(secret.expose()) {
-                out = Cow::Owned(out.replace(secret.expose(), BLANK));
-            }
+        if let Some(own) = &self.own
+            && out.contains(own.expose())
+        {
+            out = Cow::Owned(out.replace(own.expose(), BLANK));
         }
         for beginning in SECRET_BEGINNINGS {
             blank_words(&mut out, beginning);

@@ -1,0 +1,347 @@
+//! How a client is set up: every setting with its default, checked once in `build`. Nothing is opened here.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderMap, header};
+use url::Url;
+
+use crate::{
+    client::Client,
+    error::Error,
+    oauth::OAuthCredential,
+    options,
+    platform::Platform,
+    secret::Secret,
+    transport::{
+        Breaker, CircuitBreaker, ConnectOptions, Connections, Credential, JwtCredential, Pacer,
+        Redactor, RetryBudget, Settings, TlsOptions, Transport, bearer, is_loopback,
+    },
+};
+
+/// Sets up a [`Client`]; [`build`](Self::build) says what is wrong.
+#[derive(Debug)]
+pub struct ClientBuilder {
+    platform: Platform,
+    base_url: Option<String>,
+    credential: Option<Result<Credential, Error>>,
+    settings: Settings,
+    headers: Result<HeaderMap, Error>,
+    connect_timeout: Duration,
+    app: Option<(String, String)>,
+    language: String,
+    breaker: Option<CircuitBreaker>,
+    max_in_flight: Option<usize>,
+    tls: TlsOptions,
+    proxy: Option<Secret>,
+    http: Option<reqwest::Client>,
+}
+
+impl Default for ClientBuilder {
+    fn default() -> Self {
+        Self {
+            platform: Platform::default(),
+            base_url: None,
+            credential: None,
+            settings: Settings {
+                timeout: Duration::from_secs(180),
+                attempt_timeout: Duration::from_secs(30),
+                max_retries: 2,
+                max_retry_after: Duration::from_secs(120),
+                headers: HeaderMap::new(),
+                insecure: false,
+            },
+            headers: Ok(HeaderMap::new()),
+            connect_timeout: Duration::from_secs(5),
+            app: None,
+            language: "rust".to_owned(),
+            breaker: None,
+            max_in_flight: None,
+            tls: TlsOptions::default(),
+            proxy: None,
+            http: None,
+        }
+    }
+}
+
+impl ClientBuilder {
+    /// The platform. Default StoryCore.
+    #[must_use]
+    pub fn platform(mut self, platform: Platform) -> Self {
+        self.platform = platform;
+        self
+    }
+
+    /// Where it is, without path and query. Default: the platform's own address.
+    #[must_use]
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// Opens the platform with an API key.
+    #[must_use]
+    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
+        self.credential = Some(bearer(&key.into()).map(Credential::ApiKey));
+        self
+    }
+
+    /// Opens it with JWTs that the client signs and renews.
+    #[must_use]
+    pub fn jwt(mut self, jwt: JwtCredential) -> Self {
+        self.credential = Some(Ok(Credential::jwt(jwt)));
+        self
+    }
+
+    /// Opens it with OAuth tokens that the client gets and renews.
+    #[must_use]
+    pub fn oauth(mut self, oauth: OAuthCredential) -> Self {
+        self.credential = Some(Ok(Credential::oauth(oauth)));
+        self
+    }
+
+    /// Opens it with nothing: for signing in, and for what needs no credential.
+    #[must_use]
+    pub fn anonymous(mut self) -> Self {
+        self.credential = Some(Ok(Credential::None));
+        self
+    }
+
+    /// The most that a call may take, retries and waits included. Default 180 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
+        self
+    }
+
+    /// The most that one attempt may take, to the answer's last byte. Default 30 s.
+    #[must_use]
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.attempt_timeout = timeout;
+        self
+    }
+
+    /// The most that making a connection may take. Default 5 s.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Attempts after the first. Default 2; 0 means none.
+    #[must_use]
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.settings.max_retries = retries;
+        self
+    }
+
+    /// A platform that asks for a longer wait than this is not waited for. Default 120 s.
+    #[must_use]
+    pub fn max_retry_after(mut self, time: Duration) -> Self {
+        self.settings.max_retry_after = time;
+        self
+    }
+
+    /// Turns the circuit breaker on. Default off.
+    #[must_use]
+    pub fn circuit_breaker(mut self, breaker: CircuitBreaker) -> Self {
+        self.breaker = Some(breaker);
+        self
+    }
+
+    /// Turns pacing on: at most so many calls in flight, and none sooner than the rate limit's headers allow. Default off.
+    #[must_use]
+    pub fn pacing(mut self, max_in_flight: usize) -> Self {
+        self.max_in_flight = Some(max_in_flight);
+        self
+    }
+
+    /// A header of every request.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers = self.headers.and_then(|mut headers| {
+            let (name, value) = options::header(name, value)?;
+            headers.insert(name, value);
+            Ok(headers)
+        });
+        self
+    }
+
+    /// The program's name and version, which go before the SDK's in `User-Agent`.
+    #[must_use]
+    pub fn app_info(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
+        self.app = Some((name.into(), version.into()));
+        self
+    }
+
+    /// The language that a binding speaks, for `User-Agent`.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn language(mut self, language: impl Into<String>) -> Self {
+        self.language = language.into();
+        self
+    }
+
+    /// Allows `http://` to other machines, which shows the credential to everyone between. Default off; loopback is
+    /// always allowed.
+    #[must_use]
+    pub fn allow_insecure_http(mut self, allow: bool) -> Self {
+        self.settings.insecure = allow;
+        self
+    }
+
+    /// Trusts further root certificates, in PEM, beside the system's.
+    #[must_use]
+    pub fn add_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls.extra_roots.push(pem.into());
+        self
+    }
+
+    /// Shows a client certificate: its chain and its key, in PEM.
+    #[must_use]
+    pub fn client_certificate(mut self, chain: impl Into<Vec<u8>>, key: impl Into<Secret>) -> Self {
+        self.tls.identity = Some((chain.into(), key.into()));
+        self
+    }
+
+    /// A proxy for every request. Default: `HTTPS_PROXY` and `NO_PROXY`.
+    #[must_use]
+    pub fn proxy(mut self, url: impl Into<Secret>) -> Self {
+        self.proxy = Some(url.into());
+        self
+    }
+
+    /// A `reqwest` client of one's own, with its TLS, proxies and pools. It must follow no redirects.
+    #[must_use]
+    pub fn http_client(mut self, http: reqwest::Client) -> Self {
+        self.http = Some(http);
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config), saying which setting is wrong.
+    pub fn build(self) -> Result<Client, Error> {
+        let text =
+            self.base_url.as_deref().or(self.platform.default_base_url()).ok_or_else(|| {
+                Error::config(format!("the platform {} needs a base_url", self.platform.name()))
+            })?;
+        let base = base_url(text, self.settings.insecure)?;
+        let credential = self.credential.unwrap_or_else(|| {
+            Err(Error::config(
+                "no credential: give api_key(), jwt() or oauth(), or say anonymous()",
+            ))
+        })?;
+        if self.max_in_flight == Some(0) {
+            return Err(Error::config("pacing needs at least one call in flight"));
+        }
+        let mut headers = self.headers?;
+        let agent = user_agent(self.app.as_ref(), &self.language);
+        let (_, agent) = options::header("user-agent", &agent)?;
+        headers.entry(header::USER_AGENT).or_insert(agent);
+        let http = match self.http {
+            Some(client) => Connections::given(client),
+            None => Connections::new(ConnectOptions {
+                timeout: self.connect_timeout,
+                tls: self.tls,
+                proxy: self.proxy,
+            })?,
+        };
+        let integration = Arc::from(self.platform.name());
+        let redactor = Redactor::new(credential.secret());
+        Ok(Client {
+            transport: Arc::new(Transport {
+                http,
+                base,
+                platform: self.platform,
+                integration,
+                settings: Settings { headers, ..self.settings },
+                credential,
+                budget: RetryBudget::default(),
+                breaker: self.breaker.map(Breaker::new),
+                pacer: self.max_in_flight.map(Pacer::new),
+                redactor,
+            }),
+            options: Arc::default(),
+        })
+    }
+}
+
+/// Reads a base URL: https, or http where that is allowed; nothing behind the host and port.
+fn base_url(text: &str, insecure: bool) -> Result<Url, Error> {
+    let url =
+        Url::parse(text).map_err(|e| Error::config(format!("the base URL is no URL: {e}")))?;
+    let wrong = |what: &str| Err(Error::config(format!("the base URL must not have {what}")));
+    match url.scheme() {
+        "https" => {}
+        "http" if insecure || is_loopback(&url) => {}
+        "http" => {
+            return Err(Error::config(
+                "the base URL must be https, or allow_insecure_http must be set",
+            ));
+        }
+        _ => return Err(Error::config("the base URL must be https")),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("a user or password");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong("a query or fragment");
+    }
+    if url.path() != "/" {
+        return wrong("a path");
+    }
+    Ok(url)
+}
+
+fn user_agent(app: Option<&(String, String)>, language: &str) -> String {
+    let app = app.map(|(name, version)| format!("{name}/{version} ")).unwrap_or_default();
+    format!(
+        "{app}storycore/{} ({language}; {}; {})",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_base_url_is_an_origin() {
+        for good in [
+            "https://api.storycore.io",
+            "https://a.io:8443/",
+            "http://127.0.0.1:4010",
+            "http://[::1]:1",
+            "http://localhost:1",
+        ] {
+            assert!(base_url(good, false).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://a.io",
+            "ftp://a.io",
+            "https://a.io/x",
+            "https://a.io?x=1",
+            "https://a.io#x",
+            "https://u:p@a.io",
+            "a.io",
+            "",
+            "file:///etc",
+        ] {
+            assert!(base_url(bad, false).is_err(), "{bad}");
+        }
+        assert!(base_url("http://a.io", true).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,60}") {
+            let _ = base_url(&text, false);
+            let _ = base_url(&format!("http://{text}"), true);
+        }
+    }
+}
