@@ -157,7 +157,7 @@ async fn main_job(
         asset.sha256.as_deref().and_then(|sum| sum.get(..12)).unwrap_or("unknown")
     ));
 
-    let settings = VideoSettings::default().quality("medium").format("mp4").resolution("640x360");
+    let settings = VideoSettings::default().quality("medium").format("mp4");
     let job = NewJob::video_processing(&asset.id, settings).project(&project.id);
     let done = run_job(&client, job, screen).await?;
     let event = told_of(&done, receiver).await?;
