@@ -30,6 +30,7 @@ CREATE TABLE api_keys (
     user_id         TEXT NOT NULL REFERENCES users (id),
     hash            BLOB NOT NULL UNIQUE,
     sealed          BLOB,
+    -- 1: the first key of the platform; 2: the first one of another organization; 0: made over HTTP.
     is_first        INTEGER NOT NULL DEFAULT 0,
     doc             TEXT NOT NULL
 ) STRICT;

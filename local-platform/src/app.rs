@@ -19,6 +19,7 @@ use crate::{
     jobs::Jobs,
     keys::KeyRing,
     media::Media,
+    oauth::Grants,
     resources,
     seal::Seal,
     store::Store,
@@ -36,6 +37,7 @@ pub(crate) struct App {
     pub(crate) seal: Seal,
     pub(crate) clock: Clock,
     pub(crate) keys: KeyRing,
+    pub(crate) grants: Grants,
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
     pub(crate) watch: Watch,
@@ -59,12 +61,13 @@ pub(crate) struct Parts {
     pub(crate) files: Files,
     pub(crate) seal: Seal,
     pub(crate) keys: KeyRing,
+    pub(crate) grants: Grants,
     pub(crate) spec: Option<Spec>,
 }
 
 impl App {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { config, url, store, files, seal, keys, spec } = parts;
+        let Parts { config, url, store, files, seal, keys, grants, spec } = parts;
         Arc::new(Self {
             delivering: Arc::new(Delivering::new(&config)),
             media: Media::new(config.ffmpeg.clone()),
@@ -76,6 +79,7 @@ impl App {
             seal,
             clock: Clock::default(),
             keys,
+            grants,
             faults: Faults::default(),
             journal: Journal::default(),
             watch: Watch::default(),
@@ -105,7 +109,11 @@ impl App {
             ("DELETE FROM deliveries", Some(&resources::deliveries::TABLE)),
             ("DELETE FROM webhooks", Some(&resources::webhooks::TABLE)),
             ("DELETE FROM key_usage", None),
-            ("DELETE FROM audit_log", None),
+            ("DELETE FROM audit_log", Some(&resources::audit::TABLE)),
+            ("DELETE FROM key_graces", None),
+            ("DELETE FROM api_keys WHERE is_first = 0", Some(&resources::api_keys::TABLE)),
+            ("DELETE FROM oauth_tokens", None),
+            ("DELETE FROM oauth_codes", None),
             ("DELETE FROM idempotency", None),
         ] {
             sqlx::query(sql).execute(tx.sql()).await?;
@@ -128,16 +136,21 @@ impl App {
         self.clock.reset();
         for key in self.keys.all() {
             key.rate.reset();
+            key.usage.reset();
         }
+        self.reload_keys().await?;
+        self.grants.reset(jiff::Timestamp::MAX);
         Ok(())
     }
 
     /// Takes over what the database says of every key.
     pub(crate) async fn reload_keys(&self) -> Result<(), ApiError> {
-        let ids: Vec<String> =
+        let mut ids: Vec<String> =
             sqlx::query_scalar("SELECT id FROM api_keys").fetch_all(self.store.reader()).await?;
+        // Those that are gone from the database too.
+        ids.extend(self.keys.all().iter().map(|key| key.id.to_string()));
         for id in ids {
-            self.keys.reload(&self.store, &id).await?;
+            self.keys.reload(&self.store, &self.seal, &id).await?;
         }
         Ok(())
     }

@@ -24,6 +24,7 @@ mod jobs;
 mod keys;
 mod local;
 mod media;
+mod oauth;
 mod resources;
 mod retention;
 mod seal;

@@ -14,7 +14,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{app::App, clock, error::ApiError, faults::Fault, http::Json, resources::api_keys};
+use crate::{
+    app::App, clock, error::ApiError, faults::Fault, http::Json, oauth, resources::api_keys,
+};
 
 pub(crate) fn router() -> Router<Arc<App>> {
     Router::new()
@@ -23,6 +25,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/_local/clock", get(read_clock).post(move_clock))
         .route("/_local/state", delete(clear_state))
         .route("/_local/organizations", post(new_organization))
+        .route("/_local/oauth/clients", post(oauth::create_client))
 }
 
 async fn plant(

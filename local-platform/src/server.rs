@@ -13,6 +13,7 @@ use crate::{
     http::{self, Connection, Listener, strict::Spec},
     jobs,
     keys::KeyRing,
+    oauth::{self, Grants},
     resources::api_keys::{self, FirstKey},
     retention,
     seal::Seal,
@@ -62,10 +63,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         .map_err(|error| data_error(store.directory(), &error))?;
     let other = |error: crate::error::ApiError| StartError::Other(error.message);
     let first = api_keys::first(&store, &seal, config.api_key.as_deref()).await.map_err(other)?;
-    let keys = KeyRing::load(&store).await.map_err(other)?;
+    let keys = KeyRing::load(&store, &seal).await.map_err(other)?;
+    oauth::ensure_builtin(&store, &first.organization_id, &first.user_id).await.map_err(other)?;
+    let grants = Grants::load(&store).await.map_err(other)?;
     let spec = if config.strict { Some(Spec::load().map_err(StartError::Other)?) } else { None };
     let url = format!("http://{address}");
-    let app = App::new(Parts { config, url: url.clone(), store, files, seal, keys, spec });
+    let app = App::new(Parts { config, url: url.clone(), store, files, seal, keys, grants, spec });
     files::sweep(&app).await.map_err(other)?;
     jobs::requeue(&app).await.map_err(other)?;
 

@@ -130,7 +130,10 @@ async fn read_body(app: &App, mut parts: request::Parts, body: Body) -> Result<R
     let mut body = body;
     if takes_body && !body::is_streamed(&parts.headers) {
         let bytes = body::read(body).await?;
-        if let Some(entry) = parts.extensions.get::<Arc<journal::Entry>>() {
+        // OAuth's bodies hold secrets and codes.
+        if !is_open(parts.uri.path())
+            && let Some(entry) = parts.extensions.get::<Arc<journal::Entry>>()
+        {
             entry.body(&bytes);
         }
         body = Body::from(bytes.clone());

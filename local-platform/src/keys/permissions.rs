@@ -75,11 +75,6 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// Everything.
-    pub(crate) fn full() -> Self {
-        Self { permission: Some(Permissions::Admin), scopes: Vec::new() }
-    }
-
     /// From a key's `permissions` and `scopes`. With scopes alone, they say which permission holds where.
     pub(crate) fn parse(permissions: &[String], scopes: &[String]) -> Result<Self, String> {
         let mut permission = None;

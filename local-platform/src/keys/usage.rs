@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,6 +19,8 @@ use crate::{clock, error::ApiError, store::Store};
 #[derive(Debug, Default)]
 pub(crate) struct Usage {
     pending: Mutex<Pending>,
+    /// Unix seconds of the last use that the audit log tells of; 0: none.
+    audited: AtomicI64,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +40,27 @@ struct Counts {
 
 const DAY_S: i64 = 86_400;
 
+/// How often the use of a key is told in the audit log.
+const AUDIT_EVERY_S: i64 = 3_600;
+
 impl Usage {
+    /// Whether a use at `now` is to be told in the audit log: the first since the start, then one an hour.
+    pub(crate) fn is_to_be_audited(&self, now: Timestamp) -> bool {
+        let now = now.as_second();
+        let last = self.audited.load(Ordering::Relaxed);
+        (last == 0 || (now - last).abs() >= AUDIT_EVERY_S)
+            && self
+                .audited
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Forgets what the audit log was told, because it was emptied.
+    pub(crate) fn reset(&self) {
+        self.audited.store(0, Ordering::Relaxed);
+        self.take();
+    }
+
     /// Counts one answered request.
     pub(crate) fn count(&self, endpoint: &Arc<str>, failed: bool, took: Duration, now: Timestamp) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,6 +4,7 @@ pub(crate) mod api_keys;
 mod asset_content;
 mod asset_upload;
 pub(crate) mod assets;
+pub(crate) mod audit;
 pub(crate) mod deliveries;
 pub(crate) mod events;
 mod job_events;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use crate::app::App;
+use crate::{app::App, oauth};
 
 /// Every resource under StoryCore's names for the paths.
 pub(crate) fn router() -> Router<Arc<App>> {
@@ -30,4 +31,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .merge(asset_content::router())
         .merge(jobs::router())
         .merge(job_events::router())
+        .merge(api_keys::router())
+        .merge(audit::router())
+        .merge(oauth::router())
 }

@@ -1,32 +1,20 @@
-//! `/api/auth/api-keys`: making, showing, rotating and revoking keys. What a key opens is in `keys`.
+//! The first key: the one that a platform shows when it is ready, and the organization and user it belongs to.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::Row as _;
 
+use super::{TABLE, shown};
 use crate::{
     clock,
     error::ApiError,
     ids, keys,
     seal::Seal,
-    store::{Store, Table, Tx},
-};
-
-pub(crate) static TABLE: Table = Table {
-    name: "api_keys",
-    prefix: "key",
-    what: "API key",
-    sortable: &["created_at", "name", "last_used_at", "usage_count"],
-    newest_by: "created_at",
-    filters: &["name"],
-    slot: 2,
+    store::{Store, Tx},
 };
 
 /// The rate limit of a first key, in requests an hour: a machine's own tests must not run into it.
 const FIRST_KEY_LIMIT: u32 = 1_000_000_000;
-/// How much of a key may be shown.
-const SHOWN: usize = 8;
-
 /// A key's text and who it belongs to.
 #[derive(Debug, Clone)]
 pub(crate) struct FirstKey {
@@ -42,7 +30,7 @@ pub(crate) async fn first(
     wanted: Option<&str>,
 ) -> Result<FirstKey, ApiError> {
     let row = sqlx::query(
-        "SELECT id, organization_id, user_id, hash, sealed FROM api_keys WHERE is_first = 1",
+        "SELECT id, organization_id, user_id, sealed, doc ->> 'revoked_at' FROM api_keys WHERE is_first = 1",
     )
     .fetch_optional(store.reader())
     .await?;
@@ -54,18 +42,21 @@ pub(crate) async fn first(
         return Ok(first);
     };
     let (organization_id, user_id) = (row.try_get(1)?, row.try_get(2)?);
-    let kept = row.try_get::<Option<Vec<u8>>, _>(4)?.and_then(|sealed| seal.unseal(&sealed));
-    let kept = kept.and_then(|text| String::from_utf8(text).ok());
+    // A first key that was revoked opens nothing again: the next start has another.
+    let revoked = row.try_get::<Option<&str>, _>(4)?.is_some();
+    let kept = row.try_get::<Option<Vec<u8>>, _>(3)?.filter(|_| !revoked);
+    let kept =
+        kept.and_then(|sealed| seal.unseal(&sealed)).and_then(|text| String::from_utf8(text).ok());
     let secret = match (wanted, kept) {
         (None, Some(kept)) => return Ok(FirstKey { secret: kept, organization_id, user_id }),
         (Some(wanted), Some(kept)) if wanted == kept => {
             return Ok(FirstKey { secret: kept, organization_id, user_id });
         }
         (Some(wanted), _) => wanted.to_owned(),
-        // The sealing key was replaced: the old text cannot be shown again.
+        // It was revoked, or the sealing key was replaced.
         (None, None) => ids::secret(""),
     };
-    sqlx::query("UPDATE api_keys SET hash = ?2, sealed = ?3, doc = json_set(doc, '$.prefix', ?4) WHERE id = ?1")
+    sqlx::query("UPDATE api_keys SET hash = ?2, sealed = ?3, doc = json_set(doc, '$.prefix', ?4, '$.revoked_at', NULL) WHERE id = ?1")
         .bind(row.try_get::<&str, _>(0)?)
         .bind(keys::hash(&secret).as_slice())
         .bind(seal.seal(secret.as_bytes()))
@@ -115,15 +106,11 @@ pub(crate) async fn new_organization(
     .bind(&user_id)
     .bind(keys::hash(&secret).as_slice())
     .bind(seal.seal(secret.as_bytes()))
-    .bind(is_first)
+    // 1: the platform's own; 2: another organization's.
+    .bind(if is_first { 1_i64 } else { 2 })
     .bind(doc.to_string())
     .execute(tx.sql())
     .await?;
     tx.touch(&TABLE);
     Ok(FirstKey { secret, organization_id, user_id })
-}
-
-/// The part of a key's text that may be shown.
-pub(crate) fn shown(secret: &str) -> String {
-    secret.chars().take(SHOWN).collect()
 }
