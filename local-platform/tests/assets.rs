@@ -11,6 +11,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use storycore_local::Config;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
@@ -165,25 +169,24 @@ async fn a_bad_form_gets_the_error_that_names_what_is_wrong_and_leaves_nothing()
 }
 
 /// A form with a file of so many bytes, sent without a length in pieces as they come.
-fn streamed(bytes: usize, hang_up_after: Option<usize>) -> reqwest::Body {
+fn streamed(bytes: usize) -> reqwest::Body {
     let head = format!(
         "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"type\"\r\n\r\ndocument\r\n--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"big.bin\"\r\n\r\n"
     );
+    let end = format!("\r\n--{BOUNDARY}--");
     let piece = bytes::Bytes::from(vec![0x5a; 64 * 1024]);
-    let mut pieces = vec![bytes::Bytes::from(head)];
-    let mut left = hang_up_after.unwrap_or(bytes);
-    while left > 0 {
-        let size = left.min(piece.len());
-        pieces.push(piece.slice(..size));
-        left -= size;
-    }
-    pieces.push(format!("\r\n--{BOUNDARY}--").into());
-    let broken = hang_up_after.map(|_| Err(std::io::Error::other("hung up")));
-    let pieces = pieces.into_iter().take(usize::MAX).map(Ok);
-    let pieces: Vec<_> = match broken {
-        None => pieces.collect(),
-        Some(error) => pieces.take(hang_up_after.unwrap() / piece.len()).chain([error]).collect(),
-    };
+    let pieces =
+        (0..bytes).step_by(piece.len()).map(move |at| piece.slice(..piece.len().min(bytes - at)));
+    let all = [head.into()].into_iter().chain(pieces).chain([end.into()]);
+    reqwest::Body::wrap_stream(futures_util::stream::iter(all.map(Ok::<_, std::io::Error>)))
+}
+
+/// The beginning of such a form, and then nothing more: the connection breaks.
+fn broken(bytes: usize) -> reqwest::Body {
+    let head = format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"big.bin\"\r\n\r\n"
+    );
+    let pieces = [Ok(head.into()), Ok(vec![0x5a; bytes]), Err(std::io::Error::other("hung up"))];
     reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
 }
 
@@ -196,15 +199,38 @@ async fn a_file_past_the_limit_is_refused_with_the_way_to_send_it() {
     // Told beforehand, and found out on the way.
     let told = api
         .upload(form(&[file("big.bin", &vec![0; LIMIT + 2_000_000]), field("type", "document")]));
-    let found_out = api.upload(Vec::new()).body(streamed(LIMIT + 1, None));
+    let found_out = api.upload(Vec::new()).body(streamed(LIMIT + 1));
     for request in [told, found_out] {
         let refused = answer(request).await.expect(413);
         assert_eq!(refused.code(), "payload_too_large");
         assert!(refused.body["error"]["message"].as_str().unwrap().contains("/api/assets/uploads"));
     }
     eventually("a file is left", || files(data.path()).is_empty()).await;
-    let fits = answer(api.upload(Vec::new()).body(streamed(LIMIT, None))).await.expect(201);
+    let fits = answer(api.upload(Vec::new()).body(streamed(LIMIT))).await.expect(201);
     assert_eq!(fits.body["size"], LIMIT);
+    p.running.shutdown().await;
+}
+
+/// Sends all it has before it reads, as simple clients do.
+#[tokio::test]
+async fn a_client_that_sends_everything_first_still_reads_why_it_was_refused() {
+    let p = Platform::start().await;
+    for (key, status) in [(p.key.as_str(), "413"), ("wrong-key-wrong-key", "401")] {
+        let mut connection =
+            TcpStream::connect(p.running.url().strip_prefix("http://").unwrap()).await.unwrap();
+        let length = 120 * 1024 * 1024;
+        let head = format!(
+            "POST /api/assets/upload HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: {length}\r\n\r\n"
+        );
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let piece = vec![0; 1024 * 1024];
+        for _ in 0..length / piece.len() {
+            connection.write_all(&piece).await.unwrap();
+        }
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
     p.running.shutdown().await;
 }
 
@@ -213,7 +239,7 @@ async fn a_client_that_hangs_up_leaves_nothing() {
     let data = tempfile::tempdir().unwrap();
     let p = Platform::with(Config::in_directory(data.path())).await;
     let api = Api::of(&p);
-    let broken = api.upload(Vec::new()).body(streamed(0, Some(20 * 1024 * 1024)));
+    let broken = api.upload(Vec::new()).body(broken(20 * 1024 * 1024));
     broken.send().await.unwrap_err();
     eventually("a file is left", || files(data.path()).is_empty()).await;
     assert_eq!(api.get("/api/assets").await.expect(200).body["pagination"]["total"], 0);

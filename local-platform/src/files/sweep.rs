@@ -46,8 +46,8 @@ pub(crate) async fn sweep(app: &App) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Ends the ffmpeg of a platform that was killed: it works in a folder that is about to go. Known by that folder, where
-/// the system tells it (`/proc`); elsewhere it ends by itself.
+/// Ends the ffmpeg of a platform that was killed: it works in a folder that is about to go, and is known by it.
+#[cfg(target_os = "linux")]
 fn end_orphans(work: &Path) {
     let (Ok(work), Ok(processes)) = (work.canonicalize(), std::fs::read_dir("/proc")) else {
         return;
@@ -62,6 +62,10 @@ fn end_orphans(work: &Path) {
         }
     }
 }
+
+/// Other systems do not tell a process's folder so simply; there it ends by itself.
+#[cfg(not(target_os = "linux"))]
+fn end_orphans(_: &Path) {}
 
 fn names(folder: &Path) -> io::Result<HashSet<String>> {
     std::fs::read_dir(folder)?

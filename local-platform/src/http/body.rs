@@ -1,4 +1,9 @@
-//! JSON bodies: read once, then typed with an error that names the field.
+//! Bodies: watched to their end; those with JSON read once, then typed with an error that names the field.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use axum::{
     body::Body,
@@ -6,9 +11,11 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
+use super::Connection;
 use crate::error::ApiError;
 
 /// The largest JSON body.
@@ -42,6 +49,55 @@ pub(crate) async fn read(body: Body) -> Result<Bytes, ApiError> {
             "a JSON body may have at most 1 MiB",
         )),
         Err(_) => Err(ApiError::invalid("the body ended before it was complete")),
+    }
+}
+
+/// A body that tells its connection when nobody read it to its end.
+pub(super) struct Watched {
+    body: Body,
+    connection: Connection,
+}
+
+impl Watched {
+    /// Watches a body that has bytes to come.
+    pub(super) fn over(body: Body, connection: &Connection) -> Body {
+        if body.is_end_stream() {
+            return body;
+        }
+        Body::new(Self { body, connection: connection.clone() })
+    }
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(frame, Poll::Ready(None)) {
+            // Its end was seen, which an empty body's own state tells without being asked again.
+            self.body = Body::empty();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if !self.body.is_end_stream() {
+            self.connection.unread();
+        }
     }
 }
 

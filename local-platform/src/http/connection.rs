@@ -1,4 +1,5 @@
-//! Accepted connections, each with a switch by which a planted fault cuts it off.
+//! Accepted connections, each with a switch by which a planted fault cuts it off, and with a slow close for those whose
+//! last request was answered before it was all sent.
 
 use std::{
     io,
@@ -6,34 +7,51 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use axum::{extract::connect_info::Connected, serve::IncomingStream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
+    time::{Instant, Sleep, sleep_until},
 };
 
 const OPEN: u8 = 0;
 const CLOSED: u8 = 1;
 const RESET: u8 = 2;
 
+/// How long a client that was answered early may go on sending. To close at once would reset the connection, and the
+/// answer with it (RFC 9112 §9.6).
+const LINGER: Duration = Duration::from_secs(20);
+
 /// The switch of one connection.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Connection(Arc<AtomicU8>);
+pub(crate) struct Connection(Arc<Switch>);
+
+#[derive(Debug, Default)]
+struct Switch {
+    state: AtomicU8,
+    unread: AtomicBool,
+}
 
 impl Connection {
     /// Ends the connection before another byte is sent.
     pub(crate) fn close(&self) {
-        self.0.store(CLOSED, Ordering::Relaxed);
+        self.0.state.store(CLOSED, Ordering::Relaxed);
     }
 
     /// Ends it with a TCP RST.
     pub(crate) fn reset(&self) {
-        self.0.store(RESET, Ordering::Relaxed);
+        self.0.state.store(RESET, Ordering::Relaxed);
+    }
+
+    /// Says that a request on it was not read to its end.
+    pub(crate) fn unread(&self) {
+        self.0.unread.store(true, Ordering::Relaxed);
     }
 }
 
@@ -57,7 +75,7 @@ impl axum::serve::Listener for Listener {
         if let Err(error) = tcp.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        (Stream { tcp, switch: Connection::default() }, address)
+        (Stream { tcp, switch: Connection::default(), lingering: None }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -70,17 +88,37 @@ impl axum::serve::Listener for Listener {
 pub(crate) struct Stream {
     tcp: TcpStream,
     switch: Connection,
+    /// Until when it is read from after it was closed for writing.
+    lingering: Option<Pin<Box<Sleep>>>,
 }
 
 impl Stream {
     fn check(&self) -> io::Result<()> {
-        match self.switch.0.load(Ordering::Relaxed) {
+        match self.switch.0.state.load(Ordering::Relaxed) {
             OPEN => Ok(()),
             RESET => {
                 self.tcp.set_zero_linger()?;
                 Err(io::ErrorKind::ConnectionReset.into())
             }
             _ => Err(io::ErrorKind::ConnectionAborted.into()),
+        }
+    }
+
+    /// Reads and drops what the client still sends, until it has seen the end or was given long enough.
+    fn discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut block = [0; 16 * 1024];
+        loop {
+            if let Some(until) = &mut self.lingering
+                && until.as_mut().poll(cx).is_ready()
+            {
+                return Poll::Ready(Ok(()));
+            }
+            let mut read = ReadBuf::new(&mut block);
+            match Pin::new(&mut self.tcp).poll_read(cx, &mut read) {
+                Poll::Ready(Ok(())) if !read.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => return Poll::Pending,
+            }
         }
     }
 }
@@ -126,6 +164,13 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check()?;
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.tcp).poll_shutdown(cx))?;
+            if !self.switch.0.unread.load(Ordering::Relaxed) {
+                return Poll::Ready(Ok(()));
+            }
+            self.lingering = Some(Box::pin(sleep_until(Instant::now() + LINGER)));
+        }
+        self.discard(cx)
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use http_body_util::BodyExt as _;
 
-use super::{Connection, dialect, reply};
+use super::{Connection, body::Watched, dialect, reply};
 use crate::{app::App, error::ApiError, faults::Fault};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -47,6 +47,7 @@ pub(crate) async fn edge(
     }
     request.extensions_mut().insert(dialect);
     request.extensions_mut().insert(Arc::clone(&entry));
+    let request = request.map(|body| Watched::over(body, &connection));
 
     let handle = async {
         let response = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().await;

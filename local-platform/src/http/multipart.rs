@@ -15,7 +15,7 @@ use crate::error::ApiError;
 
 /// The most that the headers of one part may have.
 const MAX_HEADERS: usize = 16 * 1024;
-/// The most that may stand before the first part.
+/// The most that may stand before the first part, and that is read behind the last.
 const MAX_PREAMBLE: usize = 64 * 1024;
 /// The longest boundary (RFC 2046).
 const MAX_BOUNDARY: usize = 70;
@@ -98,6 +98,7 @@ impl Multipart {
         }
         if self.buffer.starts_with(b"--") {
             self.at = At::End;
+            self.epilogue().await;
             return Ok(None);
         }
         let head = self.head().await?;
@@ -160,6 +161,17 @@ impl Multipart {
                 return Err(malformed("a part's headers are longer than 16 KiB"));
             }
             self.more().await?;
+        }
+    }
+
+    /// Reads what follows the last boundary, so that the connection can take another request.
+    async fn epilogue(&mut self) {
+        let mut passed = 0;
+        while let Some(Ok(piece)) = self.body.next().await {
+            passed += piece.len();
+            if passed > MAX_PREAMBLE {
+                return;
+            }
         }
     }
 

@@ -18,7 +18,21 @@ pub struct Platform {
 impl Platform {
     /// Starts the ignored test `name`, which must be nothing but [`serve`], with its data in `directory`.
     pub fn start(name: &str, directory: &Path) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        Self::start_under(&[], name, directory)
+    }
+
+    /// The same, started by another program: its own arguments, to which those of the platform are added.
+    pub fn start_under(starter: &[&str], name: &str, directory: &Path) -> Self {
+        let program = std::env::current_exe().unwrap();
+        let mut command = match starter {
+            [] => Command::new(program),
+            [starter, arguments @ ..] => {
+                let mut command = Command::new(starter);
+                command.args(arguments).arg(program);
+                command
+            }
+        };
+        let mut child = command
             .args(["--exact", name, "--ignored", "--nocapture"])
             .env(DATA, directory)
             .stdout(Stdio::piped())
@@ -35,6 +49,10 @@ impl Platform {
         }
         let _ = child.kill();
         panic!("the child did not start: {:?}", child.wait());
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// `kill -9`.

@@ -9,6 +9,7 @@
 pub mod child;
 pub mod media;
 pub mod receiver;
+pub mod sse;
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;

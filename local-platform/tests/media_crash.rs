@@ -1,0 +1,201 @@
+//! `kill -9`, a full disk, a large file: a platform in a process of its own, with real files.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{
+    answer,
+    child::{self, Platform},
+    media::{Api, BOUNDARY, eventually, ffmpeg, field, file, files, film, form, look},
+    sse::Events,
+};
+use serde_json::json;
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+
+/// The platform that the other tests start and kill.
+#[tokio::test]
+#[ignore = "it is started by the others"]
+async fn serve() {
+    child::serve().await;
+}
+
+fn start(data: &Path) -> (Platform, Api) {
+    let platform = Platform::start("serve", data);
+    let api = Api::new(&platform.url, &platform.key);
+    (platform, api)
+}
+
+#[tokio::test]
+async fn killed_in_the_middle_of_an_upload_it_starts_again_without_the_half() {
+    let data = tempfile::tempdir().unwrap();
+    let (platform, api) = start(data.path());
+    let mut connection =
+        TcpStream::connect(api.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let head = format!(
+        "POST /api/assets/upload HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: 50000000\r\n\r\n--{BOUNDARY}\r\ncontent-disposition: form-data; name=file; filename=a\r\n\r\n",
+        api.key
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    connection.write_all(&vec![0x5a; 10_000_000]).await.unwrap();
+    eventually("nothing arrives", || {
+        files(data.path()).iter().any(|f| f.metadata().is_ok_and(|m| m.len() > 5_000_000))
+    })
+    .await;
+    platform.kill();
+    assert_eq!(files(data.path()).len(), 1);
+    let (platform, api) = start(data.path());
+    assert_eq!(files(data.path()), Vec::<PathBuf>::new());
+    assert_eq!(api.get("/api/assets").await.expect(200).body["pagination"]["total"], 0);
+    drop(platform);
+}
+
+#[tokio::test]
+async fn killed_among_many_uploads_it_has_each_file_with_its_row() {
+    let data = tempfile::tempdir().unwrap();
+    let (platform, api) = start(data.path());
+    let api = std::sync::Arc::new(api);
+    let uploads: Vec<_> = (0..8u8)
+        .map(|n| {
+            let api = std::sync::Arc::clone(&api);
+            tokio::spawn(async move {
+                let form = form(&[field("type", "document"), file("a.bin", &vec![n; 200_000])]);
+                while api.upload(form.clone()).send().await.is_ok() {}
+            })
+        })
+        .collect();
+    eventually("nothing is stored", || files(data.path()).len() > 40).await;
+    platform.kill();
+    for upload in uploads {
+        upload.await.unwrap();
+    }
+    let (platform, api) = start(data.path());
+    let mut rows = Vec::new();
+    loop {
+        let page =
+            api.get(&format!("/api/assets?limit=100&offset={}", rows.len())).await.expect(200).body;
+        rows.extend(page["data"].as_array().unwrap().iter().cloned());
+        if page["pagination"]["has_more"] == false {
+            break;
+        }
+    }
+    let mut ids: Vec<_> =
+        rows.iter().map(|asset| asset["id"].as_str().unwrap().to_owned()).collect();
+    let mut found: Vec<_> = files(data.path())
+        .iter()
+        .map(|f| f.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    ids.sort();
+    found.sort();
+    assert_eq!(ids, found);
+    assert!(rows.iter().all(|asset| asset["status"] == "ready"));
+    drop(platform);
+}
+
+#[tokio::test]
+async fn killed_while_a_job_runs_it_runs_it_again_and_streams_go_on() {
+    let data = tempfile::tempdir().unwrap();
+    let (platform, api) = start(data.path());
+    let film = api.asset("video", "clip.mp4", &film(8, "640x480")).await;
+    let settings = json!({"format": "webm", "resolution": "1280x720"});
+    let id = api
+        .job("video_processing", json!({"input": film["id"], "output_settings": settings}))
+        .await;
+    let mut events = Events::of(&api, &id, None).await;
+    let mut last = 0;
+    for _ in 0..4 {
+        last = events.next().await.unwrap().id;
+    }
+    platform.kill();
+    assert!(files(data.path()).len() > 1, "nothing was half done");
+    let (platform, api) = start(data.path());
+    let rest = Events::of(&api, &id, Some(last)).await.rest().await;
+    assert!(rest.iter().all(|event| event.id > last), "{rest:?}");
+    assert_eq!(rest.first().unwrap().data["progress"], 0);
+    assert_eq!(rest.last().unwrap().name, "job.completed");
+    let job = api.ended(&id).await;
+    assert_eq!(look(&api.bytes(job["result_url"].as_str().unwrap()).await, "codec_name"), "vp9");
+    eventually("the half output is left", || files(data.path()).len() == 2).await;
+    assert_eq!(api.get("/api/events?event=job.completed").await.body["pagination"]["total"], 1);
+    drop(platform);
+}
+
+/// The most memory that a process ever had, in KiB.
+fn peak(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_hundred_mebibytes_go_through_in_little_memory() {
+    let data = tempfile::tempdir().unwrap();
+    let (platform, api) = start(data.path());
+    let asset = api.asset("document", "small.bin", &[1; 1000]).await;
+    api.bytes(asset["url"].as_str().unwrap()).await;
+    let before = peak(platform.pid());
+    let large = api.asset("document", "large.bin", &vec![0x5a; 100 * 1024 * 1024]).await;
+    let up = peak(platform.pid());
+    api.bytes(large["url"].as_str().unwrap()).await;
+    let down = peak(platform.pid());
+    println!("peak: {before} KiB before, {up} KiB after the upload, {down} KiB after the download");
+    assert!(up - before <= 24 * 1024 && down - before <= 24 * 1024, "{before} {up} {down}");
+    drop(platform);
+}
+
+/// What starts a program with 16 MiB of disk at `directory`: a file system of its own where the system lets us mount
+/// one, else a limit on each file.
+fn little_disk(directory: &Path) -> (Vec<String>, bool) {
+    let unshare = ["unshare", "--map-root-user", "--mount"];
+    let mount =
+        format!("mount -t tmpfs -o size=16m tmpfs '{}' && exec \"$0\" \"$@\"", directory.display());
+    let mounts = std::process::Command::new(unshare[0])
+        .args(&unshare[1..])
+        .args(["sh", "-c", &mount, "true"])
+        .status()
+        .is_ok_and(|status| status.success());
+    if mounts {
+        let words = unshare.into_iter().chain(["sh", "-c", &mount]);
+        return (words.map(str::to_owned).collect(), true);
+    }
+    let limit = "trap '' XFSZ; ulimit -f 32768; exec \"$0\" \"$@\"";
+    (["sh", "-c", limit].map(str::to_owned).to_vec(), false)
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_the_file_and_keeps_nothing_of_it() {
+    let data = tempfile::tempdir().unwrap();
+    let (starter, own_disk) = little_disk(data.path());
+    let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
+    let platform = Platform::start_under(&starter, "serve", data.path());
+    let api = Api::new(&platform.url, &platform.key);
+    // As the process sees it.
+    let seen = match own_disk {
+        true => Path::new(&format!("/proc/{}/root", platform.pid()))
+            .join(data.path().strip_prefix("/").unwrap()),
+        false => data.path().to_owned(),
+    };
+    let sound = ffmpeg("-f lavfi -i sine=duration=300 -c:a aac -b:a 32k", "sound.m4a");
+    let sound = api.asset("audio", "sound.m4a", &sound).await;
+    let parts = [field("type", "document"), file("a.bin", &vec![1; 40 * 1024 * 1024])];
+    let refused = answer(api.upload(form(&parts))).await.expect(503);
+    assert_eq!(refused.code(), "unavailable");
+    assert!(refused.body["error"]["message"].as_str().unwrap().contains("no space"));
+    eventually("a file is left", || files(&seen).len() == 1).await;
+    // 300 s of sound are 26 MB without compression.
+    let id = api
+        .job(
+            "audio_extraction",
+            json!({"input": sound["id"], "output_settings": {"format": "wav"}}),
+        )
+        .await;
+    let job = api.ended(&id).await;
+    assert_eq!(job["status"], "failed");
+    let message = job["error_message"].as_str().unwrap();
+    let words = if own_disk { "No space left on device" } else { "File too large" };
+    assert!(message.contains(words), "{message}");
+    eventually("an output is left", || files(&seen).len() == 1).await;
+    // There is room for what fits.
+    api.asset("document", "b.bin", &vec![2; 1024 * 1024]).await;
+    drop(platform);
+}
