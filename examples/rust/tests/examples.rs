@@ -45,7 +45,7 @@ async fn the_main_job_makes_a_film_that_plays() {
     let platform = storycore_local::start(Config::in_memory()).await.unwrap();
     let folder = folder();
     let said = run(env!("CARGO_BIN_EXE_main_job"), folder.path(), &platform).await;
-    assert!(said.starts_with("result.mp4 is 3"), "{said}");
+    assert!(said.starts_with("result.mp4 is clip"), "{said}");
     ffmpeg(&["-i", "result.mp4", "-map", "0", "-f", "null", "-"], folder.path());
     platform.shutdown().await;
 }

@@ -18,6 +18,6 @@ async fn main() -> storycore::Result<()> {
 
     let id = done.output_asset().expect("a completed job has a result");
     let result = client.media().download(id, "result.mp4").await?;
-    println!("result.mp4 is {} s long", result.metadata["duration_s"]);
+    println!("result.mp4 is {}, {} bytes", result.name, result.size.unwrap_or_default());
     Ok(())
 }
