@@ -199,3 +199,38 @@ async fn a_full_disk_refuses_the_file_and_keeps_nothing_of_it() {
     api.asset("document", "b.bin", &vec![2; 1024 * 1024]).await;
     drop(platform);
 }
+
+#[tokio::test]
+async fn a_disk_that_was_full_takes_writes_again_once_there_is_room() {
+    let data = tempfile::tempdir().unwrap();
+    let (starter, own_disk) = little_disk(data.path());
+    if !own_disk {
+        // A limit on each file cannot be lifted again.
+        println!("skipped: this system lets nobody mount");
+        return;
+    }
+    let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
+    let platform = Platform::start_under(&starter, "serve", data.path());
+    let api = Api::new(&platform.url, &platform.key);
+    let seen = Path::new(&format!("/proc/{}/root", platform.pid()))
+        .join(data.path().strip_prefix("/").unwrap());
+    let filler = seen.join("filler");
+    let settings = json!({"text": "x".repeat(100_000)});
+    for round in 0..3 {
+        let mut file = std::fs::File::create(&filler).unwrap();
+        while std::io::Write::write_all(&mut file, &[0; 65536]).is_ok() {}
+        let mut refused = 0;
+        for _ in 0..40 {
+            let made = api.post("/api/projects", json!({"name": "a", "settings": settings})).await;
+            if made.status != 201 {
+                assert_eq!(made.expect(503).code(), "unavailable");
+                refused += 1;
+            }
+        }
+        assert!(refused > 0, "the disk was not full in round {round}");
+        drop(file);
+        std::fs::remove_file(&filler).unwrap();
+        api.post("/api/projects", json!({"name": "b"})).await.expect(201);
+    }
+    drop(platform);
+}

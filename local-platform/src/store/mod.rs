@@ -132,12 +132,17 @@ impl Store {
 
     /// Starts a transaction that may write; waits while another one runs.
     pub(crate) async fn begin(&self) -> Result<Tx<'_>, sqlx::Error> {
-        Ok(Tx {
-            inner: self.writer.begin_with("BEGIN IMMEDIATE").await?,
-            store: self,
-            changed: [false; Table::COUNT],
-            after: Vec::new(),
-        })
+        let inner = match self.writer.begin_with("BEGIN IMMEDIATE").await {
+            Ok(inner) => inner,
+            // SQLite itself rolls a transaction back when the disk is full; sqlx's own ROLLBACK then fails, and the
+            // connection counts a transaction that is not there, for good. A new connection knows of none.
+            Err(error) => {
+                tracing::warn!(%error, "the database is opened anew");
+                self.writer.acquire().await?.close().await?;
+                self.writer.begin_with("BEGIN IMMEDIATE").await?
+            }
+        };
+        Ok(Tx { inner, store: self, changed: [false; Table::COUNT], after: Vec::new() })
     }
 
     /// Closes every connection; the write-ahead log is folded into the database.

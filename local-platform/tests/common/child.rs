@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 const DATA: &str = "STORYCORE_TEST_DATA";
@@ -13,6 +13,8 @@ pub struct Platform {
     pub url: String,
     pub key: String,
     child: Child,
+    /// Kept open: the test runner in the child prints to it again after a minute, and would end on a closed pipe.
+    _stdout: BufReader<ChildStdout>,
 }
 
 impl Platform {
@@ -38,14 +40,15 @@ impl Platform {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        for line in lines {
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while stdout.read_line(&mut line).unwrap() > 0 {
             // The test runner may have begun the line.
-            let line = line.unwrap();
-            if let Some((_, ready)) = line.split_once("READY ") {
+            if let Some((_, ready)) = line.trim_end().split_once("READY ") {
                 let (url, key) = ready.split_once(' ').unwrap();
-                return Self { url: url.into(), key: key.into(), child };
+                return Self { url: url.into(), key: key.into(), child, _stdout: stdout };
             }
+            line.clear();
         }
         let _ = child.kill();
         panic!("the child did not start: {:?}", child.wait());
