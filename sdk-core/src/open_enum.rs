@@ -61,8 +61,12 @@ macro_rules! open_enum {
                     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
                         Ok($name::from(text))
                     }
+                    fn visit_unit<E: serde::de::Error>(self) -> Result<$name, E> {
+                        Ok($name::default())
+                    }
                 }
-                deserializer.deserialize_str(Text)
+                // `null` is a value that was left out.
+                deserializer.deserialize_any(Text)
             }
         }
     };

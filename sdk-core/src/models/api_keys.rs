@@ -26,7 +26,7 @@ pub struct ApiKey {
     /// Its id, such as `key_…`.
     pub id: String,
     /// Its name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub name: String,
     /// What it is for.
     #[serde(default)]
@@ -35,13 +35,13 @@ pub struct ApiKey {
     #[serde(default)]
     pub prefix: Option<String>,
     /// What it may do: `read`, `write`, `admin`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub permissions: Vec<String>,
     /// Where it may do so: `projects:read`, `chantiers:*` …; empty: everywhere.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub scopes: Vec<String>,
     /// Whether it opens anything.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub status: ApiKeyStatus,
     /// Requests that it may make in an hour.
     #[serde(default)]
@@ -121,10 +121,13 @@ impl NewApiKey {
 #[serde(default)]
 pub struct ApiKeyUsage {
     /// Requests.
+    #[serde(deserialize_with = "super::or_default")]
     pub total_requests: u64,
     /// Requests that were answered with 2xx.
+    #[serde(deserialize_with = "super::or_default")]
     pub successful_requests: u64,
     /// The others.
+    #[serde(deserialize_with = "super::or_default")]
     pub failed_requests: u64,
     /// The share of the first, in percent.
     pub success_rate: Option<f64>,

@@ -24,16 +24,16 @@ pub struct Asset {
     /// Its id, such as `ast_…`.
     pub id: String,
     /// Its name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub name: String,
     /// What it is: `video`, `audio`, `image` or `document`.
-    #[serde(default, rename = "type")]
+    #[serde(default, deserialize_with = "super::or_default", rename = "type")]
     pub kind: String,
     /// What it shows.
     #[serde(default)]
     pub description: Option<String>,
     /// How far it is.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub status: AssetStatus,
     /// Its size in bytes.
     #[serde(default)]
@@ -51,7 +51,7 @@ pub struct Asset {
     #[serde(default)]
     pub project_id: Option<String>,
     /// What was found in it: `duration_s`, `width`, `height`, `codec` …
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub metadata: Map<String, Value>,
     /// When it was made.
     #[serde(default)]

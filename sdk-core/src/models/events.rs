@@ -12,7 +12,7 @@ pub struct PlatformEvent {
     /// Its id, such as `evt_…`.
     pub id: String,
     /// What happened, such as `project.created`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub event: String,
     /// When.
     #[serde(default)]
@@ -21,7 +21,7 @@ pub struct PlatformEvent {
     #[serde(default)]
     pub organization_id: Option<String>,
     /// The object it is about.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub data: Value,
     /// The main fields that StoryCore repeats at the top, and what this version does not know.
     #[serde(flatten)]

@@ -36,19 +36,19 @@ pub struct Job {
     /// Its id, such as `job_…`.
     pub id: String,
     /// What it does: `video_processing`, `thumbnail`, `probe`, `audio_extraction`.
-    #[serde(default, rename = "type")]
+    #[serde(default, deserialize_with = "super::or_default", rename = "type")]
     pub kind: String,
     /// The project it belongs to.
     #[serde(default)]
     pub project_id: Option<String>,
     /// How far it is.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub status: JobStatus,
     /// How much of it is done, in percent.
     #[serde(default)]
     pub progress: Option<f64>,
     /// What it was asked to do.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub parameters: Map<String, Value>,
     /// What came of it: `asset_id` and more.
     #[serde(default)]

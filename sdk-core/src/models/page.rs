@@ -9,12 +9,16 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub struct Pagination {
     /// How many there are in all pages.
+    #[serde(deserialize_with = "super::or_default")]
     pub total: u64,
     /// The most that a page holds.
+    #[serde(deserialize_with = "super::or_default")]
     pub limit: u64,
     /// How many stand before this page.
+    #[serde(deserialize_with = "super::or_default")]
     pub offset: u64,
     /// Whether another page follows.
+    #[serde(deserialize_with = "super::or_default")]
     pub has_more: bool,
 }
 
@@ -24,7 +28,7 @@ pub struct Page<T> {
     /// Its objects.
     pub data: Vec<T>,
     /// Where it stands.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub pagination: Pagination,
 }
 

@@ -41,16 +41,16 @@ pub struct Project {
     /// Its id, such as `prj_…`.
     pub id: String,
     /// Its name, 1 to 200 characters.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub name: String,
     /// What it is about.
     #[serde(default)]
     pub description: Option<String>,
     /// Where it is.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub status: ProjectStatus,
     /// How it fares.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub rag_status: RagStatus,
     /// How much of it is done, in percent.
     #[serde(default)]
@@ -68,7 +68,7 @@ pub struct Project {
     #[serde(default)]
     pub end_date: Option<Date>,
     /// Settings of one's own.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub settings: Map<String, Value>,
     /// The organization it belongs to.
     #[serde(default)]

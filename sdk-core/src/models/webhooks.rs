@@ -13,10 +13,10 @@ pub struct Webhook {
     /// Its id, such as `whk_…`.
     pub id: String,
     /// Where it is told.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub url: String,
     /// What it is told of: names such as `job.completed`, groups such as `project.*`, or `*`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub events: Vec<String>,
     /// Its name.
     #[serde(default)]
@@ -125,10 +125,10 @@ pub struct Delivery {
     #[serde(default)]
     pub event_id: Option<String>,
     /// The event's name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub event_type: String,
     /// What was sent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::or_default")]
     pub payload: Value,
     /// The status that came back.
     #[serde(default)]
@@ -158,16 +158,20 @@ pub struct Delivery {
 #[serde(default)]
 pub struct WebhookStats {
     /// Events sent to it, however many attempts each took.
+    #[serde(deserialize_with = "super::or_default")]
     pub total_triggers: u64,
     /// Those that were answered with 2xx in the end.
+    #[serde(deserialize_with = "super::or_default")]
     pub successful_triggers: u64,
     /// Those that were not, and are not tried again.
+    #[serde(deserialize_with = "super::or_default")]
     pub failed_triggers: u64,
     /// The share of the successful among those that are decided, in percent.
     pub success_rate: Option<f64>,
     /// How long an attempt took on average, in milliseconds.
     pub avg_duration_ms: Option<f64>,
     /// The last attempts.
+    #[serde(deserialize_with = "super::or_default")]
     pub recent_logs: Vec<Delivery>,
     /// Over how many days.
     pub period_days: Option<u32>,
