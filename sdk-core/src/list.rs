@@ -1,12 +1,15 @@
-//! Lists that go on by themselves: streams of pages and of items. While one page is read the next one is on its way.
+//! Lists that go on by themselves: streams of pages and of items. While one page is read those after it are on their way,
+//! one at first and up to four while the reader keeps up. Nothing is spawned: the stream drives what it asked for.
 
 use std::{
     collections::VecDeque,
+    fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
-use futures_util::{FutureExt as _, Stream, future::BoxFuture};
+use futures_util::{Stream, StreamExt as _, future::BoxFuture, stream::FuturesOrdered};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -17,6 +20,11 @@ use crate::{
     transport::Request,
 };
 
+/// The most that the platform gives in a page.
+const LARGEST: u32 = 100;
+/// Pages that are asked for at a time, at most: enough to hide the network's latency behind the reading.
+const MOST_AHEAD: usize = 4;
+
 /// Asks for one page.
 pub(crate) async fn page<T: DeserializeOwned>(
     client: &Client,
@@ -24,56 +32,54 @@ pub(crate) async fn page<T: DeserializeOwned>(
     path: String,
     params: &ListParams,
 ) -> Result<Page<T>, Error> {
-    fetch(
-        client.clone(),
-        template,
-        path,
-        params.clone(),
-        params.offset.unwrap_or(0),
-        params.max_items,
-    )
-    .await
+    let most = params.max_items.map(|most| u32::try_from(most).unwrap_or(u32::MAX).min(LARGEST));
+    let limit = [params.page_size, most].into_iter().flatten().min();
+    fetch(client, template, path, params, limit, params.offset.unwrap_or(0)).await
 }
 
 async fn fetch<T: DeserializeOwned>(
-    client: Client,
+    client: &Client,
     template: &'static str,
     path: String,
-    params: ListParams,
+    params: &ListParams,
+    limit: Option<u32>,
     offset: u64,
-    most: Option<u64>,
 ) -> Result<Page<T>, Error> {
-    let request = Request::new(http::Method::GET, template, path).query(params.query(offset, most));
+    let query = params.query(offset, limit);
+    let request = Request::new(http::Method::GET, template, path).query(query);
     let answer = client.send(&request).await?;
     decode::whole(&answer.body).map_err(|e| decode::from(e, &answer))
 }
 
-type Fetch<T> = BoxFuture<'static, Result<Page<T>, Error>>;
+/// Asks for so many objects from an offset on.
+type Fetch<T> = dyn Fn(u32, u64) -> BoxFuture<'static, Result<Page<T>, Error>> + Send + Sync;
 
 /// Every page of a list, as a [`Stream`]. It ends after an error.
 ///
-/// The next page is asked for as soon as one has been given out, and only `has_more` ends the list.
+/// Only `has_more` ends the list, not an empty page.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Pages<T> {
-    state: State<T>,
-    next: Option<Fetch<T>>,
-}
-
-/// What the next page is asked with.
-struct State<T> {
-    client: Client,
-    template: &'static str,
-    path: String,
-    params: ListParams,
+    fetch: Arc<Fetch<T>>,
+    page_size: u32,
     /// How many more objects are wanted.
     left: Option<u64>,
-    _page: std::marker::PhantomData<fn() -> T>,
+    on_the_way: FuturesOrdered<BoxFuture<'static, Asked<T>>>,
+    arrived: VecDeque<Asked<T>>,
+    /// Where the pages that were asked for and not given out begin.
+    asked: VecDeque<u64>,
+    /// Where the page behind all those asked for begins.
+    next_offset: u64,
+    /// Where the last page that was given out began.
+    given_offset: Option<u64>,
+    ahead: usize,
+    begun: bool,
+    ended: bool,
 }
 
-impl<T> std::fmt::Debug for Pages<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pages").field("path", &self.state.path).finish_non_exhaustive()
-    }
+/// A page that was asked for, and where it was to begin.
+struct Asked<T> {
+    offset: u64,
+    page: Result<Page<T>, Error>,
 }
 
 impl<T: DeserializeOwned + Send + 'static> Pages<T> {
@@ -83,26 +89,40 @@ impl<T: DeserializeOwned + Send + 'static> Pages<T> {
         path: Result<String, Error>,
         params: ListParams,
     ) -> Self {
-        let left = params.max_items;
-        let offset = params.offset.unwrap_or(0);
-        let (path, wrong) = match path {
-            Ok(path) => (path, None),
-            Err(error) => (String::new(), Some(error)),
+        let page_size = params.page_size.unwrap_or(LARGEST).max(1);
+        let (left, offset) = (params.max_items, params.offset.unwrap_or(0));
+        let shared = Arc::new((client.clone(), path, params));
+        let fetch = move |limit, offset| -> BoxFuture<'static, Result<Page<T>, Error>> {
+            let shared = Arc::clone(&shared);
+            Box::pin(async move {
+                let (client, path, params) = &*shared;
+                self::fetch(client, template, path.clone()?, params, Some(limit), offset).await
+            })
         };
-        let state = State {
-            client: client.clone(),
-            template,
-            path,
-            params,
+        Self::fetching(fetch, page_size, left, offset)
+    }
+}
+
+impl<T: Send + 'static> Pages<T> {
+    fn fetching(
+        fetch: impl Fn(u32, u64) -> BoxFuture<'static, Result<Page<T>, Error>> + Send + Sync + 'static,
+        page_size: u32,
+        left: Option<u64>,
+        offset: u64,
+    ) -> Self {
+        Self {
+            fetch: Arc::new(fetch),
+            page_size,
             left,
-            _page: std::marker::PhantomData,
-        };
-        let next = match wrong {
-            Some(error) => Some(std::future::ready(Err(error)).boxed()),
-            None if left == Some(0) => None,
-            None => Some(state.fetch(offset)),
-        };
-        Self { state, next }
+            on_the_way: FuturesOrdered::new(),
+            arrived: VecDeque::new(),
+            asked: VecDeque::new(),
+            next_offset: offset,
+            given_offset: None,
+            ahead: 1,
+            begun: false,
+            ended: left == Some(0),
+        }
     }
 
     /// The next page, or nothing at the end.
@@ -114,64 +134,109 @@ impl<T: DeserializeOwned + Send + 'static> Pages<T> {
     }
 
     fn poll_page(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Page<T>, Error>>> {
-        let Some(next) = &mut self.next else { return Poll::Ready(None) };
-        let Poll::Ready(fetched) = next.as_mut().poll(cx) else { return Poll::Pending };
-        self.next = None;
-        let page = fetched.and_then(|page| {
-            self.next = self.state.after(&page)?;
-            Ok(page)
-        });
-        // The first poll sends the request: it is under way while this page is read.
-        if let Some(next) = &mut self.next
-            && let Poll::Ready(early) = next.as_mut().poll(cx)
-        {
-            self.next = Some(std::future::ready(early).boxed());
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        if !self.begun {
+            self.begun = true;
+            self.ask();
+        }
+        self.drive(cx);
+        let Some(asked) = self.arrived.pop_front() else { return Poll::Pending };
+        let page = self.take(asked);
+        match &page {
+            // What was just asked for is sent now, while this page is read.
+            Ok(_) => self.drive(cx),
+            Err(_) => self.end(),
         }
         Poll::Ready(Some(page))
     }
-}
 
-impl<T: DeserializeOwned + Send + 'static> State<T> {
-    fn fetch(&self, offset: u64) -> Fetch<T> {
-        fetch(
-            self.client.clone(),
-            self.template,
-            self.path.clone(),
-            self.params.clone(),
-            offset,
-            self.left,
-        )
-        .boxed()
+    /// Moves on what is on the way, and keeps what arrived.
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        while let Poll::Ready(Some(asked)) = self.on_the_way.poll_next_unpin(cx) {
+            self.arrived.push_back(asked);
+        }
     }
 
-    /// The fetch of the page after `page`, if there is one.
-    fn after(&mut self, page: &Page<T>) -> Result<Option<Fetch<T>>, Error> {
+    /// Asks for the page behind all those asked for.
+    fn ask(&mut self) {
+        let coming = self.asked.len() as u64 * u64::from(self.page_size);
+        let wanted = self.left.map_or(u64::MAX, |left| left.saturating_sub(coming));
+        let limit = u32::try_from(wanted).unwrap_or(u32::MAX).min(self.page_size);
+        let offset = self.next_offset;
+        self.next_offset = offset.saturating_add(u64::from(limit));
+        self.asked.push_back(offset);
+        let page = (self.fetch)(limit, offset);
+        self.on_the_way.push_back(Box::pin(async move { Asked { offset, page: page.await } }));
+    }
+
+    /// Drops what was asked for, which stops its requests.
+    fn forget(&mut self) {
+        self.on_the_way = FuturesOrdered::new();
+        self.arrived.clear();
+        self.asked.clear();
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.forget();
+    }
+
+    /// Takes over a page, and asks for what is to come after it.
+    fn take(&mut self, asked: Asked<T>) -> Result<Page<T>, Error> {
+        self.asked.pop_front();
+        let mut page = asked.page?;
         let count = page.data.len() as u64;
         if let Some(left) = &mut self.left {
+            page.data.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
             *left = left.saturating_sub(count);
         }
+        let offset = page.pagination.offset;
         if !page.pagination.has_more || self.left == Some(0) {
-            return Ok(None);
+            self.end();
+            return Ok(page);
         }
+        // The last page may be one of a platform that does not say where it begins; any other must have been asked for.
+        if offset != asked.offset || self.given_offset.is_some_and(|given| offset <= given) {
+            let message = format!(
+                "the list repeats itself: offset {} was asked for and {offset} came",
+                asked.offset
+            );
+            return Err(Error::new(ErrorKind::Decode, message).with_param("pagination.offset"));
+        }
+        self.given_offset = Some(offset);
         // An empty page is passed over by the platform's own page size.
         let step = if count > 0 { count } else { page.pagination.limit.max(1) };
-        let asked = self.params.offset.unwrap_or(0);
-        if page.pagination.offset != asked {
-            return Err(Error::new(
-                ErrorKind::Decode,
-                format!(
-                    "the list repeats itself: offset {asked} was asked for and {} came",
-                    page.pagination.offset
-                ),
-            ));
+        // A platform that gives less than it was asked for goes on doing so.
+        if let Ok(limit @ 1..) = u32::try_from(page.pagination.limit) {
+            self.page_size = self.page_size.min(limit);
         }
-        let offset = asked.saturating_add(step);
-        self.params.offset = Some(offset);
-        Ok(Some(self.fetch(offset)))
+        self.look_ahead(offset.saturating_add(step), page.pagination.total);
+        Ok(page)
+    }
+
+    /// Asks for pages from `next` on.
+    fn look_ahead(&mut self, next: u64, total: u64) {
+        // The page had another length than was counted on: what was asked for lies beside what comes next.
+        if self.asked.front() != Some(&next) {
+            self.forget();
+            self.next_offset = next;
+        }
+        while self.asked.len() < self.ahead {
+            // The next page is there for certain, those behind it as far as the list is known to go.
+            let coming = self.asked.len() as u64 * u64::from(self.page_size);
+            let enough = self.left.is_some_and(|left| coming >= left);
+            if coming > 0 && (enough || self.next_offset >= total) {
+                break;
+            }
+            self.ask();
+        }
+        self.ahead = MOST_AHEAD.min(self.ahead * 2);
     }
 }
 
-impl<T: DeserializeOwned + Send + 'static> Stream for Pages<T> {
+impl<T: Send + 'static> Stream for Pages<T> {
     type Item = Result<Page<T>, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -179,22 +244,25 @@ impl<T: DeserializeOwned + Send + 'static> Stream for Pages<T> {
     }
 }
 
-// No field is pinned: the fetch is boxed.
+// No field is pinned: what is on the way is boxed.
 impl<T> Unpin for Pages<T> {}
+
+impl<T> fmt::Debug for Pages<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
 
 /// Every object of a list, as a [`Stream`]. It ends after an error.
 #[must_use = "a stream does nothing until it is polled"]
-#[derive(Debug)]
 pub struct Items<T> {
     pages: Pages<T>,
-    ready: VecDeque<T>,
-    left: Option<u64>,
+    ready: std::vec::IntoIter<T>,
 }
 
-impl<T: DeserializeOwned + Send + 'static> Items<T> {
+impl<T: Send + 'static> Items<T> {
     pub(crate) fn new(pages: Pages<T>) -> Self {
-        let left = pages.state.left;
-        Self { pages, ready: VecDeque::new(), left }
+        Self { pages, ready: Vec::new().into_iter() }
     }
 
     /// The next object, or nothing at the end.
@@ -205,40 +273,36 @@ impl<T: DeserializeOwned + Send + 'static> Items<T> {
         std::future::poll_fn(|cx| self.poll_item(cx)).await.transpose()
     }
 
-    /// Every object that is left.
+    /// Every object that is left. Set `max_items` where there may be many.
     ///
     /// # Errors
     /// As every call.
     pub async fn collect(mut self) -> Result<Vec<T>, Error> {
-        let mut all = Vec::new();
-        while let Some(item) = self.next_item().await? {
-            all.push(item);
+        let mut all: Vec<T> = self.ready.by_ref().collect();
+        while let Some(page) = self.pages.next_page().await? {
+            all.extend(page.data);
         }
         Ok(all)
     }
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Error>>> {
         loop {
-            if self.left == Some(0) {
-                return Poll::Ready(None);
-            }
-            if let Some(item) = self.ready.pop_front() {
-                if let Some(left) = &mut self.left {
-                    *left -= 1;
-                }
+            if let Some(item) = self.ready.next() {
+                // Looks only at what was woken, which is next to nothing.
+                self.pages.drive(cx);
                 return Poll::Ready(Some(Ok(item)));
             }
             match self.pages.poll_page(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
-                Poll::Ready(Some(Ok(page))) => self.ready = page.data.into(),
+                Poll::Ready(Some(Ok(page))) => self.ready = page.data.into_iter(),
             }
         }
     }
 }
 
-impl<T: DeserializeOwned + Send + 'static> Stream for Items<T> {
+impl<T: Send + 'static> Stream for Items<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -247,3 +311,117 @@ impl<T: DeserializeOwned + Send + 'static> Stream for Items<T> {
 }
 
 impl<T> Unpin for Items<T> {}
+
+impl<T> fmt::Debug for Items<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Items").field("pages", &self.pages).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::models::Pagination;
+
+    /// What was asked for: how many, and from where.
+    type Log = Arc<Mutex<Vec<(u32, u64)>>>;
+
+    fn page(data: Vec<u64>, offset: u64, limit: u64, total: u64, has_more: bool) -> Page<u64> {
+        Page { data, pagination: Pagination { total, limit, offset, has_more } }
+    }
+
+    /// The list of the numbers below `total`, in pages of at most `largest`.
+    fn numbers(total: u64, page_size: u32, largest: u32, left: Option<u64>) -> (Pages<u64>, Log) {
+        let log = Log::default();
+        let seen = Arc::clone(&log);
+        let fetch =
+            move |limit: u32, offset: u64| -> BoxFuture<'static, Result<Page<u64>, Error>> {
+                seen.lock().unwrap().push((limit, offset));
+                Box::pin(async move {
+                    tokio::task::yield_now().await;
+                    let limit = u64::from(limit.min(largest));
+                    let end = total.min(offset + limit);
+                    Ok(page((offset..end).collect(), offset, limit, total, end < total))
+                })
+            };
+        (Pages::fetching(fetch, page_size, left, 0), log)
+    }
+
+    #[tokio::test]
+    async fn every_object_comes_once_and_no_page_is_asked_for_in_vain() {
+        for total in [0, 1, 9, 10, 11, 95] {
+            let (pages, log) = numbers(total, 10, 10, None);
+            let all = Items::new(pages).collect().await.unwrap();
+            assert_eq!(all, (0..total).collect::<Vec<_>>());
+            assert_eq!(log.lock().unwrap().len() as u64, total.div_ceil(10).max(1), "{total}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_next_pages_are_on_their_way_before_this_one_is_read() {
+        let (mut pages, log) = numbers(100, 10, 10, None);
+        pages.next_page().await.unwrap();
+        assert_eq!(*log.lock().unwrap(), [(10, 0), (10, 10)]);
+        pages.next_page().await.unwrap();
+        pages.next_page().await.unwrap();
+        assert_eq!(log.lock().unwrap().len(), 7, "four ahead of the three that were read");
+    }
+
+    #[tokio::test]
+    async fn max_items_ends_the_list_and_asks_for_no_more() {
+        for (left, expected) in [
+            (25, vec![(10, 0), (10, 10), (5, 20)]),
+            (10, vec![(10, 0)]),
+            (3, vec![(3, 0)]),
+            (0, vec![]),
+        ] {
+            let (pages, log) = numbers(100, 10, 10, Some(left));
+            assert_eq!(Items::new(pages).collect().await.unwrap().len() as u64, left);
+            assert_eq!(*log.lock().unwrap(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_platform_that_gives_shorter_pages_loses_nothing() {
+        for left in [None, Some(17)] {
+            let (pages, _) = numbers(20, 10, 3, left);
+            let all = Items::new(pages).collect().await.unwrap();
+            assert_eq!(all, (0..left.unwrap_or(20)).collect::<Vec<_>>());
+        }
+    }
+
+    /// A list whose pages are given beforehand.
+    fn given(pages: Vec<Page<u64>>) -> Pages<u64> {
+        let pages = Mutex::new(pages.into_iter());
+        let fetch = move |_, _| -> BoxFuture<'static, Result<Page<u64>, Error>> {
+            let page = pages.lock().unwrap().next().expect("asked for one page too many");
+            Box::pin(std::future::ready(Ok(page)))
+        };
+        Pages::fetching(fetch, 2, None, 0)
+    }
+
+    #[tokio::test]
+    async fn it_stops_on_has_more_and_not_on_an_empty_page() {
+        let mut pages = given(vec![
+            page(vec![1, 2], 0, 2, 0, true),
+            page(vec![], 2, 2, 0, true),
+            page(vec![3], 4, 2, 0, false),
+        ]);
+        let mut lengths = Vec::new();
+        while let Some(page) = pages.next_page().await.unwrap() {
+            lengths.push(page.data.len());
+        }
+        assert_eq!(lengths, [2, 0, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_repeated_offset_is_an_error_and_the_end() {
+        let same = || page(vec![1, 2], 0, 2, 9, true);
+        let mut pages = given(vec![same(), same()]);
+        pages.next_page().await.unwrap();
+        assert_eq!(pages.next_page().await.unwrap_err().kind(), ErrorKind::Decode);
+        assert!(pages.next_page().await.unwrap().is_none());
+    }
+}

@@ -48,13 +48,14 @@ pub struct ListParams {
 }
 
 impl ListParams {
-    /// Everything, newest first, in pages of the platform's own size (50).
+    /// Everything, newest first.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Objects a page, from 1 to 100. Default 50, the platform's.
+    /// Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves
+    /// ask for 100, its most.
     #[must_use]
     pub fn page_size(mut self, size: u32) -> Self {
         self.page_size = Some(size);
@@ -89,23 +90,15 @@ impl ListParams {
         self
     }
 
-    /// The query of the page at `offset`, which need not hold more than `most` objects.
-    pub(crate) fn query(&self, offset: u64, most: Option<u64>) -> Vec<(Cow<'static, str>, String)> {
-        /// What the platform sends at most in one page.
-        const LARGEST: u64 = 100;
-        let mut query = Vec::with_capacity(4 + self.filters.len());
-        // A last page that is smaller saves the platform work; one larger than the platform allows would be refused.
-        let size = match (self.page_size, most) {
-            (Some(size), Some(most)) => Some(u64::from(size).min(most)),
-            (Some(size), None) => Some(u64::from(size)),
-            (None, Some(most)) if most < 50 => Some(most),
-            _ => None,
-        };
-        if let Some(size) = size {
-            query.push((
-                Cow::Borrowed("limit"),
-                size.min(LARGEST.max(u64::from(self.page_size.unwrap_or(0)))).to_string(),
-            ));
+    /// The query of the page at `offset`.
+    pub(crate) fn query(
+        &self,
+        offset: u64,
+        limit: Option<u32>,
+    ) -> Vec<(Cow<'static, str>, String)> {
+        let mut query = Vec::with_capacity(3 + self.filters.len());
+        if let Some(limit) = limit {
+            query.push((Cow::Borrowed("limit"), limit.to_string()));
         }
         if offset > 0 {
             query.push((Cow::Borrowed("offset"), offset.to_string()));
