@@ -52,6 +52,9 @@ struct Connection {
     last_id: Option<String>,
     reconnections: u32,
     ended: bool,
+    /// How long nothing may come, not even a comment, and whether that is the end or a broken connection.
+    silence: Duration,
+    silence_ends: bool,
 }
 
 impl JobEvents {
@@ -65,8 +68,18 @@ impl JobEvents {
             last_id: None,
             reconnections: 0,
             ended: false,
+            silence: SILENCE,
+            silence_ends: false,
         };
         Self { state: Some(connection), step: None }
+    }
+
+    /// Ends with a `timeout` after this much silence, in place of connecting again.
+    pub(crate) fn ending_after(mut self, silence: Duration) -> Self {
+        if let Some(connection) = &mut self.state {
+            (connection.silence, connection.silence_ends) = (silence, true);
+        }
+        self
     }
 
     /// The next event, or nothing when the job has ended.
@@ -125,7 +138,8 @@ impl Connection {
             if let Err(error) = self.read().await {
                 self.open = None;
                 self.reconnections += 1;
-                if self.reconnections > MOST_RECONNECTIONS {
+                let fell_silent = self.silence_ends && error.kind() == ErrorKind::Timeout;
+                if fell_silent || self.reconnections > MOST_RECONNECTIONS {
                     return self.end(error);
                 }
                 let wait = self
@@ -174,9 +188,9 @@ impl Connection {
             |why: &str| Error::new(ErrorKind::Connection, format!("the stream of events {why}"));
         while self.ready.is_empty() {
             let Some(open) = &mut self.open else { return Err(broken("is not open")) };
-            let piece = tokio::time::timeout(SILENCE, open.chunk())
+            let piece = tokio::time::timeout(self.silence, open.chunk())
                 .await
-                .map_err(|_| broken("fell silent"))?
+                .map_err(|_| Error::new(ErrorKind::Timeout, "the stream of events fell silent"))?
                 .map_err(|e| broken("broke").with_source(e.without_url()))?;
             let Some(piece) = piece else { return Err(broken("ended before the job did")) };
             let events = self.parser.feed(&piece).map_err(|_| broken("holds what is no event"))?;

@@ -17,8 +17,11 @@ use crate::{
     transport::{Request, below, retry_after},
 };
 
-/// How long events may be silent before the job is asked for.
+/// How long nothing may come, not even a comment, before the job is asked for.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// Times in a row that the job could not be asked for, each with the retries of a call, before waiting fails.
+const MOST_FAILURES: u32 = 5;
 
 /// How to wait.
 #[derive(Clone)]
@@ -113,20 +116,20 @@ struct Watch<'a> {
 impl Watch<'_> {
     /// Follows the job's events to its end; nothing when there are none, or none for too long.
     async fn by_events(&mut self) -> Result<Option<Job>, Error> {
-        let mut events = JobEvents::new(self.client, Ok(format!("{}/events", self.path)));
+        let events = JobEvents::new(self.client, Ok(format!("{}/events", self.path)));
+        let mut events = events.ending_after(SILENCE);
         loop {
-            match tokio::time::timeout(SILENCE, events.next_event()).await {
-                Ok(Ok(Some(event))) => {
+            match events.next_event().await {
+                Ok(Some(event)) => {
                     let ended = event.job.status.is_final();
                     self.note(event.job);
                     if ended {
                         break;
                     }
                 }
-                Ok(Ok(None)) => break,
-                Err(_) => return Ok(None),
+                Ok(None) => break,
                 // Whoever may not read events may not ask for the job either.
-                Ok(Err(error))
+                Err(error)
                     if matches!(
                         error.kind(),
                         ErrorKind::Authentication | ErrorKind::Permission
@@ -134,24 +137,38 @@ impl Watch<'_> {
                 {
                     return Err(error);
                 }
-                Ok(Err(error)) => {
+                Err(error) => {
                     tracing::debug!(%error, "no events of the job: asking for it instead");
                     return Ok(None);
                 }
             }
         }
         // An event may tell a part; the whole job is asked for once.
-        let (job, _) = self.ask().await?;
-        Ok(job.status.is_final().then_some(job))
+        match self.ask().await {
+            Ok((job, _)) => Ok(job.status.is_final().then_some(job)),
+            Err(error) if error.is_retryable() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn by_asking(&mut self) -> Result<Job, Error> {
         let mut schedule = PollSchedule::default();
+        let mut failed = 0;
         loop {
-            let (job, asked) = self.ask().await?;
-            if job.status.is_final() {
-                return Ok(job);
-            }
+            let asked = match self.ask().await {
+                Ok((job, _)) if job.status.is_final() => return Ok(job),
+                Ok((_, asked)) => {
+                    failed = 0;
+                    asked
+                }
+                // The job goes on while the platform cannot be asked; what will not pass is told at once.
+                Err(error) if error.is_retryable() && failed < MOST_FAILURES => {
+                    failed += 1;
+                    tracing::debug!(%error, failed, "the job could not be asked for");
+                    error.retry_after()
+                }
+                Err(error) => return Err(error),
+            };
             tokio::time::sleep(schedule.wait(asked, rand::random())).await;
         }
     }

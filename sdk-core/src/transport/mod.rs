@@ -19,7 +19,7 @@ mod watch;
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -33,7 +33,7 @@ pub(crate) use budget::RetryBudget;
 pub(crate) use connections::{ConnectOptions, Connections};
 pub use credentials::JwtCredential;
 pub(crate) use credentials::{Credential, bearer};
-pub(crate) use pacing::Pacer;
+pub(crate) use pacing::{Pacer, Turn};
 pub(crate) use redact::Redactor;
 pub(crate) use redirects::is_loopback;
 pub(crate) use request::{Body, Made, Request, below};
@@ -290,7 +290,7 @@ impl Transport {
             Some(breaker) => Some(breaker.enter(started)?),
             None => None,
         };
-        let _place = match &self.pacer {
+        let _turn = match &self.pacer {
             Some(pacer) => Some(self.pace(pacer, left).await?),
             None => None,
         };
@@ -310,30 +310,26 @@ impl Transport {
         outcome
     }
 
-    /// Waits for a place in flight and for the rate limit's window, or tells at once that it will not come in time.
-    async fn pace<'a>(
-        &self,
-        pacer: &'a Pacer,
-        left: Duration,
-    ) -> Result<tokio::sync::SemaphorePermit<'a>, Error> {
-        let started = Instant::now();
-        let place = tokio::time::timeout(left, pacer.enter()).await.map_err(|_| {
-            Error::new(ErrorKind::Timeout, "no place among the calls in flight came free in time")
-        })?;
-        while let Err(wait) = pacer.take(SystemTime::now()) {
-            if wait >= left.saturating_sub(started.elapsed()) {
-                return Err(Error::new(
-                    ErrorKind::RateLimited,
-                    "the rate limit is used up for longer than this call may take",
-                )
-                .with(|e| {
-                    e.retry_after = Some(wait);
-                    e.retryable = true;
-                }));
-            }
-            tokio::time::sleep(wait).await;
+    /// Waits for a place in flight and for the rate limit's period, or tells at once that it will not come in time.
+    async fn pace<'a>(&self, pacer: &'a Pacer, left: Duration) -> Result<Turn<'a>, Error> {
+        /// Longer than anyone waits; a limit beyond the clock's end is none.
+        const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
+        let deadline = tokio::time::Instant::now() + left.min(FAR);
+        match tokio::time::timeout_at(deadline, pacer.turn(deadline)).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(wait)) => Err(Error::new(
+                ErrorKind::RateLimited,
+                "the rate limit is used up for longer than this call may take",
+            )
+            .with(|e| {
+                e.retry_after = Some(wait);
+                e.retryable = true;
+            })),
+            Err(_) => Err(Error::new(
+                ErrorKind::Timeout,
+                "no place among the calls in flight came free in time",
+            )),
         }
-        Ok(place)
     }
 
     async fn exchange<T>(
