@@ -53,6 +53,11 @@ impl Connection {
     pub(crate) fn unread(&self) {
         self.0.unread.store(true, Ordering::Relaxed);
     }
+
+    /// Whether this is the connection's last request, since what is left of it cannot be told from a next one.
+    pub(crate) fn ends(&self) -> bool {
+        self.0.unread.load(Ordering::Relaxed)
+    }
 }
 
 impl Connected<IncomingStream<'_, Listener>> for Connection {
@@ -166,7 +171,7 @@ impl AsyncWrite for Stream {
         self.check()?;
         if self.lingering.is_none() {
             ready!(Pin::new(&mut self.tcp).poll_shutdown(cx))?;
-            if !self.switch.0.unread.load(Ordering::Relaxed) {
+            if !self.switch.ends() {
                 return Poll::Ready(Ok(()));
             }
             self.lingering = Some(Box::pin(sleep_until(Instant::now() + LINGER)));

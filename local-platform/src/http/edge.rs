@@ -55,10 +55,14 @@ pub(crate) async fn edge(
             response.unwrap_or_else(|_| ApiError::internal("a handler panicked").into_response());
         if dialect.wrapped { reply::wrap(response).await } else { response }
     };
-    let response = match fault {
+    let mut response = match fault {
         None => handle.await,
         Some(fault) => faulty(&app, &connection, &fault, handle).await,
     };
+    if connection.ends() {
+        // Else a client may send its next request on a connection that is about to close.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     entry.status(response.status());
     identified(response, &request_id)
 }

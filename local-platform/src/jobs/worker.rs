@@ -221,7 +221,10 @@ async fn follow(
             made = &mut run => break made,
             Some(percent) = told.recv() => progress.tell(percent.min(ALMOST)),
             // Whether the job is still this run's is for the cancellation to say, which ends the child first.
-            _ = writes.tick() => { progress.write().await?; }
+            _ = writes.tick() => if let Err(error) = progress.write().await {
+                // The run goes on, and tells of its progress with its end.
+                tracing::warn!(error = error.message, "a job's progress cannot be written down yet");
+            },
         }
     };
     while let Ok(percent) = told.try_recv() {

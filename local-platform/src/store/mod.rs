@@ -17,7 +17,7 @@ use std::{
 use bytes::Bytes;
 use quick_cache::sync::Cache;
 use sqlx::{
-    SqliteConnection, SqlitePool,
+    Connection as _, SqliteConnection, SqlitePool,
     migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -91,6 +91,12 @@ impl Store {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
+            // SQLite itself rolls a transaction back when the disk is full; sqlx's own ROLLBACK then fails, and the
+            // connection counts a transaction that is not there, for good. A new connection knows of none.
+            .before_acquire(|connection, _| {
+                let stuck = connection.is_in_transaction();
+                Box::pin(std::future::ready(Ok(!stuck)))
+            })
             .connect_with(options.clone())
             .await
             .map_err(database_error)?;
@@ -132,16 +138,7 @@ impl Store {
 
     /// Starts a transaction that may write; waits while another one runs.
     pub(crate) async fn begin(&self) -> Result<Tx<'_>, sqlx::Error> {
-        let inner = match self.writer.begin_with("BEGIN IMMEDIATE").await {
-            Ok(inner) => inner,
-            // SQLite itself rolls a transaction back when the disk is full; sqlx's own ROLLBACK then fails, and the
-            // connection counts a transaction that is not there, for good. A new connection knows of none.
-            Err(error) => {
-                tracing::warn!(%error, "the database is opened anew");
-                self.writer.acquire().await?.close().await?;
-                self.writer.begin_with("BEGIN IMMEDIATE").await?
-            }
-        };
+        let inner = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         Ok(Tx { inner, store: self, changed: [false; Table::COUNT], after: Vec::new() })
     }
 

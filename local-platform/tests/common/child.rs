@@ -64,6 +64,9 @@ impl Platform {
     }
 
     fn end(&mut self) {
+        if let Ok(Some(status)) = self.child.try_wait() {
+            println!("the platform had ended by itself: {status}");
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
