@@ -8,7 +8,7 @@ use crate::{
     app::App,
     clock, delivery,
     error::ApiError,
-    store::{Table, Tx},
+    store::{Filter, Table, Tx},
 };
 
 pub(crate) static TABLE: Table = Table {
@@ -17,12 +17,12 @@ pub(crate) static TABLE: Table = Table {
     what: "event",
     sortable: &["timestamp", "event"],
     newest_by: "timestamp",
-    filters: &["event"],
+    filters: &[Filter::one_of("event", &NAMES)],
     slot: 1,
 };
 
 /// Every event there is.
-const NAMES: [&str; 21] = [
+pub(crate) const NAMES: [&str; 21] = [
     "project.created",
     "project.updated",
     "project.deleted",

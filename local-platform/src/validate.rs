@@ -34,11 +34,6 @@ impl Checks {
         self.that(holds, field, format!("must be a number from {least} to {most}"));
     }
 
-    /// Adds what another check found.
-    pub(crate) fn add(&mut self, errors: Vec<FieldError>) {
-        self.0.extend(errors);
-    }
-
     /// The error that names all of it, if there is any.
     pub(crate) fn finish(self) -> Result<(), ApiError> {
         if self.0.is_empty() { Ok(()) } else { Err(ApiError::unprocessable(self.0)) }

@@ -10,6 +10,7 @@ mod edge;
 pub(crate) mod idempotency;
 pub(crate) mod journal;
 mod multipart;
+mod path;
 mod pipeline;
 mod reply;
 pub(crate) mod strict;
@@ -23,6 +24,7 @@ pub(crate) use body::{Json, Whole, media_type};
 pub(crate) use connection::{Connection, Listener};
 pub(crate) use context::Ctx;
 pub(crate) use multipart::{Multipart, Part};
+pub(crate) use path::Path;
 pub(crate) use reply::Reply;
 pub(crate) use watch::Watch;
 

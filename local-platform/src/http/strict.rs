@@ -83,7 +83,7 @@ impl Spec {
             && let Ok(value) = serde_json::from_slice::<Value>(body)
         {
             let mut unknown = Vec::new();
-            self.unknown_fields(schema, &value, "", &mut unknown);
+            self.unknown_fields(&[schema], &value, "", &mut unknown);
             if !unknown.is_empty() {
                 return Err(ApiError::unprocessable(
                     unknown.into_iter().map(|f| FieldError::new(f, "is not known here")).collect(),
@@ -93,25 +93,37 @@ impl Spec {
         Ok(())
     }
 
-    fn unknown_fields(&self, schema: &Value, value: &Value, at: &str, unknown: &mut Vec<String>) {
+    /// Gathers the fields that none of `schemas` knows: which of several alternatives is meant is for the resource to say.
+    fn unknown_fields(
+        &self,
+        schemas: &[&Value],
+        value: &Value,
+        at: &str,
+        unknown: &mut Vec<String>,
+    ) {
         let mut known = HashMap::new();
         let mut open = false;
-        self.properties(schema, &mut known, &mut open);
+        for schema in schemas {
+            self.properties(schema, &mut known, &mut open);
+        }
         match value {
             Value::Object(fields) if !known.is_empty() => {
                 for (name, value) in fields {
                     let at = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
                     match known.get(name.as_str()) {
-                        Some(schema) => self.unknown_fields(schema, value, &at, unknown),
+                        Some(schemas) => self.unknown_fields(schemas, value, &at, unknown),
                         None if open => {}
                         None => unknown.push(at),
                     }
                 }
             }
             Value::Array(items) => {
-                let schema = &resolve(&self.document, schema)["items"];
+                let schemas: Vec<_> = schemas
+                    .iter()
+                    .filter_map(|schema| resolve(&self.document, schema).get("items"))
+                    .collect();
                 for (index, item) in items.iter().enumerate() {
-                    self.unknown_fields(schema, item, &format!("{at}[{index}]"), unknown);
+                    self.unknown_fields(&schemas, item, &format!("{at}[{index}]"), unknown);
                 }
             }
             _ => {}
@@ -122,7 +134,7 @@ impl Spec {
     fn properties<'a>(
         &'a self,
         schema: &'a Value,
-        known: &mut HashMap<&'a str, &'a Value>,
+        known: &mut HashMap<&'a str, Vec<&'a Value>>,
         open: &mut bool,
     ) {
         let schema = resolve(&self.document, schema);
@@ -131,7 +143,7 @@ impl Spec {
             Some(Value::Bool(true) | Value::Object(_))
         );
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-            known.insert(name, property);
+            known.entry(name).or_default().push(property);
         }
         for key in ["allOf", "anyOf", "oneOf"] {
             for part in schema[key].as_array().into_iter().flatten() {

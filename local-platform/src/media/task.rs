@@ -75,7 +75,7 @@ impl Resolution {
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let side = |text: &str| {
-            let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            let digits = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
             // Most encoders halve the size of the colours.
             text.parse::<u32>().ok().filter(|n| digits && (16..=7680).contains(n) && n % 2 == 0)
         };

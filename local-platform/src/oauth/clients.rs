@@ -94,9 +94,10 @@ fn is_loopback(uri: &str) -> bool {
         .strip_prefix("http://")
         .and_then(|rest| rest.split(['/', '?']).next())
         .unwrap_or_default();
-    let host = host.rsplit_once(':').map_or(host, |(host, port)| {
-        if port.bytes().all(|b| b.is_ascii_digit()) { host } else { host }
-    });
+    let host = match host.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => host,
+    };
     matches!(host, "127.0.0.1" | "localhost" | "[::1]")
 }
 
@@ -243,12 +244,21 @@ mod tests {
             user_id: String::new(),
             name: String::new(),
             secret_hash: None,
-            redirect_uris: vec!["http://127.0.0.1/callback".into(), "https://a.io/back".into()],
+            redirect_uris: [
+                "http://127.0.0.1/callback",
+                "http://[::1]/callback",
+                "https://a.io/back",
+            ]
+            .map(str::to_owned)
+            .into(),
             scopes: Vec::new(),
         };
-        for good in
-            ["http://127.0.0.1:8123/callback", "http://127.0.0.1/callback", "https://a.io/back"]
-        {
+        for good in [
+            "http://127.0.0.1:8123/callback",
+            "http://127.0.0.1/callback",
+            "http://[::1]:8123/callback",
+            "https://a.io/back",
+        ] {
             assert!(client.takes_redirect(good), "{good}");
         }
         for bad in [

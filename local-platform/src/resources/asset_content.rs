@@ -5,7 +5,7 @@ use std::{io::SeekFrom, sync::Arc};
 use axum::{
     Router,
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::get,
@@ -15,7 +15,11 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::ReaderStream;
 
 use super::assets::{self, Asset, Status, TABLE};
-use crate::{app::App, error::ApiError, http::Ctx};
+use crate::{
+    app::App,
+    error::ApiError,
+    http::{Ctx, Path},
+};
 
 /// Bytes read at a time.
 const BLOCK: usize = 256 * 1024;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
     routing::get,
 };
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,8 @@ use crate::{
     app::App,
     error::ApiError,
     events::{self, NewEvent},
-    http::{Ctx, Reply},
-    store::{ListQuery, Table, Tx},
+    http::{Ctx, Path, Reply},
+    store::{Filter, ListQuery, Table, Tx},
 };
 
 pub(crate) static TABLE: Table = Table {
@@ -26,7 +26,11 @@ pub(crate) static TABLE: Table = Table {
     what: "asset",
     sortable: &["created_at", "name", "type", "status", "size", "content_type"],
     newest_by: "created_at",
-    filters: &["status", "type", "project_id"],
+    filters: &[
+        Filter::one_of("status", &["uploading", "ready", "failed"]),
+        Filter::one_of("type", &["video", "audio", "image", "document"]),
+        Filter::text("project_id"),
+    ],
     slot: 4,
 };
 

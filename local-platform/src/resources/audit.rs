@@ -14,7 +14,7 @@ use crate::{
     clock,
     error::ApiError,
     http::{Ctx, Reply},
-    store::{ListQuery, Table, Tx},
+    store::{Filter, ListQuery, Table, Tx},
 };
 
 pub(crate) static TABLE: Table = Table {
@@ -23,9 +23,12 @@ pub(crate) static TABLE: Table = Table {
     what: "audit entry",
     sortable: &["created_at"],
     newest_by: "created_at",
-    filters: &["action", "key_id", "user_id"],
+    filters: &[Filter::one_of("action", &ACTIONS), Filter::text("key_id"), Filter::text("user_id")],
     slot: 3,
 };
+
+/// What the log tells of.
+const ACTIONS: [&str; 5] = ["key.created", "key.used", "key.refused", "key.rotated", "key.revoked"];
 
 pub(crate) fn router() -> Router<Arc<App>> {
     Router::new().route("/api/audit", get(list))
@@ -44,7 +47,7 @@ async fn list(
 pub(crate) struct Entry<'a> {
     pub(crate) organization_id: &'a str,
     pub(crate) user_id: &'a str,
-    /// `key.created`, `key.used`, `key.rotated`, `key.revoked`.
+    /// One of [`ACTIONS`].
     pub(crate) action: &'a str,
     pub(crate) key_id: &'a str,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
     http::StatusCode,
     routing::{get, post},
 };
@@ -21,9 +21,9 @@ use crate::{
     delivery::{attempt_now, queue, send::Outcome, target::Target},
     error::ApiError,
     events::{self, NewEvent, Payload},
-    http::{Ctx, Reply},
+    http::{Ctx, Path, Reply},
     retention,
-    store::{ListQuery, Table, number},
+    store::{Filter, ListQuery, Table, number},
 };
 
 pub(crate) static TABLE: Table = Table {
@@ -32,7 +32,11 @@ pub(crate) static TABLE: Table = Table {
     what: "delivery",
     sortable: &["created_at", "event_type", "status", "status_code", "duration_ms"],
     newest_by: "created_at",
-    filters: &["event_type", "status", "event_id"],
+    filters: &[
+        Filter::one_of("event_type", &events::NAMES),
+        Filter::one_of("status", &["pending", "success", "failed"]),
+        Filter::text("event_id"),
+    ],
     slot: 7,
 };
 

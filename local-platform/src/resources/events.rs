@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
     routing::get,
 };
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use crate::{
     app::App,
     error::ApiError,
     events::TABLE,
-    http::{Ctx, Reply},
+    http::{Ctx, Path, Reply},
     retention,
     store::ListQuery,
 };

@@ -6,7 +6,7 @@ use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration}
 
 use axum::{
     Router,
-    extract::{Path, State},
+    extract::State,
     http::HeaderMap,
     response::{
         IntoResponse as _, Response, Sse,
@@ -19,7 +19,12 @@ use sqlx::Row as _;
 use tokio::sync::watch;
 
 use super::jobs::{Job, Status, TABLE};
-use crate::{app::App, error::ApiError, http::Ctx, jobs::Channel};
+use crate::{
+    app::App,
+    error::ApiError,
+    http::{Ctx, Path},
+    jobs::Channel,
+};
 
 /// The most time without a line.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -58,7 +63,9 @@ async fn events(
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
     let Some(value) = headers.get("last-event-id") else { return Ok(None) };
-    let id = value.to_str().ok().and_then(|v| v.parse().ok()).filter(|id| *id >= 0);
+    let digits =
+        |text: &&str| (1..=18).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let id = value.to_str().ok().filter(digits).and_then(|text| text.parse().ok());
     id.map(Some).ok_or_else(|| {
         ApiError::parameter("Last-Event-ID", "must be the id of an event of this job")
     })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::{get, post},
@@ -18,8 +18,8 @@ use crate::{
     clock,
     error::ApiError,
     events::{self, NewEvent},
-    http::{Ctx, Json, Reply},
-    store::{ListQuery, Table, Tx},
+    http::{Ctx, Json, Path, Reply},
+    store::{Filter, ListQuery, Table, Tx},
     validate::Checks,
 };
 
@@ -29,7 +29,11 @@ pub(crate) static TABLE: Table = Table {
     what: "job",
     sortable: &["created_at", "started_at", "completed_at", "type", "status", "progress"],
     newest_by: "created_at",
-    filters: &["status", "type", "project_id"],
+    filters: &[
+        Filter::one_of("status", &["queued", "processing", "completed", "failed", "cancelled"]),
+        Filter::one_of("type", &["video_processing", "thumbnail", "probe", "audio_extraction"]),
+        Filter::text("project_id"),
+    ],
     slot: 5,
 };
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
     http::StatusCode,
     routing::get,
 };
@@ -17,8 +17,8 @@ use crate::{
     clock,
     error::ApiError,
     events::{self, NewEvent},
-    http::{Ctx, Json, Reply},
-    store::{ListQuery, Table, Tx},
+    http::{Ctx, Json, Path, Reply},
+    store::{Filter, ListQuery, Table, Tx},
     validate::{Checks, nullable, present},
 };
 
@@ -39,7 +39,11 @@ pub(crate) static TABLE: Table = Table {
         "end_date",
     ],
     newest_by: "created_at",
-    filters: &["status", "rag_status", "name"],
+    filters: &[
+        Filter::one_of("status", &["planned", "in_progress", "on_hold", "completed", "archived"]),
+        Filter::one_of("rag_status", &["GREEN", "YELLOW", "RED"]),
+        Filter::text("name"),
+    ],
     slot: 0,
 };
 

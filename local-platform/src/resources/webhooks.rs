@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
     http::StatusCode,
     routing::{get, post},
 };
@@ -18,10 +18,10 @@ use crate::{
     error::ApiError,
     events,
     http::{
-        Ctx, Json, Reply,
+        Ctx, Json, Path, Reply,
         dialect::{self, Dialect},
     },
-    store::{ListQuery, Table, Tx},
+    store::{Filter, ListQuery, Table, Tx},
     validate::{Checks, nullable, present},
 };
 
@@ -31,7 +31,11 @@ pub(crate) static TABLE: Table = Table {
     what: "webhook",
     sortable: &["created_at", "updated_at", "name", "url"],
     newest_by: "created_at",
-    filters: &["name", "url", "is_active"],
+    filters: &[
+        Filter::text("name"),
+        Filter::text("url"),
+        Filter::one_of("is_active", &["true", "false"]),
+    ],
     slot: 6,
 };
 
@@ -134,8 +138,6 @@ struct Update {
 
 impl Webhook {
     fn check(&mut self, checks: &mut Checks) {
-        let mut seen = std::collections::HashSet::new();
-        self.events.retain(|pattern| seen.insert(pattern.clone()));
         checks.that(
             (1..=MAX_EVENTS).contains(&self.events.len()),
             "events",
@@ -148,6 +150,8 @@ impl Webhook {
                 format!("{pattern:?} is no event, group (such as \"project.*\") or \"*\""),
             );
         }
+        let mut seen = std::collections::HashSet::new();
+        self.events.retain(|pattern| seen.insert(pattern.clone()));
         if let Some(name) = &self.name {
             checks.text(name, "name", 1, MAX_NAME);
         }

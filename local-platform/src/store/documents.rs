@@ -22,10 +22,30 @@ pub(crate) struct Table {
     pub(crate) sortable: &'static [&'static str],
     /// The sort when none is asked for: the field that holds the time of creation.
     pub(crate) newest_by: &'static str,
-    /// The query parameters that filter by equality; each is a field's name.
-    pub(crate) filters: &'static [&'static str],
+    /// The query parameters that filter by equality.
+    pub(crate) filters: &'static [Filter],
     /// Its place among the generation counters.
     pub(crate) slot: usize,
+}
+
+/// A query parameter that filters by equality; its name is the field's.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    pub(super) name: &'static str,
+    /// What the field can be; nothing where it is free text.
+    pub(super) values: &'static [&'static str],
+}
+
+impl Filter {
+    /// By a field of free text.
+    pub(crate) const fn text(name: &'static str) -> Self {
+        Self { name, values: &[] }
+    }
+
+    /// By a field that has one of a few values: another one is a mistake, and not a filter that nothing passes.
+    pub(crate) const fn one_of(name: &'static str, values: &'static [&'static str]) -> Self {
+        Self { name, values }
+    }
 }
 
 impl Table {

@@ -3,7 +3,7 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::{Store, Table};
+use super::{Filter, Store, Table};
 use crate::error::ApiError;
 
 /// A page when `limit` is not given, and the most it may be.
@@ -42,11 +42,9 @@ impl ListQuery {
                 "offset" => parsed.offset = number(&name, &value, 0, i32::MAX as u32)?,
                 "sort" => parsed.sort = Some(sort(table, &value)?),
                 _ => {
-                    if let Some(field) = table.filters.iter().find(|f| **f == name) {
-                        if value.is_empty() || value.chars().any(char::is_control) {
-                            return Err(ApiError::parameter(&name, "must be some plain text"));
-                        }
-                        parsed.filters.push((field, value));
+                    if let Some(filter) = table.filters.iter().find(|f| f.name == name) {
+                        check(filter, &value)?;
+                        parsed.filters.push((filter.name, value));
                     }
                 }
             }
@@ -82,6 +80,18 @@ pub(crate) fn number(name: &str, value: &str, least: u32, most: u32) -> Result<u
             Err(ApiError::parameter(name, format!("must be a whole number from {least} to {most}")))
         }
     }
+}
+
+fn check(filter: &Filter, value: &str) -> Result<(), ApiError> {
+    if filter.values.is_empty() {
+        if value.is_empty() || value.chars().any(char::is_control) {
+            return Err(ApiError::parameter(filter.name, "must be some plain text"));
+        }
+    } else if !filter.values.contains(&value) {
+        let rule = format!("must be one of {}", filter.values.join(", "));
+        return Err(ApiError::parameter(filter.name, rule));
+    }
+    Ok(())
 }
 
 fn sort(table: &Table, value: &str) -> Result<(&'static str, bool), ApiError> {

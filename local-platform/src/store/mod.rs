@@ -22,7 +22,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-pub(crate) use documents::Table;
+pub(crate) use documents::{Filter, Table};
 pub(crate) use listing::{ListQuery, Page, number};
 
 use crate::config::{Data, StartError};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
     http::StatusCode,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +15,7 @@ use crate::{
     app::App,
     clock,
     error::ApiError,
-    http::{Ctx, Json, Reply, dialect::HUB_CHANTIER},
+    http::{Ctx, Json, Path, Reply, dialect::HUB_CHANTIER},
     ids,
     keys::{self, Access},
     resources::audit::{self, Entry},

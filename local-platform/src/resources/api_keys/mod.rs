@@ -13,7 +13,10 @@ use axum::{
 
 pub(crate) use first::{FirstKey, first, new_organization};
 
-use crate::{app::App, store::Table};
+use crate::{
+    app::App,
+    store::{Filter, Table},
+};
 
 pub(crate) static TABLE: Table = Table {
     name: "api_keys",
@@ -21,7 +24,7 @@ pub(crate) static TABLE: Table = Table {
     what: "API key",
     sortable: &["created_at", "name", "last_used_at", "usage_count"],
     newest_by: "created_at",
-    filters: &["name"],
+    filters: &[Filter::text("name")],
     slot: 2,
 };
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
     http::StatusCode,
 };
 use jiff::SignedDuration;
@@ -14,7 +14,7 @@ use super::TABLE;
 use crate::{
     app::App,
     error::ApiError,
-    http::{Ctx, Reply},
+    http::{Ctx, Path, Reply},
 };
 
 const DEFAULT_DAYS: u32 = 30;

@@ -1,0 +1,142 @@
+"""Rules of the contract that JSON Schema has no words for. A generated request that keeps the schema is made to keep these
+too, so that its refusal is always a fault; one that breaks the schema on purpose stays broken.
+"""
+
+import re
+import secrets
+import uuid
+
+import schemathesis
+
+from world import CALLBACK
+
+ID = re.compile(r"^[a-z]{3}_[0-9a-f]{24}$")
+DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+URL = re.compile(r"^https?://[^/\\\s\x00-\x1f\x7f-\x9f][^\\\s\x00-\x1f\x7f-\x9f]*$", re.IGNORECASE)
+MOST_KEYS = 7
+
+
+class Rules:
+    """Applies the rules to each request before it is sent."""
+
+    def __init__(self, world):
+        self.world = world
+        self.used_keys = set()
+
+    def install(self):
+        @schemathesis.hook("before_call")
+        def before_call(_context, case, kwargs):
+            self.apply(case, kwargs)
+
+    def apply(self, case, kwargs):
+        self._own_things_stay(case)
+        self._idempotency_key_is_new(case)
+        if isinstance(case.body, dict):
+            body = dict(case.body)
+            if is_id(body.get("project_id")):
+                body["project_id"] = self.world.project
+            if isinstance(body.get("url"), str) and URL.match(body["url"]) and len(body["url"]) <= 2048:
+                body["url"] = f"{self.world.receiver}/hook"
+            rule = BODIES.get(case.operation.label)
+            if rule and is_good(case):
+                rule(self.world, case, body)
+            case.body = body
+        rule = OTHERS.get(case.operation.label)
+        if rule and is_good(case):
+            rule(self.world, case, kwargs)
+        # What was valid still is, and what was broken too: schemathesis need not judge anew, which it cannot with files.
+        case._record_starting_state()
+
+    def _own_things_stay(self, case):
+        """What the run stands on is neither deleted nor changed."""
+        ends = case.method == "DELETE" or case.path.endswith("/rotate")
+        identity = (case.path_parameters or {}).get("id")
+        if ends and identity in self.world.kept:
+            case.path_parameters = {**case.path_parameters, "id": identity[:4] + secrets.token_hex(12)}
+
+    def _idempotency_key_is_new(self, case):
+        """A key stands for one request: the same with another is a mistake."""
+        for name, value in dict(case.headers or {}).items():
+            if name.lower() == "idempotency-key" and isinstance(value, str) and 1 <= len(value) <= 255:
+                if value in self.used_keys:
+                    case.headers[name] = value = str(uuid.uuid4())
+                self.used_keys.add(value)
+
+
+def is_good(case):
+    return case.meta is None or case.meta.generation.mode.is_positive
+
+
+def is_id(value):
+    return isinstance(value, str) and ID.match(value)
+
+
+def dates_in_order(_world, _case, body):
+    """A project does not end before it starts; what is left out may be stored already."""
+    start, end = body.get("start_date"), body.get("end_date")
+    if isinstance(start, str) and isinstance(end, str):
+        body["start_date"], body["end_date"] = sorted([start, end])
+    elif isinstance(start, str):
+        body["end_date"] = None
+    elif isinstance(end, str):
+        body["start_date"] = None
+
+
+def input_exists(world, _case, body):
+    parameters = dict(body.get("parameters") or {})
+    if is_id(parameters.get("input")):
+        parameters["input"] = world.text if body.get("type") == "thumbnail" else world.sound
+        body["parameters"] = parameters
+
+
+def room_for_a_key(world, _case, _body):
+    """A user has at most ten."""
+    for key in world.live_keys()[MOST_KEYS:]:
+        world.revoke(key)
+
+
+def user_decides(world, case, body):
+    decision = body.get("decision", "allow")
+    form, csrf = world.consent(secrets.token_urlsafe(48), decision)
+    body.clear()
+    body.update(form)
+    case.cookies = {"storycore_consent": csrf}
+
+
+def client_is_known(world, _case, body):
+    body["client_id"], body["client_secret"] = world.client
+
+
+def grant_is_good(world, case, body):
+    client_is_known(world, case, body)
+    if body.get("grant_type") == "authorization_code":
+        verifier = secrets.token_urlsafe(48)
+        body.update(code=world.code(verifier), code_verifier=verifier, redirect_uri=CALLBACK)
+    elif body.get("grant_type") == "refresh_token":
+        body["refresh_token"] = world.refresh_token()
+        body.pop("scope", None)
+
+
+def program_is_known(world, case, _kwargs):
+    case.query = {**(case.query or {}), "client_id": world.client[0], "redirect_uri": CALLBACK}
+
+
+def token_is_an_access_token(world, case, _kwargs):
+    """An API key tells nothing about a user."""
+    if case.headers.get("Authorization") == f"Bearer {world.key}":
+        case.headers["Authorization"] = f"Bearer {world.token()}"
+
+
+BODIES = {
+    "POST /api/projects": dates_in_order,
+    "PUT /api/projects/{id}": dates_in_order,
+    "POST /api/jobs": input_exists,
+    "POST /api/auth/api-keys": room_for_a_key,
+    "POST /auth/oauth/authorize": user_decides,
+    "POST /auth/oauth/token": grant_is_good,
+    "POST /auth/oauth/revoke": client_is_known,
+}
+OTHERS = {
+    "GET /auth/oauth/authorize": program_is_known,
+    "GET /auth/oauth/userinfo": token_is_an_access_token,
+}
