@@ -1,5 +1,7 @@
 //! Who gets in and what they may do: keys, rotation, limits, JWTs, OAuth, the audit log.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

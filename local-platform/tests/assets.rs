@@ -1,5 +1,7 @@
 //! Files: the whole life of an upload, what is refused, and bytes by range.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use common::{

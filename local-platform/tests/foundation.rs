@@ -1,5 +1,7 @@
 //! What every request meets: credentials, envelopes, lists, errors, idempotency, limits, strictness, faults, restart.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use common::{Platform, answer};

@@ -1,5 +1,7 @@
 //! What a job says of itself while it runs: each percent, in order, taken up where a stream broke.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use common::{

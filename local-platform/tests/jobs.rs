@@ -1,5 +1,7 @@
 //! Jobs: each type from its request to its result, what is refused, failures, cancellation.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use common::{

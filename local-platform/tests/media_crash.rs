@@ -1,5 +1,7 @@
 //! `kill -9`, a full disk, a large file: a platform in a process of its own, with real files.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,6 @@
 //! The layer in a real server: what is not genuine never reaches the handler.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![cfg(feature = "axum")]
 #![allow(missing_docs)]
 

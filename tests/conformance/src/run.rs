@@ -65,7 +65,8 @@ impl Stage {
             StepAction::Call(step) => self.call(step).await,
             StepAction::Http(step) => self.http(step).await,
             StepAction::Fault(fault) => self.plant(fault).await,
-            StepAction::ForgetRequests(_) => {
+            StepAction::ForgetRequests(really) => {
+                ensure!(*really, "`forget_requests` is either true or left out");
                 self.local("DELETE", "/_local/requests", None).await?;
                 Ok(())
             }
