@@ -213,10 +213,15 @@ impl Transport {
             "http.request.method" = %request.method,
             "url.template" = request.template,
             "server.address" = self.base.host_str().unwrap_or_default(),
+            "error.type" = tracing::field::Empty,
         );
         let call_ref = &call;
         let outcome = retry_loop::run(limits, &self.budget, &world, |number, left| {
-            let span = tracing::debug_span!("storycore.attempt", number = number + 1);
+            let span = tracing::debug_span!(
+                "storycore.attempt",
+                number = number + 1,
+                "http.response.status_code" = tracing::field::Empty,
+            );
             async move {
                 if left.is_zero() {
                     return Err(retry_loop::out_of_time(limits.deadline));
@@ -225,8 +230,11 @@ impl Transport {
             }
             .instrument(span)
         })
-        .instrument(span)
+        .instrument(span.clone())
         .await;
+        if let Err(error) = &outcome {
+            span.record("error.type", error.kind().as_str());
+        }
         let outcome = outcome.map_err(|error| {
             error.with(|e| {
                 if let Some(key) = &call.idempotency_key {
@@ -354,6 +362,7 @@ impl Transport {
                 continue;
             }
             let status = response.status();
+            tracing::Span::current().record("http.response.status_code", status.as_u16());
             if status.is_success() || (call.request.follows_redirects && status.is_redirection()) {
                 return finish
                     .finish(self, call.request, response)

@@ -29,8 +29,25 @@ pub(crate) struct Driver {
     stdin: tokio::sync::Mutex<ChildStdin>,
     waiting: Waiting,
     next: AtomicU64,
-    _child: Child,
+    child: Child,
 }
+
+/// Variables that would change what a client does, were the driver to inherit them.
+const NOT_INHERITED: [&str; 13] = [
+    "STORYCORE_API_KEY",
+    "STORYCORE_BASE_URL",
+    "STORYCORE_PLATFORM",
+    "STORYCORE_TIMEOUT",
+    "STORYCORE_MAX_RETRIES",
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
 
 /// An operation under way.
 pub(crate) struct Pending {
@@ -54,10 +71,15 @@ impl Pending {
 
 impl Driver {
     /// Starts the driver's program.
-    pub(crate) fn start(command: &[String]) -> Result<Self> {
+    pub(crate) fn start(command: &[String], environment: &[(String, String)]) -> Result<Self> {
         let (program, args) = command.split_first().context("no driver")?;
-        let mut child = Command::new(program)
+        let mut start = Command::new(program);
+        for name in NOT_INHERITED {
+            start.env_remove(name);
+        }
+        let mut child = start
             .args(args)
+            .envs(environment.iter().cloned())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -80,12 +102,25 @@ impl Driver {
             // Whoever still waits is told by the senders' end.
             answers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         });
-        Ok(Self {
-            stdin: tokio::sync::Mutex::new(stdin),
-            waiting,
-            next: AtomicU64::new(1),
-            _child: child,
-        })
+        Ok(Self { stdin: tokio::sync::Mutex::new(stdin), waiting, next: AtomicU64::new(1), child })
+    }
+
+    /// What the driver's process has open now.
+    pub(crate) fn process(&self) -> Result<Value> {
+        let id = self.child.id().context("the driver has ended")?;
+        let threads = std::fs::read_dir(format!("/proc/{id}/task"))?.count();
+        let (mut sockets, mut files) = (0, 0);
+        for entry in std::fs::read_dir(format!("/proc/{id}/fd"))? {
+            // One that was closed meanwhile is none.
+            let Ok(target) = std::fs::read_link(entry?.path()) else { continue };
+            let target = target.to_string_lossy();
+            if target.starts_with("socket:") {
+                sockets += 1;
+            } else if target.starts_with('/') {
+                files += 1;
+            }
+        }
+        Ok(json!({"threads": threads, "sockets": sockets, "files": files}))
     }
 
     /// Sends an operation and gives what will be its answer.

@@ -7,6 +7,7 @@
 
 mod driver;
 mod matcher;
+mod proxy;
 mod readme;
 mod run;
 mod scenario;

@@ -9,6 +9,7 @@ use storycore_local::{Config, Running};
 use crate::{
     driver::{Driver, Pending},
     matcher::Bindings,
+    proxy::Proxy,
     scenario::{CallStep, ClientStep, Gap, HttpStep, Requests, Scenario, StepAction},
 };
 
@@ -17,6 +18,7 @@ struct Stage {
     platform: Running,
     http: reqwest::Client,
     driver: Driver,
+    proxy: Proxy,
     bindings: Bindings,
 }
 
@@ -29,8 +31,23 @@ pub(crate) async fn run(scenario: &Scenario, command: &[String]) -> Result<()> {
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .build()?;
-    let mut stage =
-        Stage { http, driver: Driver::start(command)?, bindings: Bindings::default(), platform };
+    let proxy = Proxy::start().await?;
+    let mut bindings = Bindings::default();
+    bindings.save(
+        "platform",
+        json!({"url": platform.url(), "api_key": platform.api_key(), "organization_id": platform.organization_id(),
+            // The same place under another origin.
+            "other_url": platform.url().replace("127.0.0.1", "localhost")}),
+    );
+    bindings.save("proxy", json!({"url": proxy.url}));
+    let mut environment = Vec::new();
+    for (name, value) in &scenario.environment {
+        let value = bindings.fill(value)?;
+        let value = value.as_str().context("a variable of the environment is a text")?;
+        environment.push((name.clone(), value.to_owned()));
+    }
+    let driver = Driver::start(command, &environment)?;
+    let mut stage = Stage { http, driver, proxy, bindings, platform };
     let outcome = stage.play(scenario).await;
     stage.platform.shutdown().await;
     outcome
@@ -38,12 +55,6 @@ pub(crate) async fn run(scenario: &Scenario, command: &[String]) -> Result<()> {
 
 impl Stage {
     async fn play(&mut self, scenario: &Scenario) -> Result<()> {
-        self.bindings.save(
-            "platform",
-            json!({"url": self.platform.url(), "api_key": self.platform.api_key(), "organization_id": self.platform.organization_id(),
-                // The same place under another origin.
-                "other_url": self.platform.url().replace("127.0.0.1", "localhost")}),
-        );
         for fault in &scenario.faults {
             self.plant(fault).await.context("faults")?;
         }
@@ -74,6 +85,20 @@ impl Stage {
             StepAction::SleepMs(ms) => {
                 tokio::time::sleep(Duration::from_millis(*ms)).await;
                 Ok(())
+            }
+            StepAction::Process(step) => {
+                let seen = self.driver.process()?;
+                if let Some(expected) = &step.expect {
+                    self.bindings.check(expected, Some(&seen), "process")?;
+                }
+                if let Some(name) = &step.save {
+                    self.bindings.save(name, seen);
+                }
+                Ok(())
+            }
+            StepAction::Proxied(expected) => {
+                let seen = json!(self.proxy.asked());
+                self.bindings.check(&json!(expected), Some(&seen), "the proxy")
             }
         }
     }
@@ -148,7 +173,8 @@ impl Stage {
         match (outcome, error) {
             (Ok(seen), None) => {
                 if let Some(expected) = result {
-                    self.bindings.check(expected, Some(&seen), "result")?;
+                    let expected = self.bindings.fill(expected)?;
+                    self.bindings.check(&expected, Some(&seen), "result")?;
                 }
                 Ok(seen)
             }

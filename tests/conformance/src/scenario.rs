@@ -23,6 +23,9 @@ pub(crate) struct Scenario {
     /// What is planted before the first step, as `POST /_local/faults` takes it.
     #[serde(default)]
     pub(crate) faults: Vec<Value>,
+    /// The driver's environment, beside what every program needs.
+    #[serde(default)]
+    pub(crate) environment: BTreeMap<String, Value>,
     /// What is done, in order.
     pub(crate) steps: Vec<Step>,
     /// What must have arrived at the platform in the end.
@@ -67,6 +70,22 @@ pub(crate) enum StepAction {
     Requests(Requests),
     /// Waits.
     SleepMs(u64),
+    /// Looks at the driver's process: its `threads`, `sockets` and `files`.
+    Process(ProcessStep),
+    /// Checks what a proxy at `$proxy.url` was asked for so far: the first line of each request.
+    Proxied(Vec<Value>),
+}
+
+/// A look at the driver's process.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProcessStep {
+    /// What must be seen.
+    #[serde(default)]
+    pub(crate) expect: Option<Value>,
+    /// Names what was seen for later steps.
+    #[serde(default)]
+    pub(crate) save: Option<String>,
 }
 
 /// A client that is made in a step.

@@ -5,35 +5,43 @@
 mod calls;
 #[path = "driver/client.rs"]
 mod client;
+#[path = "driver/watching.rs"]
+mod watching;
 
 use std::{
     collections::HashMap,
+    io::Write as _,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use serde_json::{Value, json};
 use storycore::{Client, Error};
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-    sync::mpsc,
-    task::AbortHandle,
-};
+use tokio::{sync::mpsc, task::AbortHandle};
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
+    watching::begin();
+    // Threads of their own: a scenario that counts the process's threads is not to see the runtime's come and go.
     let (answers, mut to_write) = mpsc::unbounded_channel::<Value>();
-    let writer = tokio::spawn(async move {
-        let mut stdout = tokio::io::stdout();
-        while let Some(answer) = to_write.recv().await {
-            stdout.write_all(format!("{answer}\n").as_bytes()).await?;
-            stdout.flush().await?;
+    let writer = std::thread::spawn(move || {
+        let mut stdout = std::io::stdout();
+        while let Some(answer) = to_write.blocking_recv() {
+            writeln!(stdout, "{answer}")?;
+            stdout.flush()?;
         }
         std::io::Result::Ok(())
     });
+    let (read, mut lines) = mpsc::unbounded_channel::<String>();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if read.send(line).is_err() {
+                break;
+            }
+        }
+    });
     let mut clients: HashMap<String, Client> = HashMap::new();
     let running: Arc<Mutex<HashMap<u64, AbortHandle>>> = Arc::default();
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(line) = lines.next_line().await? {
+    while let Some(line) = lines.recv().await {
         let operation: Value = serde_json::from_str(&line)?;
         let id = operation["id"].clone();
         let name = operation["client"].as_str().unwrap_or("a").to_owned();
@@ -79,9 +87,12 @@ async fn main() -> std::io::Result<()> {
         };
         let _ = answers.send(answer);
     }
+    for (_, call) in running.lock().unwrap_or_else(PoisonError::into_inner).drain() {
+        call.abort();
+    }
     drop(answers);
-    writer.abort();
-    Ok(())
+    // The calls' own senders go with them.
+    writer.join().map_err(|_| std::io::Error::other("the writer broke"))?
 }
 
 /// An error with every field that scenarios ask for.

@@ -1,21 +1,31 @@
 //! The calls that scenarios make, by the names they have in every language.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::{
+    sync::LazyLock,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use storycore::{
     CallOptions, Client, Error, Items, Pages, Patch, Platform,
     jobs::WaitOptions,
-    models::{ListParams, NewJob, NewProject, ProjectUpdate},
-    webhooks::{EventData, Webhook, sign},
+    models::{ListParams, NewApiKey, NewJob, NewProject, NewWebhook, ProjectUpdate},
+    webhooks::{EventData, MemoryStore, ReplayGuard, Taken, Webhook, sign},
 };
+
+use crate::watching;
 
 /// Makes one call and gives its result as JSON.
 pub(crate) async fn call(client: Option<Client>, operation: &Value) -> Result<Value, Error> {
     let (method, args) = (operation["method"].as_str().unwrap_or_default(), &operation["args"]);
-    if method == "webhooks.verify" {
-        return verify(args);
+    match method {
+        "webhooks.verify" => return verify(args),
+        "webhooks.guard" => return guard(args).await,
+        "watch.spans" => return Ok(watching::spans()),
+        "watch.metrics" => return Ok(watching::metrics()),
+        "watch.text" => return Ok(watching::text()),
+        _ => {}
     }
     let client =
         client.expect("a scenario makes its client first").with(options(&operation["options"])?);
@@ -31,6 +41,17 @@ pub(crate) async fn call(client: Option<Client>, operation: &Value) -> Result<Va
         "assets.content" => told(
             client.assets().content(id).await.map(|b| String::from_utf8_lossy(&b).into_owned()),
         ),
+        "webhooks.create" => {
+            let url = args["url"].as_str().unwrap_or_default();
+            let events = args["events"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let made = client.webhooks().create(NewWebhook::new(url, events)).await?;
+            Ok(json!({"id": made.webhook.id, "secret": made.secret.expose()}))
+        }
+        "api_keys.create" => {
+            let name = args["name"].as_str().unwrap_or_default();
+            let made = client.api_keys().create(NewApiKey::new(name, ["read"])).await?;
+            Ok(json!({"id": made.key.id, "secret": made.secret.expose()}))
+        }
         "jobs.list" => told(client.jobs().list(list(args)).await),
         "jobs.create" => {
             let parameters = args["parameters"].as_object().cloned().unwrap_or_default();
@@ -64,7 +85,7 @@ pub(crate) async fn call(client: Option<Client>, operation: &Value) -> Result<Va
                 )
                 .send()
                 .await?;
-            let body: Value = answer.json()?;
+            let body: Value = if answer.body.is_empty() { Value::Null } else { answer.json()? };
             Ok(json!({"status": answer.status, "request_id": answer.request_id, "body": body}))
         }
         other => panic!("the driver knows no method {other}"),
@@ -165,6 +186,23 @@ fn project_update(args: &Value) -> ProjectUpdate {
         description: patch(args, "description"),
         ..ProjectUpdate::default()
     }
+}
+
+/// Takes an id, or says that its work is done or failed.
+async fn guard(args: &Value) -> Result<Value, Error> {
+    static GUARD: LazyLock<ReplayGuard<MemoryStore>> =
+        LazyLock::new(|| ReplayGuard::new(MemoryStore::default()));
+    let id = args["id"].as_str().unwrap_or_default();
+    Ok(match args["say"].as_str().unwrap_or("take") {
+        "take" => match GUARD.take(id).await? {
+            Taken::First => json!("first"),
+            Taken::Processing => json!("processing"),
+            Taken::Done => json!("done"),
+        },
+        "done" => json!(GUARD.done(id).await?),
+        "release" => json!(GUARD.release(id).await?),
+        other => panic!("the driver knows no word {other} for a replay guard"),
+    })
 }
 
 fn verify(args: &Value) -> Result<Value, Error> {

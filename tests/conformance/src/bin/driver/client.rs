@@ -15,6 +15,9 @@ fn text(value: &Value) -> String {
 
 /// A client with these options.
 pub(crate) fn make(options: &Value) -> Result<Client, Error> {
+    if options["from_env"] == true {
+        return Client::from_env();
+    }
     let mut builder = Client::builder();
     for (name, value) in options.as_object().into_iter().flatten() {
         let ms = || Duration::from_millis(value.as_u64().unwrap_or_default());
