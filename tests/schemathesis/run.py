@@ -73,9 +73,11 @@ def run(binary, further):
     try:
         platform = Platform(binary)
         count = Count()
-        Rules(World(platform, receiver)).install()
+        world = World(platform, receiver)
+        Rules(world).install()
         count.install()
         os.environ["STORYCORE_API_KEY"] = platform.api_key
+        os.environ["STORYCORE_ACCESS_TOKEN"] = world.token("openid read")
         config = ["--config-file", str(HERE / "schemathesis.toml")]
         status = fuzz([*config, "run", str(SPEC), "--url", platform.url, "--checks", "all", "--no-color", *further])
         alive = platform.is_running()

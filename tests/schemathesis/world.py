@@ -42,8 +42,18 @@ class World:
         keys = self._get("/api/auth/api-keys?limit=100")["data"]
         return [k["id"] for k in keys if k["status"] in ("active", "expiring_soon") and k["id"] != self.own_key]
 
+    def is_revoked(self, key):
+        return self._get(f"/api/auth/api-keys/{key}")["status"] == "revoked"
+
     def revoke(self, key):
         self._call("DELETE", f"/api/auth/api-keys/{key}")
+
+    def webhooks(self):
+        """Newest first."""
+        return [webhook["id"] for webhook in self._get("/api/webhooks?limit=100")["data"]]
+
+    def delete_webhook(self, webhook):
+        self._call("DELETE", f"/api/webhooks/{webhook}")
 
     def token(self, scope="read"):
         """An access token of the client's own."""

@@ -1,18 +1,18 @@
 //! The `parameters` of each type of job: what they may be, checked before the job is taken, and the work they ask for.
 
-use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use super::{assets::Asset, jobs::Kind};
 use crate::{
     media::{Resolution, Task},
-    validate::Checks,
+    validate::{Checks, Integer},
 };
 
 const SETTINGS: &str = "output_settings";
 /// The widest thumbnail.
-const MAX_WIDTH: u64 = 7680;
-const MIN_WIDTH: u64 = 16;
+const MAX_WIDTH: i64 = 7680;
+const MIN_WIDTH: i64 = 16;
 
 /// What a job is to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,9 +66,9 @@ impl Work {
                         "width",
                         "must be a whole number of pixels from 16 to 7680",
                         |value| {
-                            let width =
-                                value.as_u64().filter(|w| (MIN_WIDTH..=MAX_WIDTH).contains(w));
-                            width.and_then(|w| u32::try_from(w).ok())
+                            let width = Integer::deserialize(value).ok()?.0;
+                            let fits = (MIN_WIDTH..=MAX_WIDTH).contains(&width);
+                            u32::try_from(width).ok().filter(|_| fits)
                         },
                     ),
                     format: settings.one_of("format", "jpg, png or webp"),

@@ -22,7 +22,7 @@ use crate::{
         dialect::{self, Dialect},
     },
     store::{Filter, ListQuery, Table, Tx},
-    validate::{Checks, nullable, present},
+    validate::{Checks, Integer, nullable, present},
 };
 
 pub(crate) static TABLE: Table = Table {
@@ -94,19 +94,19 @@ struct Create {
     #[serde(default)]
     description: Option<String>,
     #[serde(default = "three")]
-    retry_count: i64,
+    retry_count: Integer,
     #[serde(default = "ten")]
-    timeout_seconds: i64,
+    timeout_seconds: Integer,
     #[serde(default = "yes")]
     is_active: bool,
 }
 
-fn three() -> i64 {
-    3
+fn three() -> Integer {
+    Integer(3)
 }
 
-fn ten() -> i64 {
-    10
+fn ten() -> Integer {
+    Integer(10)
 }
 
 fn yes() -> bool {
@@ -126,9 +126,9 @@ struct Update {
     #[serde(deserialize_with = "nullable")]
     description: Option<Option<String>>,
     #[serde(deserialize_with = "present")]
-    retry_count: Option<i64>,
+    retry_count: Option<Integer>,
     #[serde(deserialize_with = "present")]
-    timeout_seconds: Option<i64>,
+    timeout_seconds: Option<Integer>,
     #[serde(deserialize_with = "present")]
     is_active: Option<bool>,
     /// Refused: to take it silently and not use it would leave the caller with a secret that never verifies.
@@ -192,8 +192,8 @@ async fn create(
         events,
         name,
         description,
-        retry_count,
-        timeout_seconds,
+        retry_count: retry_count.0,
+        timeout_seconds: timeout_seconds.0,
         is_active,
         organization_id: ctx.organization_id.to_string(),
         created_at: now.clone(),
@@ -293,8 +293,8 @@ async fn update(
     set(&mut webhook.events, events);
     set(&mut webhook.name, name);
     set(&mut webhook.description, description);
-    set(&mut webhook.retry_count, retry_count);
-    set(&mut webhook.timeout_seconds, timeout_seconds);
+    set(&mut webhook.retry_count, retry_count.map(|n| n.0));
+    set(&mut webhook.timeout_seconds, timeout_seconds.map(|n| n.0));
     set(&mut webhook.is_active, is_active);
     webhook.check(&mut checks);
     checks.finish()?;

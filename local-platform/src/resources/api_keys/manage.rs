@@ -20,18 +20,18 @@ use crate::{
     keys::{self, Access},
     resources::audit::{self, Entry},
     store::{ListQuery, Tx},
-    validate::{Checks, nullable, present},
+    validate::{Checks, Integer, nullable, present},
 };
 
 /// Live keys that a user may have.
 const MOST_LIVE: i64 = 10;
-const DEFAULT_DAYS: u32 = 90;
-const MOST_DAYS: u32 = 3_650;
-const DEFAULT_RATE_LIMIT: u32 = 1_000;
-const MOST_RATE_LIMIT: u32 = 1_000_000_000;
+const DEFAULT_DAYS: i64 = 90;
+const MOST_DAYS: i64 = 3_650;
+const DEFAULT_RATE_LIMIT: i64 = 1_000;
+const MOST_RATE_LIMIT: i64 = 1_000_000_000;
 const MOST_SCOPES: usize = 50;
 /// A week: the longest that an old text goes on beside the new one.
-const MOST_GRACE_S: u32 = 7 * 24 * 3600;
+const MOST_GRACE_S: i64 = 7 * 24 * 3600;
 /// From when on a key is said to expire soon.
 const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -44,7 +44,7 @@ struct Stored {
     prefix: String,
     permissions: Vec<String>,
     scopes: Vec<String>,
-    rate_limit: u32,
+    rate_limit: i64,
     usage_count: u64,
     last_used_at: Option<String>,
     expires_at: Option<Timestamp>,
@@ -88,9 +88,9 @@ pub(super) struct Create {
     #[serde(default)]
     scopes: Vec<String>,
     #[serde(default, deserialize_with = "nullable")]
-    expires_in_days: Option<Option<u32>>,
+    expires_in_days: Option<Option<Integer>>,
     #[serde(default, deserialize_with = "present")]
-    rate_limit: Option<u32>,
+    rate_limit: Option<Integer>,
     #[serde(default)]
     allow_jwt: bool,
 }
@@ -103,14 +103,14 @@ impl Create {
         if let Some(Some(description)) = &self.description {
             checks.text(description, "description", 0, 5_000);
         }
-        if let Some(Some(days)) = self.expires_in_days {
+        if let Some(Some(Integer(days))) = self.expires_in_days {
             checks.that(
                 (1..=MOST_DAYS).contains(&days),
                 "expires_in_days",
                 format!("must be from 1 to {MOST_DAYS}, or null"),
             );
         }
-        if let Some(limit) = self.rate_limit {
+        if let Some(Integer(limit)) = self.rate_limit {
             checks.that(
                 (1..=MOST_RATE_LIMIT).contains(&limit),
                 "rate_limit",
@@ -149,8 +149,8 @@ pub(super) async fn create(
         ));
     }
     let now = app.clock.now();
-    let days = new.expires_in_days.unwrap_or(Some(DEFAULT_DAYS));
-    let expires_at = days.map(|days| later(now, i64::from(days) * 86_400));
+    let days = new.expires_in_days.unwrap_or(Some(Integer(DEFAULT_DAYS)));
+    let expires_at = days.map(|days| later(now, days.0 * 86_400));
     let secret = ids::secret(prefix(&ctx, &new.scopes));
     let key = Stored {
         id: TABLE.new_id(),
@@ -159,7 +159,7 @@ pub(super) async fn create(
         prefix: shown(&secret),
         permissions: new.permissions,
         scopes: new.scopes,
-        rate_limit: new.rate_limit.unwrap_or(DEFAULT_RATE_LIMIT),
+        rate_limit: new.rate_limit.map_or(DEFAULT_RATE_LIMIT, |n| n.0),
         usage_count: 0,
         last_used_at: None,
         expires_at,
@@ -258,7 +258,7 @@ pub(super) async fn revoke(
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Rotate {
     #[serde(default, deserialize_with = "present")]
-    grace_seconds: Option<u32>,
+    grace_seconds: Option<Integer>,
 }
 
 pub(super) async fn rotate(
@@ -267,9 +267,13 @@ pub(super) async fn rotate(
     Path(id): Path<String>,
     Json(rotate): Json<Rotate>,
 ) -> Result<Reply, ApiError> {
-    let grace = rotate.grace_seconds.unwrap_or(0);
+    let grace = rotate.grace_seconds.map_or(0, |n| n.0);
     let mut checks = Checks::default();
-    checks.that(grace <= MOST_GRACE_S, "grace_seconds", format!("must be {MOST_GRACE_S} at most"));
+    checks.that(
+        (0..=MOST_GRACE_S).contains(&grace),
+        "grace_seconds",
+        format!("must be from 0 to {MOST_GRACE_S}"),
+    );
     checks.finish()?;
     let now = app.clock.now();
     let mut tx = app.store.begin().await?;
@@ -290,7 +294,7 @@ pub(super) async fn rotate(
     if grace > 0 {
         sqlx::query("INSERT INTO key_graces (hash, key_id, valid_until) SELECT hash, id, ?2 FROM api_keys WHERE id = ?1")
             .bind(&id)
-            .bind(clock::text(later(now, i64::from(grace))))
+            .bind(clock::text(later(now, grace)))
             .execute(tx.sql())
             .await?;
     }
