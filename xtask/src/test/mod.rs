@@ -39,7 +39,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { part: "core", name: "formatting", run: steps::formatting },
     Step { part: "core", name: "licences and sources", run: steps::licences },
-    Step { part: "platform", name: "spec/openapi.yaml is valid", run: steps::openapi },
+    Step { part: "platform", name: "specification", run: steps::openapi },
     Step { part: "core", name: "clippy", run: steps::clippy },
     Step { part: "core", name: "documentation", run: steps::documentation },
     Step { part: "core", name: "storycore without default features", run: steps::bare_core },

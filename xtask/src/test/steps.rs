@@ -1,5 +1,6 @@
 //! The steps that are one command each, and the tests of the crates that belong to a part.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -12,9 +13,6 @@ const COMPILE: Duration = Duration::from_secs(40 * 60);
 const CONFORMANCE: Duration = Duration::from_secs(15 * 60);
 const DEMO: Duration = Duration::from_secs(5 * 60);
 const FUZZ: Duration = Duration::from_secs(40 * 60);
-
-/// Reads `spec/openapi.yaml` as OpenAPI's own schema does.
-const VALIDATOR: &str = "openapi-spec-validator==0.9.0\n";
 
 pub(super) fn formatting(_: &Context) -> Counts {
     let mut cargo = process::cargo();
@@ -49,14 +47,25 @@ pub(super) fn bare_core(_: &Context) -> Counts {
     check("cargo check --no-default-features", cargo, COMPILE)
 }
 
+/// The specifications are OpenAPI, and their examples fit them.
 pub(super) fn openapi(cx: &Context) -> Counts {
-    let python = match cx.setup.venv("openapi", VALIDATOR) {
+    let python = match fuzzer(cx) {
         Ok(python) => python,
-        Err(error) => return Counts::failed(format!("set-up of the validator: {error:#}")),
+        Err(counts) => return counts,
     };
-    let mut validate = Command::new(python);
-    validate.args(["-m", "openapi_spec_validator", "spec/openapi.yaml"]);
-    check("spec/openapi.yaml", validate, COMPILE)
+    let mut check = Command::new(python);
+    check.arg("tests/schemathesis/check_spec.py").args(["spec/openapi.yaml", "spec/local.yaml"]);
+    tally("spec", check, COMPILE)
+}
+
+/// The Python that has what `tests/schemathesis` needs.
+fn fuzzer(cx: &Context) -> Result<PathBuf, Counts> {
+    let file = "tests/schemathesis/requirements.txt";
+    let requirements = std::fs::read_to_string(cx.workspace.root.join(file))
+        .map_err(|error| Counts::failed(format!("{file}: {error}")))?;
+    cx.setup
+        .venv("schemathesis", &requirements)
+        .map_err(|error| Counts::failed(format!("set-up of schemathesis: {error:#}")))
 }
 
 /// The scenarios against the Rust client, and the page that says what each guards.
@@ -79,13 +88,6 @@ pub(super) fn conformance(cx: &Context) -> Counts {
 
 /// Fuzzes every operation of the specification against a running platform.
 pub(super) fn schemathesis(cx: &Context) -> Counts {
-    let folder = cx.workspace.root.join("tests/schemathesis");
-    let requirements = match std::fs::read_to_string(folder.join("requirements.txt")) {
-        Ok(requirements) => requirements,
-        Err(error) => {
-            return Counts::failed(format!("tests/schemathesis/requirements.txt: {error}"));
-        }
-    };
     let (environment, build) = match (cx.environment(), cx.build()) {
         (Ok(environment), Ok(build)) => (environment, build),
         (Err(counts), _) | (_, Err(counts)) => return counts,
@@ -93,12 +95,12 @@ pub(super) fn schemathesis(cx: &Context) -> Counts {
     let Some(storycore) = build.bins.get("storycore") else {
         return Counts::failed("schemathesis: the storycore binary does not compile");
     };
-    let python = match cx.setup.venv("schemathesis", &requirements) {
+    let python = match fuzzer(cx) {
         Ok(python) => python,
-        Err(error) => return Counts::failed(format!("set-up of schemathesis: {error:#}")),
+        Err(counts) => return counts,
     };
     let mut run = Command::new(python);
-    run.arg(folder.join("run.py")).arg(storycore).envs(environment.iter().cloned());
+    run.arg("tests/schemathesis/run.py").arg(storycore).envs(environment.iter().cloned());
     tally("schemathesis", run, FUZZ)
 }
 
