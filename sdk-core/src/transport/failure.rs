@@ -17,9 +17,13 @@ pub(crate) fn of_transport(error: reqwest::Error) -> Error {
     let (kind, sent, message) = if error.is_builder() {
         (ErrorKind::Config, None, "the request cannot be built".to_owned())
     } else if is_distrust(&error) {
-        // It would be refused again.
         let message = format!("the platform is not trusted: {}", innermost(&error));
-        (ErrorKind::Connection, None, message)
+        return Error::new(ErrorKind::Connection, message)
+            .with(|e| {
+                e.sent = Some(Sent::No);
+                e.should_retry = Some(false);
+            })
+            .with_source(error);
     } else if error.is_connect() {
         let kind = if error.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Connection };
         (kind, Some(Sent::No), format!("no connection: {}", innermost(&error)))
@@ -102,6 +106,11 @@ pub(crate) fn of_answer(status: StatusCode, headers: &HeaderMap, body: &Bytes) -
         .with_body(String::from_utf8_lossy(&body[..body.len().min(MAX_ERROR_BODY)]).into_owned())
 }
 
+/// Text of the platform's without what would steer a terminal or begin a line of somebody's log.
+fn printable(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), " ")
+}
+
 /// What an error's body says.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Said {
@@ -117,9 +126,9 @@ fn said(body: &[u8]) -> Said {
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         let text = std::str::from_utf8(body).unwrap_or_default().trim();
         let plain = !text.is_empty() && text.len() <= 200 && !text.contains(['<', '{', '\n']);
-        return Said { message: plain.then(|| text.to_owned()), ..Said::default() };
+        return Said { message: plain.then(|| printable(text)), ..Said::default() };
     };
-    let text = |value: &Value| value.as_str().filter(|t| !t.is_empty()).map(str::to_owned);
+    let text = |value: &Value| value.as_str().filter(|t| !t.is_empty()).map(printable);
     match &value["error"] {
         Value::Object(error) => {
             let get = |name: &str| error.get(name).and_then(text);
@@ -137,13 +146,15 @@ fn said(body: &[u8]) -> Said {
         }
         // OAuth's form (RFC 6749): the code in `error`, the words beside it.
         Value::String(code) if value["error_description"].is_string() => Said {
-            code: Some(code.clone()),
+            code: Some(printable(code)),
             message: text(&value["error_description"]),
             ..Said::default()
         },
-        Value::String(message) => {
-            Said { message: Some(message.clone()), code: text(&value["code"]), ..Said::default() }
-        }
+        Value::String(message) => Said {
+            message: Some(printable(message)),
+            code: text(&value["code"]),
+            ..Said::default()
+        },
         _ => {
             let detail = &value["detail"];
             // FastAPI's form for wrong fields.

@@ -37,6 +37,8 @@ pub(crate) fn judge(error: &Error, repeatable: bool) -> Verdict {
         };
     }
     let again = match (error.kind(), facts.sent) {
+        // Such as a certificate that is not trusted, which would be refused again.
+        _ if facts.should_retry == Some(false) => false,
         (ErrorKind::Connection | ErrorKind::Timeout, Some(Sent::No)) => true,
         (ErrorKind::Connection | ErrorKind::Timeout, Some(Sent::Maybe)) => repeatable,
         _ => false,
