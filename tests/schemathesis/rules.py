@@ -12,7 +12,6 @@ from schemathesis.openapi.checks import UseAfterFree
 from world import CALLBACK
 
 ID = re.compile(r"^[a-z]{3}_[0-9a-f]{24}$")
-DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 URL = re.compile(r"^https?://[^/\\\s\x00-\x1f\x7f-\x9f][^\\\s\x00-\x1f\x7f-\x9f]*$", re.IGNORECASE)
 MOST_KEYS = 7
 # Every event goes to each of them: with hundreds there would be little else to do.
@@ -22,8 +21,9 @@ MOST_WEBHOOKS = 12
 class Rules:
     """Applies the rules to each request before it is sent."""
 
-    def __init__(self, world):
-        self.world = world
+    def __init__(self):
+        # The running platform, set before the first request to it.
+        self.world = None
         self.used_keys = set()
 
     def install(self):
@@ -60,8 +60,9 @@ class Rules:
 
     def _own_things_stay(self, case):
         """What the run stands on is neither deleted nor changed."""
-        ends = case.method == "DELETE" or case.path.endswith("/rotate")
         identity = (case.path_parameters or {}).get("id")
+        ends = case.method == "DELETE" or case.path.endswith("/rotate")
+        ends = ends or (case.method == "PUT" and identity == self.world.webhook)
         if ends and identity in self.world.kept:
             case.path_parameters = {**case.path_parameters, "id": identity[:4] + secrets.token_hex(12)}
 
@@ -137,6 +138,18 @@ def program_is_known(world, case):
     case.query = {**(case.query or {}), "client_id": world.client[0], "redirect_uri": CALLBACK}
 
 
+def event_exists(world, case):
+    """No operation makes one and tells its id; every second time it may be any."""
+    if next(world.turns) % 2:
+        case.path_parameters = {"id": world.event}
+
+
+def delivery_exists(world, case):
+    """Two ids that belong together are not met by chance; every second time they may be any."""
+    if next(world.turns) % 2:
+        case.path_parameters = {"id": world.webhook, "delivery_id": world.delivery}
+
+
 BODIES = {
     "POST /api/projects": dates_in_order,
     "PUT /api/projects/{id}": dates_in_order,
@@ -147,4 +160,8 @@ BODIES = {
     "POST /auth/oauth/token": grant_is_good,
     "POST /auth/oauth/revoke": client_is_known,
 }
-OTHERS = {"GET /auth/oauth/authorize": program_is_known}
+OTHERS = {
+    "GET /auth/oauth/authorize": program_is_known,
+    "GET /api/events/{id}": event_exists,
+    "POST /api/webhooks/{id}/deliveries/{delivery_id}/redeliver": delivery_exists,
+}

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import itertools
 import re
 import secrets
 import wave
@@ -14,17 +15,22 @@ CALLBACK = "http://127.0.0.1:8976/callback"
 
 
 class World:
-    """A project, two assets and an OAuth client that stay as long as the run."""
+    """A project, two assets, a webhook and an OAuth client that stay as long as the run."""
 
     def __init__(self, platform, receiver):
         self.url, self.key, self.receiver = platform.url, platform.api_key, receiver.url
+        self.turns = itertools.count()
         self.http = requests.Session()
         self.http.trust_env = False
         self.own_key = self._get("/api/auth/api-keys")["data"][0]["id"]
         self.project = self._post("/api/projects", json={"name": "Fuzzed"})["id"]
+        self.event = self._get("/api/events?event=project.created")["data"][0]["id"]
         # Without a length, so that any time of a thumbnail is in it; and a second of silence, so that jobs succeed too.
         self.text = self._upload("document", "notes.txt", b"no media at all\n")
         self.sound = self._upload("audio", "silence.wav", silence())
+        hook = {"url": f"{self.receiver}/kept", "events": ["report.generated"]}
+        self.webhook = self._post("/api/webhooks", json=hook)["id"]
+        self.delivery = self._post(f"/api/webhooks/{self.webhook}/test")["id"]
         client = self._call(
             "POST",
             "/_local/oauth/clients",
@@ -32,10 +38,21 @@ class World:
         )
         self.client = (client["client_id"], client["client_secret"])
 
+    def identities(self):
+        """The first key, and one of another organization, as schemathesis reads credentials."""
+        stranger = self._post("/_local/organizations", json={"name": "Strangers"})["api_key"]
+        keys = {"owner": self.key, "stranger": stranger}
+        return {
+            "auth": [
+                {"name": name, "fixedHeaders": [{"name": "Authorization", "value": f"Bearer {key}"}]}
+                for name, key in keys.items()
+            ]
+        }
+
     @property
     def kept(self):
         """Ids that the run must not lose."""
-        return {self.own_key, self.project, self.text, self.sound}
+        return {self.own_key, self.project, self.text, self.sound, self.webhook}
 
     def live_keys(self):
         """The user's keys that open something, newest first, without the run's own."""
@@ -49,8 +66,9 @@ class World:
         self._call("DELETE", f"/api/auth/api-keys/{key}")
 
     def webhooks(self):
-        """Newest first."""
-        return [webhook["id"] for webhook in self._get("/api/webhooks?limit=100")["data"]]
+        """Newest first, without the run's own."""
+        found = [webhook["id"] for webhook in self._get("/api/webhooks?limit=100")["data"]]
+        return [webhook for webhook in found if webhook != self.webhook]
 
     def delete_webhook(self, webhook):
         self._call("DELETE", f"/api/webhooks/{webhook}")
