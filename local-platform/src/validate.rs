@@ -1,5 +1,6 @@
 //! Checks of single fields, gathered so that one answer names everything that is wrong.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{ApiError, FieldError};
@@ -72,6 +73,18 @@ impl<'de> Deserialize<'de> for Integer {
             }
         }
         deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// A day, written `2026-06-01` and in no other way: of a time behind it nothing would be kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Day(pub(crate) Date);
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let day = text.parse().ok().filter(|_| text.len() == "2026-06-01".len());
+        day.map(Self).ok_or_else(|| serde::de::Error::custom("must be a day such as 2026-06-01"))
     }
 }
 

@@ -98,3 +98,16 @@ async fn a_strict_platform_knows_the_settings_of_every_type_of_job() {
     assert!(refused.text.contains("parameters.output_settings.colour"), "{}", refused.text);
     p.running.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_day_is_a_day_and_nothing_of_it_is_dropped() {
+    let p = Platform::start().await;
+    let project = json!({"name": "Film", "start_date": "2026-06-01", "end_date": null});
+    assert_eq!(p.post("/api/projects", project).await.expect(201).body["start_date"], "2026-06-01");
+    for day in ["2026-06-01T10:00:00", "20260601", "2026-02-30", "06/01/2026", ""] {
+        let refused =
+            p.post("/api/projects", json!({"name": "Film", "end_date": day})).await.expect(422);
+        assert!(refused.text.contains("must be a day such as 2026-06-01"), "{}", refused.text);
+    }
+    p.running.shutdown().await;
+}

@@ -19,7 +19,7 @@ use crate::{
     events::{self, NewEvent},
     http::{Ctx, Json, Path, Reply},
     store::{Filter, ListQuery, Table, Tx},
-    validate::{Checks, nullable, present},
+    validate::{Checks, Day, nullable, present},
 };
 
 pub(crate) static TABLE: Table = Table {
@@ -118,9 +118,9 @@ struct Changes {
     #[serde(deserialize_with = "nullable")]
     spent: Option<Option<f64>>,
     #[serde(deserialize_with = "nullable")]
-    start_date: Option<Option<Date>>,
+    start_date: Option<Option<Day>>,
     #[serde(deserialize_with = "nullable")]
-    end_date: Option<Option<Date>>,
+    end_date: Option<Option<Day>>,
     #[serde(deserialize_with = "nullable")]
     settings: Option<Option<Map<String, Value>>>,
 }
@@ -153,8 +153,8 @@ impl Project {
         set(&mut self.progress, progress);
         set(&mut self.budget, budget);
         set(&mut self.spent, spent);
-        set(&mut self.start_date, start_date);
-        set(&mut self.end_date, end_date);
+        set(&mut self.start_date, start_date.map(|day| day.map(|day| day.0)));
+        set(&mut self.end_date, end_date.map(|day| day.map(|day| day.0)));
         set(&mut self.settings, settings.map(Option::unwrap_or_default));
     }
 
