@@ -19,7 +19,7 @@ async fn only_genuine_deliveries_reach_the_handler() {
     let told = Arc::clone(&seen);
     let handler = move |event: Event, body: axum::body::Bytes| async move {
         assert_eq!(&body, event.raw());
-        told.lock().unwrap().push(event.id);
+        told.lock().unwrap().push(event.id().to_owned());
     };
     let app: Router = Router::new()
         .route("/hook", post(handler))

@@ -43,8 +43,8 @@ fn the_example_of_the_standard_verifies() {
 fn a_delivery_is_read_with_its_types() {
     let headers = sign::standard(SECRET, "evt_1", at(1_000_000), BODY).unwrap();
     let event = verifier().verify(BODY, &headers).unwrap();
-    assert_eq!((event.id.as_str(), event.kind.as_str()), ("evt_1", "job.completed"));
-    assert_eq!(event.extra["job_id"], "job_1");
+    assert_eq!((event.id(), event.kind()), ("evt_1", "job.completed"));
+    assert_eq!(event.payload().unwrap().extra["job_id"], "job_1");
     assert!(matches!(event.typed(), EventData::Job(job) if job.id == "job_1"));
     assert_eq!(&event.raw()[..], BODY);
 }

@@ -161,7 +161,11 @@ async fn main_job(
     let job = NewJob::video_processing(&asset.id, settings).project(&project.id);
     let done = run_job(&client, job, screen).await?;
     let event = told_of(&done, receiver).await?;
-    screen.say(&format!("webhook    {} {} arrived, its signature is good", event.kind, event.id));
+    screen.say(&format!(
+        "webhook    {} {} arrived, its signature is good",
+        event.kind(),
+        event.id()
+    ));
 
     let result = out.join("result.mp4");
     let id = done.output_asset().context("the job completed without a result")?;
@@ -215,7 +219,7 @@ async fn told_of(job: &Job, receiver: &mut Receiver) -> Result<Event> {
     let told = async {
         loop {
             let event = receiver.next().await?;
-            if event.data["id"] == *job.id {
+            if event.payload()?.data["id"] == *job.id {
                 return Ok(event);
             }
         }

@@ -29,7 +29,7 @@ const MAX_BODY: usize = 1024 * 1024;
 /// use storycore::webhooks::{Event, Webhook, layer::VerifyLayer};
 /// # fn main() -> Result<(), storycore::Error> {
 /// async fn told(event: Event) {
-///     println!("{} {}", event.kind, event.id);
+///     println!("{} {}", event.kind(), event.id());
 /// }
 /// let app: Router = Router::new().route("/hook", post(told)).layer(VerifyLayer::new(Webhook::new("whsec_…")?));
 /// # Ok(()) }

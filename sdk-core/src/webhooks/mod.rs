@@ -7,8 +7,8 @@
 //! # let body = br#"{"id":"evt_1","event":"job.completed","data":{"id":"job_1"}}"#;
 //! # let headers = sign::standard("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "evt_1", std::time::SystemTime::now(), body)?;
 //! let event = webhook.verify(body, &headers)?;
-//! if event.kind == "job.completed" {
-//!     println!("{} is done", event.data["id"]);
+//! if event.kind() == "job.completed" {
+//!     println!("{} is done", event.payload()?.data["id"]);
 //! }
 //! # Ok(()) }
 //! ```
@@ -21,9 +21,9 @@ mod secret;
 pub mod sign;
 mod verify;
 
-pub use event::{Event, EventData};
+pub use event::{Event, EventData, Payload};
 #[cfg(feature = "redis")]
 pub use replay::RedisStore;
 pub use replay::{MemoryStore, ReplayGuard, ReplayStore, Taken};
 pub use secret::new_secret;
-pub use verify::{HeaderLookup, Webhook};
+pub use verify::{HeaderLookup, RawBody, StandardHeaders, Webhook};

@@ -62,5 +62,5 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn told(event: Event) {
-    println!("{} is genuine", event.id);
+    println!("{} is genuine", event.id());
 }

@@ -230,8 +230,9 @@ fn verify(args: &Value) -> Result<Value, Error> {
             .collect();
     }
     let event = webhook.verify(body, &headers)?;
+    let payload = event.payload()?;
     let unknown = matches!(event.typed(), EventData::Unknown { .. });
     Ok(
-        json!({"id": event.id, "type": event.kind, "organization_id": event.organization_id, "data": event.data, "unknown": unknown}),
+        json!({"id": event.id(), "type": event.kind(), "organization_id": payload.organization_id, "data": payload.data, "unknown": unknown}),
     )
 }
