@@ -21,6 +21,8 @@
 #[macro_use]
 mod open_enum;
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod builder;
 mod client;
 mod decode;
