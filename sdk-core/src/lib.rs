@@ -29,6 +29,8 @@ mod decode;
 mod download;
 pub mod error;
 mod field;
+#[cfg(test)]
+mod for_a_while;
 pub mod jobs;
 mod list;
 pub mod models;

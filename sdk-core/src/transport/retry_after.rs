@@ -26,8 +26,6 @@ fn duration(seconds: f64) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {
@@ -54,11 +52,12 @@ mod tests {
         assert!(read("retry-after", "1e300").unwrap() > Duration::from_secs(86_400));
     }
 
-    proptest! {
-        #[test]
-        fn no_text_makes_it_panic(text in "[ -~]{0,60}") {
+    #[test]
+    fn no_text_makes_it_panic() {
+        crate::for_a_while::for_a_while(&"[ -~]{0,60}|[0-9.eE+-]{1,30}", |text| {
             let _ = parse(&headers("retry-after", &text), SystemTime::now());
             let _ = parse(&headers("retry-after-ms", &text), SystemTime::now());
-        }
+            Ok(())
+        });
     }
 }
