@@ -99,7 +99,10 @@ async fn measure(options: Options) -> Result<(), Failure> {
             let (stage_of_ours, one) = (Arc::clone(&stage), id.clone());
             let ours = load(in_flight, time, move || {
                 let (stage, id) = (Arc::clone(&stage_of_ours), one.clone());
-                async move { Ok(drop(stage.ours.projects().get(&id).await?)) }
+                async move {
+                    stage.ours.projects().get(&id).await?;
+                    Ok(())
+                }
             })
             .await?;
             let (stage_of_plain, one) = (Arc::clone(&stage), id.clone());
@@ -108,7 +111,8 @@ async fn measure(options: Options) -> Result<(), Failure> {
                 async move {
                     let url = format!("{}/api/projects/{id}", stage.url);
                     let answer = stage.plain.get(url).bearer_auth(&stage.key).send().await?;
-                    Ok(drop(answer.error_for_status()?.json::<Project>().await?))
+                    answer.error_for_status()?.json::<Project>().await?;
+                    Ok(())
                 }
             })
             .await?;
