@@ -78,7 +78,9 @@ impl Context {
     fn environment(&self) -> Result<&[(String, String)], Counts> {
         let environment = self.environment.get_or_init(|| {
             let path = self.setup.path_with_ffmpeg()?;
-            Ok(vec![("PATH".into(), path)])
+            // Properties are tried for a minute each here, and for seconds by `cargo test`.
+            let fuzz = std::env::var("STORYCORE_FUZZ_SECONDS").unwrap_or_else(|_| "60".into());
+            Ok(vec![("PATH".into(), path), ("STORYCORE_FUZZ_SECONDS".into(), fuzz)])
         });
         environment
             .as_deref()
