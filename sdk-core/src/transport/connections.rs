@@ -2,6 +2,7 @@
 //! off. It sends one request and knows nothing of retries.
 
 use std::{
+    borrow::Cow,
     sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -67,9 +68,9 @@ impl Connections {
 
     /// This process's pool. A parent's is left alone: two processes that write into one connection destroy each other's
     /// requests.
-    fn client(&self) -> Result<reqwest::Client, Error> {
+    fn client(&self) -> Result<Cow<'_, reqwest::Client>, Error> {
         let options = match &self.source {
-            Source::Given(client) => return Ok(client.clone()),
+            Source::Given(client) => return Ok(Cow::Borrowed(client)),
             Source::Options(options) => options,
         };
         let process = std::process::id();
@@ -81,16 +82,16 @@ impl Connections {
             }
         };
         if first.process == process {
-            return Ok(first.client.clone());
+            return Ok(Cow::Borrowed(&first.client));
         }
         let mut forked = self.forked.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pool) = forked.as_ref().filter(|pool| pool.process == process) {
-            return Ok(pool.client.clone());
+            return Ok(Cow::Owned(pool.client.clone()));
         }
         let client = build(options)?;
         // A grandparent's is not closed properly either: that would write into its connections.
         std::mem::forget(forked.replace(Pool { process, client: client.clone() }));
-        Ok(client)
+        Ok(Cow::Owned(client))
     }
 }
 

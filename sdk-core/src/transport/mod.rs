@@ -257,23 +257,20 @@ impl Transport {
         options: &'a CallOptions,
         bounds: Bounds,
     ) -> Result<Call<'a>, Error> {
-        let uuid =
-            || HeaderValue::try_from(uuid::Uuid::new_v4().to_string()).expect("a UUID is ASCII");
         let mut url = self.url(&request.path);
         if !request.query.is_empty() {
             url.query_pairs_mut()
                 .extend_pairs(request.query.iter().map(|(k, v)| (&**k, v.as_str())));
         }
         let idempotency_key = (request.method == Method::POST)
-            .then(|| options.idempotency_key.clone().unwrap_or_else(uuid));
+            .then(|| options.idempotency_key.clone().unwrap_or_else(watch::uuid));
         Ok(Call {
             request,
             options,
             url,
-            client_request_id: uuid(),
+            client_request_id: watch::uuid(),
             idempotency_key,
-            traceparent: HeaderValue::try_from(watch::traceparent())
-                .expect("a trace context is ASCII"),
+            traceparent: watch::traceparent(),
             attempt_timeout: bounds.attempt_timeout.unwrap_or(self.settings.attempt_timeout),
         })
     }
@@ -505,9 +502,9 @@ impl Transport {
 }
 
 /// Reads an answer to its end.
-async fn read_whole(response: reqwest::Response) -> Result<RawResponse, Error> {
+async fn read_whole(mut response: reqwest::Response) -> Result<RawResponse, Error> {
     let status = response.status().as_u16();
-    let headers = response.headers().clone();
+    let headers = std::mem::take(response.headers_mut());
     let request_id = failure::request_id(&headers);
     let known = |error: Error| {
         error.with(|e| {

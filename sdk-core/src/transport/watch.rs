@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use http::HeaderValue;
 use metrics::{SharedString, counter, histogram};
 use rand::Rng as _;
 
@@ -35,8 +36,19 @@ pub(crate) fn is_healthy(error: &Error) -> bool {
 }
 
 /// A W3C trace context of one's own, for a caller that has none.
-pub(crate) fn traceparent() -> String {
-    let mut bytes = [0; 24];
-    rand::rng().fill_bytes(&mut bytes);
-    format!("00-{}-{}-01", hex::encode(&bytes[..16]), hex::encode(&bytes[16..]))
+pub(crate) fn traceparent() -> HeaderValue {
+    let mut random = [0; 24];
+    rand::rng().fill_bytes(&mut random);
+    let mut text = *b"00-________________________________-________________-01";
+    for (place, bytes) in [(3..35, &random[..16]), (36..52, &random[16..])] {
+        hex::encode_to_slice(bytes, &mut text[place]).expect("two digits a byte fit");
+    }
+    HeaderValue::from_bytes(&text).expect("a trace context is ASCII")
+}
+
+/// A UUIDv4 as a header's value.
+pub(crate) fn uuid() -> HeaderValue {
+    let mut text = uuid::Uuid::encode_buffer();
+    let text = uuid::Uuid::new_v4().hyphenated().encode_lower(&mut text);
+    HeaderValue::from_str(text).expect("a UUID is ASCII")
 }
