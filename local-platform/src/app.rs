@@ -34,6 +34,7 @@ pub(crate) struct App {
     pub(crate) files: Files,
     pub(crate) media: Media,
     pub(crate) jobs: Jobs,
+    pub(crate) uploads: resources::uploads::Active,
     pub(crate) seal: Seal,
     pub(crate) clock: Clock,
     pub(crate) keys: KeyRing,
@@ -72,6 +73,7 @@ impl App {
             delivering: Arc::new(Delivering::new(&config)),
             media: Media::new(config.ffmpeg.clone()),
             jobs: Jobs::default(),
+            uploads: resources::uploads::Active::default(),
             files,
             config,
             url,
@@ -124,8 +126,14 @@ impl App {
         let assets: Vec<String> =
             sqlx::query_scalar("DELETE FROM assets RETURNING id").fetch_all(tx.sql()).await?;
         tx.touch(&resources::assets::TABLE);
+        let uploads: Vec<String> =
+            sqlx::query_scalar("DELETE FROM uploads RETURNING id").fetch_all(tx.sql()).await?;
         tx.commit().await?;
         self.jobs.end_all();
+        for upload in &uploads {
+            self.uploads.end(upload);
+            self.files.remove_upload(upload).await;
+        }
         for asset in &assets {
             self.files.remove(asset).await;
         }

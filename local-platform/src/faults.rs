@@ -48,6 +48,9 @@ pub(crate) struct Action {
     /// Close the connection without handling the request.
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) drop_before: bool,
+    /// With `drop_before`, `stall` or `reset`: only after so many bytes of the request's body, which is handled up to there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) after_bytes: Option<u64>,
     /// Handle it, then close the connection without an answer.
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) drop_after: bool,
@@ -96,6 +99,9 @@ impl Fault {
             && !flags.contains(&true)
         {
             return Some(("action", "says nothing to do"));
+        }
+        if a.after_bytes.is_some() && !(a.drop_before || a.stall || a.reset) {
+            return Some(("action.after_bytes", "needs drop_before, stall or reset"));
         }
         for (name, value) in &self.headers {
             if axum::http::HeaderName::try_from(name).is_err()

@@ -10,7 +10,7 @@ use crate::{
     clock,
     error::ApiError,
     events,
-    resources::{deliveries, jobs},
+    resources::{deliveries, jobs, uploads},
 };
 
 /// How many days events and deliveries are kept.
@@ -34,6 +34,9 @@ pub(crate) async fn run(app: Arc<App>) {
                 error = error.message,
                 "old events and deliveries could not be removed"
             );
+        }
+        if let Err(error) = uploads::expire(&app).await {
+            tracing::error!(error = error.message, "expired uploads could not be removed");
         }
         let next = app.clock.now().saturating_add(EVERY).unwrap_or(Timestamp::MAX);
         tokio::select! {

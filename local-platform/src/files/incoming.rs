@@ -42,7 +42,7 @@ struct Writer {
 /// A whole file that has no asset yet; removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Received {
-    temporary: Temporary,
+    pub(super) temporary: Temporary,
     /// In bytes.
     pub(crate) size: u64,
     /// Hexadecimal.

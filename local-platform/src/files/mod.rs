@@ -1,10 +1,13 @@
 //! Media on disk, in the data directory: `incoming` holds files that are still arriving, `assets` the files of assets by
-//! their ids, `work` a folder for each running job. A file gets into `assets` by a rename, before its row is
+//! their ids, `work` a folder for each running job,
+//! `uploads` what has come of resumable uploads. A file gets into `assets` by a rename, before its row is
 //! committed; what a crash leaves without a row is removed by the next start, in `sweep`.
 
+mod appending;
 mod incoming;
 mod kind;
 mod sweep;
+mod uploads;
 
 use std::{
     fs::File,
@@ -12,6 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(crate) use appending::{Appending, Checksum};
 pub(crate) use incoming::{Incoming, Received};
 pub(crate) use kind::{content_type_of, extension};
 pub(crate) use sweep::sweep;
@@ -22,6 +26,7 @@ pub(crate) struct Files {
     incoming: PathBuf,
     assets: PathBuf,
     work: PathBuf,
+    uploads: PathBuf,
     /// Whether what is written must outlive a power cut.
     durable: bool,
 }
@@ -30,11 +35,12 @@ impl Files {
     /// Makes the folders where they are missing.
     pub(crate) fn open(directory: &Path, durable: bool) -> io::Result<Self> {
         let files = directory.join("files");
-        let [incoming, assets, work] = ["incoming", "assets", "work"].map(|name| files.join(name));
-        for folder in [&incoming, &assets, &work] {
+        let [incoming, assets, work, uploads] =
+            ["incoming", "assets", "work", "uploads"].map(|name| files.join(name));
+        for folder in [&incoming, &assets, &work, &uploads] {
             std::fs::create_dir_all(folder)?;
         }
-        Ok(Self { incoming, assets, work, durable })
+        Ok(Self { incoming, assets, work, uploads, durable })
     }
 
     /// Where the bytes of an asset are.

@@ -43,6 +43,40 @@ pub(crate) async fn sweep(app: &App) -> Result<(), ApiError> {
         tracing::warn!(file = stray, "a file of no asset is removed");
         app.files.remove(stray).await;
     }
+    sweep_uploads(app).await
+}
+
+/// Cuts off what was not verified, removes files of no upload, and gives up uploads without a file.
+async fn sweep_uploads(app: &App) -> Result<(), ApiError> {
+    let folder = app.files.uploads.clone();
+    let found = blocking(move || names(&folder)).await?;
+    let rows = sqlx::query(
+        "SELECT id, chunk_start FROM uploads WHERE is_gone = 0 AND asset_id IS NULL AND final_id IS NULL",
+    )
+    .fetch_all(app.store.reader())
+    .await?;
+    let mut known = HashSet::with_capacity(rows.len());
+    for row in rows {
+        let (id, chunk_start): (String, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+        let change = if found.contains(&id) {
+            let Some(start) = chunk_start else {
+                known.insert(id);
+                continue;
+            };
+            app.files.cut_upload(&id, u64::try_from(start).unwrap_or(0)).await?;
+            "UPDATE uploads SET chunk_start = NULL WHERE id = ?1"
+        } else {
+            tracing::error!(upload = id, "an upload's file is gone; so is the upload");
+            "UPDATE uploads SET is_gone = 1 WHERE id = ?1"
+        };
+        let mut tx = app.store.begin().await?;
+        sqlx::query(change).bind(&id).execute(tx.sql()).await?;
+        tx.commit().await?;
+        known.insert(id);
+    }
+    for stray in found.difference(&known) {
+        app.files.remove_upload(stray).await;
+    }
     Ok(())
 }
 

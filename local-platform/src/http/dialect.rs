@@ -66,6 +66,20 @@ pub(crate) static HUB_CHANTIER: Dialect = Dialect {
 /// Every dialect that has paths of its own.
 static OTHERS: [&Dialect; 2] = [&HUB_CHANTIER, &POWALYZE];
 
+impl Dialect {
+    /// This dialect's name for one of StoryCore's paths.
+    pub(crate) fn theirs(&self, path: &str) -> String {
+        for (theirs, ours) in self.paths {
+            if let Some(rest) = path.strip_prefix(ours)
+                && (rest.is_empty() || rest.starts_with('/'))
+            {
+                return format!("{theirs}{rest}");
+            }
+        }
+        path.to_owned()
+    }
+}
+
 /// The dialect that stored this name.
 pub(crate) fn by_name(name: &str) -> &'static Dialect {
     OTHERS.into_iter().find(|d| d.name == name).unwrap_or(&STORYCORE)

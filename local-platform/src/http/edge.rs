@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     body::Body,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use http_body_util::BodyExt as _;
 
-use super::{Connection, body::Watched, dialect, reply};
+use super::{Connection, body::Watched, dialect, pipeline, reply};
 use crate::{app::App, error::ApiError, faults::Fault};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -26,6 +26,7 @@ pub(crate) async fn edge(
     next: Next,
 ) -> Response {
     let request_id = app.request_id();
+    override_method(&mut request);
     let path = request.uri().path();
     if path.starts_with("/_local/") {
         return identified(next.run(request).await, &request_id);
@@ -49,6 +50,19 @@ pub(crate) async fn edge(
     request.extensions_mut().insert(Arc::clone(&entry));
     let request = request.map(|body| Watched::over(body, &connection));
 
+    let action = fault.as_ref().map(|fault| &fault.action);
+    let request = match action.and_then(|a| Some((a, a.after_bytes?))) {
+        Some((action, after)) => {
+            let end = BodyEnd {
+                connection: connection.clone(),
+                stopping: app.stopping.clone(),
+                reset: action.reset,
+                stall: action.stall,
+            };
+            request.map(|body| cut_body(body, after, end))
+        }
+        None => request,
+    };
     let handle = async {
         let response = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().await;
         let response =
@@ -65,6 +79,18 @@ pub(crate) async fn edge(
     }
     entry.status(response.status());
     identified(response, &request_id)
+}
+
+/// A POST to an upload that stands for another method, as tus has it for clients that know no PATCH or DELETE.
+fn override_method(request: &mut Request) {
+    let header = request.headers().get("x-http-method-override");
+    if let Some(method) = header.and_then(|m| Method::from_bytes(m.as_bytes()).ok())
+        && request.method() == Method::POST
+        && pipeline::is_upload(&dialect::of(request.uri().path()).1)
+        && matches!(method, Method::PATCH | Method::DELETE | Method::HEAD | Method::POST)
+    {
+        *request.method_mut() = method;
+    }
 }
 
 fn identified(mut response: Response, request_id: &str) -> Response {
@@ -92,6 +118,10 @@ async fn faulty(
     }
     // An answer to a cut connection is never sent: its first write fails.
     let cut = || StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    if action.after_bytes.is_some() {
+        // The body does it, where the request gets so far.
+        return handle.await;
+    }
     if action.reset {
         connection.reset();
         return cut();
@@ -114,9 +144,46 @@ async fn faulty(
         }
     }
     if action.truncate || action.stall || action.bad_json {
-        response = damaged(app, response, action.truncate, action.stall).await;
+        response = damaged(app, connection, response, action.truncate, action.stall).await;
     }
     response
+}
+
+/// What happens to a request in the middle of its body.
+struct BodyEnd {
+    connection: Connection,
+    stopping: tokio_util::sync::CancellationToken,
+    reset: bool,
+    stall: bool,
+}
+
+/// The first `after` bytes of a body, and what was planted behind them.
+fn cut_body(body: Body, after: u64, end: BodyEnd) -> Body {
+    let stream = futures_util::stream::unfold(
+        (Some(body.into_data_stream()), after, end),
+        |(stream, left, end)| async move {
+            let mut stream = stream?;
+            if left > 0 {
+                let mut piece = match stream.next().await? {
+                    Ok(piece) => piece,
+                    Err(error) => return Some((Err(error), (None, 0, end))),
+                };
+                let fits = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len());
+                piece.truncate(fits);
+                return Some((Ok(piece), (Some(stream), left - fits as u64, end)));
+            }
+            if end.reset {
+                end.connection.reset();
+            } else if end.stall {
+                end.stopping.cancelled().await;
+            } else {
+                end.connection.close();
+            }
+            let cut = axum::Error::new(std::io::Error::from(std::io::ErrorKind::ConnectionAborted));
+            Some((Err(cut), (None, 0, end)))
+        },
+    );
+    Body::from_stream(stream)
 }
 
 /// The answer with a planted status.
@@ -142,12 +209,26 @@ fn planted(status: u16, body: Option<&str>) -> Response {
 }
 
 /// The answer with only half of its body: cut off, silent after it, or given out as whole.
-async fn damaged(app: &App, response: Response, truncate: bool, stall: bool) -> Response {
+async fn damaged(
+    app: &App,
+    connection: &Connection,
+    response: Response,
+    truncate: bool,
+    stall: bool,
+) -> Response {
     let (mut parts, body) = response.into_parts();
     let Ok(body) = body.collect().await else {
         return ApiError::internal("an answer could not be damaged").into_response();
     };
     let whole = body.to_bytes();
+    if whole.is_empty() && (truncate || stall) {
+        // There is no middle: nothing of the answer is sent.
+        if stall {
+            app.stopping.cancelled().await;
+        }
+        connection.close();
+        return Response::from_parts(parts, Body::empty());
+    }
     let half = whole.slice(..whole.len() / 2);
     if !truncate && !stall {
         parts.headers.remove(header::CONTENT_LENGTH);

@@ -35,7 +35,9 @@ pub(crate) async fn pipeline(
     let endpoint = app
         .watch
         .endpoint(&parts.method, parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str));
-    if is_open(parts.uri.path()) {
+    // What a tus server can do is asked before anything is known of it (tus 1.0.0, OPTIONS).
+    let discovery = parts.method == Method::OPTIONS && is_upload(parts.uri.path());
+    if discovery || is_open(parts.uri.path()) {
         let response = match read_body(&app, parts, body).await {
             Ok(request) => next.run(request).await,
             Err(error) => error.into_response(),
@@ -77,6 +79,12 @@ pub(crate) async fn pipeline(
 /// Paths that take no credential in a header: OAuth has its own ways to tell who asks.
 fn is_open(path: &str) -> bool {
     path.starts_with("/auth/oauth/")
+}
+
+/// Whether it is about resumable uploads, whose bodies are bytes.
+pub(super) fn is_upload(path: &str) -> bool {
+    path.strip_prefix("/api/assets/uploads")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 enum Admitted {
@@ -129,8 +137,9 @@ async fn read_body(app: &App, mut parts: request::Parts, body: Body) -> Result<R
     let takes_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
     let mut body = body;
     // Elsewhere the type of a body changes nothing about how it is read.
+    let path = parts.uri.path();
     let streamed =
-        parts.uri.path().starts_with("/api/assets/") && body::is_streamed(&parts.headers);
+        is_upload(path) || path.starts_with("/api/assets/") && body::is_streamed(&parts.headers);
     if takes_body && !streamed {
         let bytes = body::read(body).await?;
         // OAuth's bodies hold secrets and codes.

@@ -30,8 +30,8 @@ const MAX_FILE: u64 = 100 * 1024 * 1024;
 const MAX_REST: u64 = 1024 * 1024;
 /// The most bytes of a text part; every field's own limit is below it.
 const MAX_TEXT: usize = 32 * 1024;
-const MAX_NAME: usize = 255;
-const MAX_DESCRIPTION: usize = 5_000;
+pub(super) const MAX_NAME: usize = 255;
+pub(super) const MAX_DESCRIPTION: usize = 5_000;
 const MAX_CONTENT_TYPE: usize = 255;
 
 pub(crate) fn router() -> Router<Arc<App>> {
@@ -248,12 +248,12 @@ impl Form {
 }
 
 /// What the sender called the file, in characters that can be a name.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect::<String>().trim().to_owned()
 }
 
 /// `type/subtype`, perhaps with parameters, in visible ASCII.
-fn is_media_type(text: &str) -> bool {
+pub(super) fn is_media_type(text: &str) -> bool {
     let essence = text.split(';').next().unwrap_or(text).trim();
     let token = |part: &str| {
         !part.is_empty()

@@ -11,6 +11,7 @@ mod job_events;
 pub(crate) mod job_parameters;
 pub(crate) mod jobs;
 pub(crate) mod projects;
+pub(crate) mod uploads;
 pub(crate) mod webhooks;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .merge(deliveries::router())
         .merge(assets::router())
         .merge(asset_upload::router())
+        .merge(uploads::router())
         .merge(asset_content::router())
         .merge(jobs::router())
         .merge(job_events::router())

@@ -177,7 +177,8 @@ pub fn files(data: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     walk(&data.join("files"), &mut found);
     found.retain(|path| {
-        !["incoming", "assets", "work"].contains(&path.file_name().unwrap().to_str().unwrap())
+        !["incoming", "assets", "work", "uploads"]
+            .contains(&path.file_name().unwrap().to_str().unwrap())
     });
     found
 }

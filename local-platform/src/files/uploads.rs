@@ -1,0 +1,119 @@
+//! The files of resumable uploads: `files/uploads`, one file an upload, by its id. Its length is the upload's offset.
+
+use std::{
+    fs::File,
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Files, Received, blocking};
+
+impl Files {
+    /// Where an upload's bytes are.
+    pub(crate) fn upload(&self, id: &str) -> PathBuf {
+        self.uploads.join(id)
+    }
+
+    /// Makes an empty file for a new upload.
+    pub(crate) async fn begin_upload(&self, id: &str) -> io::Result<()> {
+        let path = self.upload(id);
+        blocking(move || File::create_new(path).map(|_| ())).await
+    }
+
+    /// How many bytes of an upload there are.
+    pub(crate) async fn uploaded(&self, id: &str) -> io::Result<u64> {
+        Ok(tokio::fs::metadata(self.upload(id)).await?.len())
+    }
+
+    /// Cuts an upload's file back.
+    pub(crate) async fn cut_upload(&self, id: &str, length: u64) -> io::Result<()> {
+        let path = self.upload(id);
+        blocking(move || File::options().write(true).open(path)?.set_len(length)).await
+    }
+
+    /// Removes an upload's bytes; where that fails, the next start tries again.
+    pub(crate) async fn remove_upload(&self, id: &str) {
+        match tokio::fs::remove_file(self.upload(id)).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, upload = id, "an upload's file could not be removed; the next start will");
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives an upload's bytes a second name, as an asset's. The first one stays until the asset's row is there, so that
+    /// a crash in between loses nothing.
+    pub(crate) async fn share_upload(&self, id: &str, asset: &str) -> io::Result<()> {
+        let (from, to, folder, durable) =
+            (self.upload(id), self.asset(asset), self.assets.clone(), self.durable);
+        blocking(move || {
+            if durable {
+                File::open(&from)?.sync_all()?;
+            }
+            if let Err(error) = std::fs::hard_link(&from, &to) {
+                tracing::debug!(%error, "no hard links here: the upload is copied");
+                std::fs::copy(&from, &to)?;
+                if durable {
+                    File::open(&to)?.sync_all()?;
+                }
+            }
+            if durable {
+                File::open(folder)?.sync_all()?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The SHA-256 of an upload's bytes, in hexadecimal.
+    pub(crate) async fn hash_upload(&self, id: &str) -> io::Result<String> {
+        let path = self.upload(id);
+        blocking(move || {
+            let mut hash = Sha256::new();
+            pass(&path, |block| {
+                hash.update(block);
+                Ok(())
+            })?;
+            Ok(hex::encode(hash.finalize()))
+        })
+        .await
+    }
+
+    /// One new file with the bytes of several uploads, in order.
+    pub(crate) async fn join_uploads(&self, ids: &[String]) -> io::Result<Received> {
+        let to = self.incoming.join(crate::ids::new("in"));
+        let temporary = super::Temporary::new(to.clone());
+        let (from, durable) =
+            (ids.iter().map(|id| self.upload(id)).collect::<Vec<_>>(), self.durable);
+        blocking(move || {
+            let mut file = File::create_new(to)?;
+            let (mut hash, mut size) = (Sha256::new(), 0);
+            for part in from {
+                pass(&part, |block| {
+                    hash.update(block);
+                    size += block.len() as u64;
+                    file.write_all(block)
+                })?;
+            }
+            if durable {
+                file.sync_all()?;
+            }
+            Ok(Received { temporary, size, sha256: hex::encode(hash.finalize()) })
+        })
+        .await
+    }
+}
+
+/// Shows a file's bytes, block by block.
+fn pass(path: &Path, mut see: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    let mut block = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(()),
+            read => see(&block[..read])?,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Resumable uploads through `kill -9`: what the platform says afterwards is what is on the disk.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use common::{
+    Answer, answer,
+    child::{self, Platform},
+    media::{Api, eventually, files},
+};
+use reqwest::Method;
+use sha2::{Digest as _, Sha256};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+
+/// The platform that the other tests start and kill.
+#[tokio::test]
+#[ignore = "it is started by the others"]
+async fn serve() {
+    child::serve().await;
+}
+
+fn start(data: &Path) -> (Platform, Api) {
+    let platform = Platform::start("serve", data);
+    let api = Api::new(&platform.url, &platform.key);
+    (platform, api)
+}
+
+fn tus(api: &Api, method: Method, path: &str) -> reqwest::RequestBuilder {
+    api.request(method, path).header("tus-resumable", "1.0.0")
+}
+
+async fn create(api: &Api, length: usize) -> String {
+    let made = tus(api, Method::POST, "/api/assets/uploads").header("upload-length", length);
+    answer(made).await.expect(201).header("location").to_owned()
+}
+
+async fn patch(api: &Api, path: &str, offset: usize, body: &[u8]) -> Answer {
+    let request = tus(api, Method::PATCH, path)
+        .header("upload-offset", offset)
+        .header("content-type", "application/offset+octet-stream");
+    answer(request.body(body.to_vec())).await
+}
+
+async fn offset(api: &Api, path: &str) -> usize {
+    let state = answer(tus(api, Method::HEAD, path)).await.expect(200);
+    state.header("upload-offset").parse().unwrap()
+}
+
+/// Sends the head of a PATCH and some of its bytes, and leaves the connection open.
+async fn begin(
+    api: &Api,
+    path: &str,
+    from: usize,
+    all: &[u8],
+    sent: usize,
+    sum: bool,
+) -> TcpStream {
+    let mut tcp = TcpStream::connect(api.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let sum = match sum {
+        true => format!("Upload-Checksum: sha256 {}\r\n", STANDARD.encode(Sha256::digest(all))),
+        false => String::new(),
+    };
+    let head = format!(
+        "PATCH {path} HTTP/1.1\r\nHost: local\r\nAuthorization: Bearer {}\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: {from}\r\n\
+         Content-Type: application/offset+octet-stream\r\nContent-Length: {}\r\n{sum}\r\n",
+        api.key,
+        all.len()
+    );
+    tcp.write_all(head.as_bytes()).await.unwrap();
+    tcp.write_all(&all[..sent]).await.unwrap();
+    tcp
+}
+
+fn on_disk(data: &Path, url: &str) -> PathBuf {
+    data.join("files/uploads").join(url.rsplit('/').next().unwrap())
+}
+
+fn length(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |found| found.len())
+}
+
+#[tokio::test]
+async fn a_killed_upload_continues_where_the_disk_stopped() {
+    let data = tempfile::tempdir().unwrap();
+    let file: Vec<u8> = (0..5_000_000_u32).map(|n| (n * 7 % 253) as u8).collect();
+    let (platform, api) = start(data.path());
+    let (plain, summed) = (create(&api, file.len()).await, create(&api, file.len()).await);
+    for url in [&plain, &summed] {
+        patch(&api, url, 0, &file[..1000]).await.expect(204);
+    }
+    let rest = &file[1000..];
+    let first = begin(&api, &plain, 1000, rest, 3_000_000, false).await;
+    let second = begin(&api, &summed, 1000, rest, 3_000_000, true).await;
+    for url in [&plain, &summed] {
+        let path = on_disk(data.path(), url);
+        eventually("nothing arrives", || length(&path) > 1_000_000).await;
+    }
+    platform.kill();
+    drop((first, second));
+    let left = length(&on_disk(data.path(), &plain)) as usize;
+    std::fs::write(data.path().join("files/uploads/upl_stray"), b"of nothing").unwrap();
+    let (platform, api) = start(data.path());
+    assert_eq!(offset(&api, &plain).await, left);
+    // Its checksum was not checked: nothing of the chunk counts.
+    assert_eq!(offset(&api, &summed).await, 1000);
+    assert!(!data.path().join("files/uploads/upl_stray").exists());
+    for (url, from) in [(&plain, left), (&summed, 1000)] {
+        let asset = patch(&api, url, from, &file[from..]).await.expect(204);
+        let asset = format!("/api/assets/{}", asset.header("x-asset-id"));
+        let row = api.get(&asset).await.expect(200).body;
+        assert_eq!(row["sha256"], hex::encode(Sha256::digest(&file)));
+        assert_eq!(api.bytes(&format!("{asset}/content")).await, file);
+    }
+    assert_eq!(files(data.path()).len(), 2);
+    drop(platform);
+}
+
+#[tokio::test]
+async fn a_whole_upload_that_a_crash_kept_from_being_an_asset_becomes_one_when_asked() {
+    let data = tempfile::tempdir().unwrap();
+    let (platform, api) = start(data.path());
+    let url = create(&api, 6).await;
+    patch(&api, &url, 0, b"abc").await.expect(204);
+    platform.kill();
+    // As after a kill between the last byte and the asset's row.
+    std::fs::write(on_disk(data.path(), &url), b"abcdef").unwrap();
+    std::fs::write(data.path().join("files/assets/ast_stray"), b"abcdef").unwrap();
+    let (platform, api) = start(data.path());
+    for _ in 0..2 {
+        let state = answer(tus(&api, Method::HEAD, &url)).await.expect(200);
+        let asset = state.header("x-asset-id").to_owned();
+        assert_eq!(api.bytes(&format!("/api/assets/{asset}/content")).await, b"abcdef");
+    }
+    assert_eq!(api.get("/api/assets").await.body["pagination"]["total"], 1);
+    drop(platform);
+}
