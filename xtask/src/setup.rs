@@ -87,6 +87,25 @@ impl Setup {
         Ok(python)
     }
 
+    /// A folder under `target/npm/` with an npm package, named with its version, in `node_modules`.
+    pub(crate) fn npm(&self, name: &str, package: &str) -> Result<PathBuf> {
+        let folder = self.target.join("npm").join(name);
+        std::fs::create_dir_all(&folder)?;
+        let lock = std::fs::File::create(folder.with_extension("lock"))?;
+        lock.lock()?;
+        let stamp = folder.join("installed.txt");
+        if std::fs::read_to_string(&stamp).is_ok_and(|found| found == package) {
+            return Ok(folder);
+        }
+        (self.say)(format_args!("installing {package} into {}", folder.display()));
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]);
+        npm.arg(&folder).arg(package);
+        run("npm", npm)?;
+        std::fs::write(stamp, package)?;
+        Ok(folder)
+    }
+
     /// Sees to a `redis-server` on the path, or says why there is none.
     pub(crate) fn redis(&self) -> Result<()> {
         if let Some(found) = on_path("redis-server") {

@@ -104,6 +104,28 @@ pub(super) fn schemathesis(cx: &Context) -> Counts {
     tally("schemathesis", run, FUZZ)
 }
 
+/// Other people's tus clients against the platform.
+pub(super) fn interop(cx: &Context) -> Counts {
+    let build = match cx.build() {
+        Ok(build) => build,
+        Err(counts) => return counts,
+    };
+    let Some(storycore) = build.bins.get("storycore") else {
+        return Counts::failed("interop: the storycore binary does not compile");
+    };
+    let tools = std::fs::read_to_string("tests/interop/requirements.txt")
+        .map_err(anyhow::Error::from)
+        .and_then(|packages| cx.setup.venv("interop", &packages))
+        .and_then(|python| Ok((python, cx.setup.npm("interop", "tus-js-client@4.3.1")?)));
+    let (python, modules) = match tools {
+        Ok(tools) => tools,
+        Err(error) => return Counts::failed(format!("set-up of interop: {error:#}")),
+    };
+    let mut run = Command::new(python);
+    run.arg("tests/interop/run.py").arg(storycore).arg(modules);
+    tally("interop", run, CONFORMANCE)
+}
+
 /// The main job end to end, as anybody runs it, without a terminal.
 pub(super) fn demo(cx: &Context) -> Counts {
     let (environment, build) = match (cx.environment(), cx.build()) {
