@@ -7,6 +7,7 @@ mod common;
 use common::{Platform, answer};
 use reqwest::Method;
 use serde_json::json;
+use sqlx::{Connection as _, SqliteConnection};
 use storycore_local::{Config, StartError};
 
 #[tokio::test]
@@ -236,6 +237,28 @@ async fn data_and_key_are_there_after_a_restart() {
     config.listen.set_port(port);
     assert!(matches!(storycore_local::start(config).await, Err(StartError::PortTaken(_))));
     p.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn data_of_a_newer_version_is_left_alone_and_told() {
+    let data = tempfile::tempdir().unwrap();
+    let running = storycore_local::start(Config::in_directory(data.path())).await.unwrap();
+    running.shutdown().await;
+    let file = data.path().join("storycore.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
+    let mut database = SqliteConnection::connect_with(&options).await.unwrap();
+    // What a version that is still to come would have noted.
+    sqlx::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', 1, x'00', 0)")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    database.close().await.unwrap();
+    let before = std::fs::read(&file).unwrap();
+    let error = storycore_local::start(Config::in_directory(data.path())).await.unwrap_err();
+    assert!(matches!(error, StartError::DataTooNew(_)), "{error}");
+    let told = error.to_string();
+    assert!(told.contains("newer") && told.contains("--data") && !told.contains('\n'), "{told}");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
 }
 
 #[tokio::test]

@@ -236,3 +236,32 @@ async fn a_disk_that_was_full_takes_writes_again_once_there_is_room() {
     }
     drop(platform);
 }
+
+#[tokio::test]
+async fn without_room_it_does_not_start_and_says_what_to_do() {
+    let data = tempfile::tempdir().unwrap();
+    let (starter, own_disk) = little_disk(data.path());
+    if !own_disk {
+        println!("skipped: this system lets nobody mount");
+        return;
+    }
+    // The same little disk, filled before the platform starts.
+    let (mount, program) = (&starter[..starter.len() - 1], std::env::current_exe().unwrap());
+    let fill = starter.last().unwrap().replace(
+        "&& exec",
+        &format!(
+            "&& (cat /dev/zero > '{}/filler' || true) 2>/dev/null && exec",
+            data.path().display()
+        ),
+    );
+    let ended = std::process::Command::new(&mount[0])
+        .args(&mount[1..])
+        .arg(fill)
+        .arg(program)
+        .args(["--exact", "serve", "--ignored", "--nocapture"])
+        .env(child::DATA, data.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(!ended.status.success() && told.contains("DiskFull"), "{told}");
+}

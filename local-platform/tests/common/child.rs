@@ -6,7 +6,8 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-const DATA: &str = "STORYCORE_TEST_DATA";
+/// The variable that names the data directory.
+pub const DATA: &str = "STORYCORE_TEST_DATA";
 
 /// The process; killed when dropped.
 pub struct Platform {
