@@ -17,7 +17,7 @@ def undocumented(file):
         operation = spec["paths"][case.path].get(case.method.lower(), {})
         answer = followed(spec, operation.get("responses", {}).get(str(response.status_code), {}))
         schema = answer.get("content", {}).get("application/json", {}).get("schema")
-        if kind.startswith("application/json") and schema:
+        if kind.startswith("application/json") and schema and response.content:
             unknown = list(unknown_fields(spec, [schema], response.json()))
             if unknown:
                 label = case.operation.label
