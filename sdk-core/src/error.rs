@@ -313,6 +313,12 @@ impl Error {
         Self::new(ErrorKind::WebhookSignature, message)
     }
 
+    /// Says further what to do about it.
+    pub(crate) fn explained(mut self, what: &str) -> Self {
+        self.0.message = format!("{}{what}", self.0.message).into();
+        self
+    }
+
     pub(crate) fn with_status(mut self, status: u16) -> Self {
         self.0.status = Some(status);
         self

@@ -12,6 +12,8 @@ pub enum Resource {
     Projects,
     /// Media.
     Assets,
+    /// Resumable uploads of media: tus 1.0.0.
+    Uploads,
     /// Jobs.
     Jobs,
     /// Webhooks.
@@ -50,6 +52,7 @@ impl Resource {
         match self {
             Self::Projects => "projects",
             Self::Assets => "assets",
+            Self::Uploads => "resumable uploads",
             Self::Jobs => "jobs",
             Self::Webhooks => "webhooks",
             Self::ApiKeys => "API keys",
@@ -124,6 +127,7 @@ impl Platform {
             .base_url("https://api.storycore.io")
             .resource(Resource::Projects, "/api/projects")
             .resource(Resource::Assets, "/api/assets")
+            .resource(Resource::Uploads, "/api/assets/uploads")
             .resource(Resource::Jobs, "/api/jobs")
             .resource(Resource::Webhooks, "/api/webhooks")
             .resource(Resource::ApiKeys, "/api/auth/api-keys")

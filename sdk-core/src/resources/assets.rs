@@ -1,6 +1,6 @@
 //! Media: uploading, describing, downloading.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use bytes::Bytes;
 use http::Method;
@@ -14,7 +14,7 @@ use crate::{
     models::{Asset, Deleted, Job, ListParams, NewJob, Page, UploadOptions, VideoSettings},
     platform::Resource,
     transport::Request,
-    upload::{self, Progress, UploadSource},
+    upload::{Progress, Upload, UploadSource},
 };
 
 const ALL: &str = "/assets";
@@ -29,7 +29,8 @@ impl<'a> Assets<'a> {
         Self(Endpoint::new(client, Resource::Assets))
     }
 
-    /// Uploads a file in one streamed request; memory stays flat whatever its size.
+    /// Uploads a file, whatever its size, with flat memory: small ones in one request, larger ones in parallel parts that
+    /// survive broken connections, and a crash: the same call then goes on from where it was.
     ///
     /// ```no_run
     /// # async fn run(client: storycore::Client) -> Result<(), storycore::Error> {
@@ -39,36 +40,35 @@ impl<'a> Assets<'a> {
     /// ```
     ///
     /// # Errors
-    /// `upload` when the file cannot be read or arrived changed, `invalid_request` when it is too large (100 MiB) or a field
-    /// is wrong, and as every call.
+    /// As [`Upload::send`].
     pub async fn upload(
         &self,
         source: impl Into<UploadSource>,
         options: UploadOptions,
     ) -> Result<Asset, Error> {
-        upload::upload(
-            self.0.client,
-            format!("{}/upload", self.0.path()?),
-            source.into(),
-            options,
-            None,
-        )
-        .await
+        Ok(self.prepare_upload(source, options).send().await?.asset)
     }
 
     /// Uploads as [`upload`](Self::upload) does, and tells of the progress at most ten times a second.
     ///
     /// # Errors
-    /// As [`upload`](Self::upload).
+    /// As [`Upload::send`].
     pub async fn upload_with_progress(
         &self,
         source: impl Into<UploadSource>,
         options: UploadOptions,
         on_progress: impl Fn(Progress) + Send + Sync + 'static,
     ) -> Result<Asset, Error> {
-        let path = format!("{}/upload", self.0.path()?);
-        upload::upload(self.0.client, path, source.into(), options, Some(Arc::new(on_progress)))
-            .await
+        Ok(self.prepare_upload(source, options).on_progress(on_progress).send().await?.asset)
+    }
+
+    /// An upload to be set up: its chunks, streams, journal, progress, pausing and cancelling.
+    pub fn prepare_upload(
+        &self,
+        source: impl Into<UploadSource>,
+        options: UploadOptions,
+    ) -> Upload {
+        Upload::new(self.0.client.clone(), source.into(), options)
     }
 
     /// Makes a job that makes the film anew.

@@ -1,7 +1,7 @@
 //! From a request to an answer: credential, pacing, breaker, attempts, time. Each is a part with a file of its own; this one
 //! puts them together around `reqwest`.
 
-mod backoff;
+pub(crate) mod backoff;
 mod breaker;
 mod budget;
 mod connections;

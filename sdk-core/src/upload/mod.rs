@@ -1,63 +1,275 @@
-//! Sending files: where the bytes come from, how far they are, and the one streamed multipart request that carries them.
+//! Sending files so that they cannot be lost: one streamed request for small ones, tus 1.0.0 with parallel parts, checksums
+//! and a resume journal for the rest. This file is what a caller sees of it: an [`Upload`] and its knobs.
 
+mod control;
+mod controller;
+mod engine;
+mod fingerprint;
+mod journal;
+mod judge;
 mod multipart;
+mod part;
+mod plan;
+mod progress;
+mod session;
 mod source;
+mod stream;
+mod tus;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+use std::{sync::Arc, time::Duration};
+
+pub use control::UploadControl;
+pub use journal::Journal;
+pub use progress::Progress;
+pub use source::{UploadSource, UploadStream};
+
+use self::{
+    fingerprint::Stamp,
+    progress::{OnProgress, Tally, told},
+    session::Job,
+    stream::{Pieces, StreamJob},
+    tus::Wire,
+};
+use crate::{
+    client::Client,
+    error::{Error, ErrorKind},
+    models::{Asset, UploadOptions},
+    platform::Resource,
 };
 
-pub(crate) use multipart::upload;
-pub use source::UploadSource;
+/// How an upload is done.
+pub(crate) struct Settings {
+    chunk_size: Option<u64>,
+    max_streams: usize,
+    multipart_below: u64,
+    checksums: bool,
+    retries: u32,
+    stall_timeout: Duration,
+    journal: Journal,
+    control: UploadControl,
+    on_progress: Option<OnProgress>,
+}
 
-/// How far an upload is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Progress {
-    /// Bytes of the file given to the network.
+/// An upload that is set up and not yet begun. [`send`](Self::send) does it; every knob has a default that suits.
+///
+/// ```no_run
+/// # async fn run(client: storycore::Client) -> Result<(), storycore::Error> {
+/// use storycore::models::UploadOptions;
+/// let uploaded = client
+///     .media()
+///     .prepare_upload("film.mp4", UploadOptions::new("video"))
+///     .max_streams(8)
+///     .on_progress(|p| println!("{} of {}", p.acknowledged, p.total))
+///     .send()
+///     .await?;
+/// println!("{}", uploaded.asset.id);
+/// # Ok(()) }
+/// ```
+#[must_use = "an upload does nothing until send() is awaited"]
+pub struct Upload {
+    client: Client,
+    source: UploadSource,
+    options: UploadOptions,
+    settings: Settings,
+}
+
+/// A finished upload.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Uploaded {
+    /// The asset, its bytes compared with the file's.
+    pub asset: Asset,
+    /// Bytes of the file that went out, also those that went twice; fewer than the file has when an earlier upload was
+    /// continued.
     pub sent: u64,
-    /// Bytes of the file.
-    pub total: u64,
-    /// Bytes a second since the beginning.
-    pub rate: f64,
-    /// Time left at that rate, once there is one.
-    pub time_left: Option<Duration>,
+    /// Requests that failed and were made good.
+    pub failures: u32,
+    /// What had to be begun anew, and why, in words: the platform no longer had it, or the file was another one.
+    pub restarts: Vec<String>,
 }
 
-/// At most ten calls a second, and one at the end.
-const EVERY: Duration = Duration::from_millis(100);
-
-/// Who is told of an upload's progress.
-pub(crate) type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
-
-/// Tells of progress, not too often.
-pub(crate) struct Meter {
-    told: OnProgress,
-    started: Instant,
-    last: Mutex<Option<Instant>>,
+impl std::fmt::Debug for Upload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upload")
+            .field("source", &self.source)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
 }
 
-impl Meter {
-    pub(crate) fn new(told: OnProgress) -> Self {
-        Self { told, started: Instant::now(), last: Mutex::new(None) }
+impl Upload {
+    pub(crate) fn new(client: Client, source: UploadSource, options: UploadOptions) -> Self {
+        let settings = Settings {
+            chunk_size: None,
+            max_streams: 16,
+            multipart_below: plan::MULTIPART_BELOW,
+            checksums: true,
+            retries: 8,
+            stall_timeout: Duration::from_secs(30),
+            journal: Journal::default(),
+            control: UploadControl::new(),
+            on_progress: None,
+        };
+        Self { client, source, options, settings }
     }
 
-    /// `sent` of `total` bytes are on their way.
-    pub(crate) fn at(&self, sent: u64, total: u64) {
-        let now = Instant::now();
-        {
-            // Not held while the caller's code runs.
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            if sent < total && last.is_some_and(|last| now.duration_since(last) < EVERY) {
-                return;
-            }
-            *last = Some(now);
+    /// The bytes of a chunk, from 1. Default: 5 to 64 MiB, so that each takes 2 to 8 s.
+    pub fn chunk_size(mut self, bytes: u64) -> Self {
+        self.settings.chunk_size = Some(bytes);
+        self
+    }
+
+    /// The most requests side by side, from 1 to 16. Default 16: it begins with 4 and adds while that brings more.
+    pub fn max_streams(mut self, streams: usize) -> Self {
+        self.settings.max_streams = streams.clamp(1, 16);
+        self
+    }
+
+    /// Files of fewer bytes go as one multipart request, which cannot be continued. Default 16 MiB.
+    pub fn multipart_below(mut self, bytes: u64) -> Self {
+        self.settings.multipart_below = bytes;
+        self
+    }
+
+    /// Whether the SHA-256 of each chunk is sent, where the platform takes it. The whole file is compared in any case.
+    /// Default on.
+    pub fn chunk_checksums(mut self, send: bool) -> Self {
+        self.settings.checksums = send;
+        self
+    }
+
+    /// Failures in a row, without a byte arriving between them, that are survived. Default 8; 0 means none.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.settings.retries = retries;
+        self
+    }
+
+    /// A request of which no byte moves for so long is given up and continued by another. Default 30 s.
+    pub fn stall_timeout(mut self, time: Duration) -> Self {
+        self.settings.stall_timeout = time;
+        self
+    }
+
+    /// Where the upload is written down, so that the same file continues after a crash. Default: the user's own journal.
+    /// Bytes and streams are in none.
+    pub fn journal(mut self, journal: Journal) -> Self {
+        self.settings.journal = journal;
+        self
+    }
+
+    /// The handle that pauses, resumes and cancels it.
+    pub fn control(mut self, control: &UploadControl) -> Self {
+        self.settings.control = control.clone();
+        self
+    }
+
+    /// Tells of the progress, at most ten times a second and once at the end.
+    pub fn on_progress(mut self, on_progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.settings.on_progress = Some(Arc::new(on_progress));
+        self
+    }
+
+    /// Uploads. Dropping the future stops every request; the same upload called again goes on from where it was.
+    ///
+    /// # Errors
+    /// `upload` when the file cannot be read, changed meanwhile, is being uploaded by another process, or arrived changed;
+    /// `invalid_request` when it is too large or a field is wrong; `cancelled` when it was; and as every call. Whatever
+    /// error it is, the same upload called again goes on from what the platform has.
+    pub async fn send(self) -> Result<Uploaded, Error> {
+        let tally = Arc::new(Tally::default());
+        let on_progress = self.settings.on_progress.clone();
+        let deadline = self.client.options().timeout;
+        let uploading = told(&tally, on_progress.as_ref(), self.choose(&tally));
+        match deadline {
+            None => uploading.await,
+            Some(deadline) => tokio::time::timeout(deadline, uploading).await.map_err(|_| {
+                Error::new(
+                    ErrorKind::Timeout,
+                    format!("the upload did not end within {deadline:?}; upload the same file again to go on from there"),
+                )
+            })?,
         }
-        let seconds = now.duration_since(self.started).as_secs_f64();
-        let rate = if seconds > 0.0 { sent as f64 / seconds } else { 0.0 };
-        let time_left = (rate > 0.0)
-            .then(|| Duration::try_from_secs_f64((total - sent.min(total)) as f64 / rate).ok())
-            .flatten();
-        (self.told)(Progress { sent, total, rate, time_left });
+    }
+
+    /// Multipart or tus, by size and by what the platform has.
+    async fn choose(&self, tally: &Arc<Tally>) -> Result<Uploaded, Error> {
+        let platform = self.client.platform();
+        let uploads = platform.path(Resource::Uploads).ok().map(str::to_owned);
+        let below = match platform.path(Resource::Assets) {
+            Ok(_) => self.settings.multipart_below,
+            Err(_) if uploads.is_some() => 0,
+            Err(error) => return Err(error),
+        };
+        if let UploadSource::Stream(stream) = &self.source {
+            return self.stream(stream, uploads, below, tally).await;
+        }
+        let size = self.source.size().await?;
+        let Some(path) = uploads.filter(|_| size >= below) else {
+            return self.multipart(self.source.clone(), tally).await;
+        };
+        let Some(abilities) = Wire::new(&self.client, path.clone()).abilities().await? else {
+            return self.multipart(self.source.clone(), tally).await;
+        };
+        let stamp = match &self.source {
+            UploadSource::Path(path) => {
+                let stamp = Stamp::read(path).map_err(|e| source::cannot_read(path, e))?;
+                Some((path.clone(), stamp))
+            }
+            _ => None,
+        };
+        let job = Job {
+            client: &self.client,
+            path,
+            source: self.source.clone(),
+            size,
+            options: &self.options,
+            settings: &self.settings,
+            tally: Arc::clone(tally),
+            abilities,
+            stamp,
+        };
+        job.run().await
+    }
+
+    async fn stream(
+        &self,
+        stream: &UploadStream,
+        uploads: Option<String>,
+        below: u64,
+        tally: &Arc<Tally>,
+    ) -> Result<Uploaded, Error> {
+        let mut pieces = Pieces::new(stream.take()?);
+        // Never more in memory than the default bound.
+        let first = usize::try_from(below.min(plan::MULTIPART_BELOW)).unwrap_or(usize::MAX).max(1);
+        let first = pieces.next(first).await?;
+        let whole = UploadSource::bytes(self.source.file_name(), first.clone());
+        if (first.len() as u64) < below.min(plan::MULTIPART_BELOW) {
+            return self.multipart(whole, tally).await;
+        }
+        let unsupported = || {
+            Error::new(
+                ErrorKind::Unsupported,
+                "the platform has no resumable uploads, which a long stream of unknown length needs: write it to a file and upload that",
+            )
+        };
+        let path = uploads.ok_or_else(unsupported)?;
+        let abilities = Wire::new(&self.client, path.clone()).abilities().await?;
+        let job = StreamJob {
+            client: &self.client,
+            path,
+            source: self.source.clone(),
+            options: &self.options,
+            settings: &self.settings,
+            tally: Arc::clone(tally),
+            abilities: abilities.ok_or_else(unsupported)?,
+        };
+        job.run(first, pieces).await
+    }
+
+    async fn multipart(&self, source: UploadSource, tally: &Arc<Tally>) -> Result<Uploaded, Error> {
+        let path = format!("{}/upload", self.client.platform().path(Resource::Assets)?);
+        let asset =
+            multipart::upload(&self.client, path, source, self.options.clone(), tally).await?;
+        Ok(Uploaded { asset, sent: tally.wire(), failures: 0, restarts: Vec::new() })
     }
 }

@@ -11,7 +11,10 @@ use futures_util::{Stream, StreamExt as _};
 use http::Method;
 use sha2::{Digest as _, Sha256};
 
-use super::{Meter, OnProgress, UploadSource};
+use super::{
+    UploadSource,
+    progress::{InFlight, Tally},
+};
 use crate::{
     client::Client,
     decode,
@@ -21,9 +24,9 @@ use crate::{
 };
 
 /// The slowest network that an upload is given time for, in bytes a second.
-const SLOWEST: u64 = 64 * 1024;
+pub(crate) const SLOWEST: u64 = 64 * 1024;
 /// What an upload may take beside its bytes' way.
-const BASE_TIME: Duration = Duration::from_secs(30);
+pub(crate) const BASE_TIME: Duration = Duration::from_secs(30);
 
 /// Uploads a file in one request; each attempt reads it anew.
 pub(crate) async fn upload(
@@ -31,7 +34,7 @@ pub(crate) async fn upload(
     path: String,
     source: UploadSource,
     options: UploadOptions,
-    on_progress: Option<OnProgress>,
+    tally: &Arc<Tally>,
 ) -> Result<Asset, Error> {
     let size = source.size().await?;
     let boundary = format!("storycore-{}", uuid::Uuid::new_v4().simple());
@@ -41,9 +44,11 @@ pub(crate) async fn upload(
     let content_type = format!("multipart/form-data; boundary={boundary}");
     let digest = Arc::new(Mutex::new(None));
     let taken = Arc::clone(&digest);
+    tally.set_total(size);
+    let counters = Arc::clone(tally);
     let make = move || {
-        let file = hashed(source.pieces(size), Arc::clone(&taken));
-        let file = measured(file, size, on_progress.clone());
+        let file = hashed(source.pieces(0..size, true), Arc::clone(&taken));
+        let file = measured(file, InFlight::new(&counters));
         let (head, tail) = (head.clone(), tail.clone());
         let body = futures_util::stream::once(async { Ok(head) })
             .chain(file)
@@ -69,6 +74,7 @@ pub(crate) async fn upload(
     if let Some(capture) = &client.options().capture {
         capture.set(answer.clone());
     }
+    tally.moved(0, size);
     let asset: Asset = decode::object(&answer.body).map_err(|e| decode::from(e, &answer))?;
     let sent = digest.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (&asset.sha256, sent) {
@@ -83,7 +89,7 @@ pub(crate) async fn upload(
 }
 
 /// A request that broke because its file did is an error of the file.
-fn of_source(error: Error) -> Error {
+pub(crate) fn of_source(error: Error) -> Error {
     let mut next = std::error::Error::source(&error);
     while let Some(source) = next {
         if let Some(io) = source.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
@@ -102,7 +108,7 @@ fn of_source(error: Error) -> Error {
 /// The file could not be read to its end.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct SourceFailed(String);
+pub(crate) struct SourceFailed(pub(crate) String);
 
 /// The fields and the beginning of the file's part.
 fn head(boundary: &str, file_name: &str, options: &UploadOptions) -> Result<Bytes, Error> {
@@ -133,7 +139,7 @@ fn head(boundary: &str, file_name: &str, options: &UploadOptions) -> Result<Byte
 }
 
 /// The media type that a file's extension stands for.
-fn by_extension(file_name: &str) -> &'static str {
+pub(crate) fn by_extension(file_name: &str) -> &'static str {
     let extension =
         file_name.rsplit_once('.').map_or(String::new(), |(_, e)| e.to_ascii_lowercase());
     match extension.as_str() {
@@ -188,18 +194,14 @@ fn hashed(
     })
 }
 
-/// Tells of the bytes that pass.
+/// Counts the bytes that pass, for as long as they are on their way.
 fn measured(
     pieces: impl Stream<Item = io::Result<Bytes>>,
-    total: u64,
-    on_progress: Option<OnProgress>,
+    request: InFlight,
 ) -> impl Stream<Item = io::Result<Bytes>> {
-    let meter = on_progress.map(Meter::new);
-    let mut sent = 0;
     pieces.inspect(move |piece| {
-        if let (Some(meter), Ok(piece)) = (&meter, piece) {
-            sent += piece.len() as u64;
-            meter.at(sent, total);
+        if let Ok(piece) = piece {
+            request.add(piece.len() as u64);
         }
     })
 }

@@ -3,12 +3,15 @@
 
 use std::{
     fs::File,
-    io::{self, Read as _},
+    io::{self, Read as _, Seek as _},
+    ops::Range,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::{Bytes, BytesMut};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _, stream::BoxStream};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
 use crate::error::Error;
@@ -28,6 +31,33 @@ pub enum UploadSource {
         /// The bytes.
         bytes: Bytes,
     },
+    /// Pieces that come one after another, their number unknown. They can be read once: an upload of them survives broken
+    /// connections, and no crash of this process.
+    Stream(UploadStream),
+}
+
+/// A stream of unknown length, under a file's name.
+#[derive(Clone)]
+pub struct UploadStream {
+    file_name: String,
+    pieces: Arc<Mutex<Option<BoxStream<'static, io::Result<Bytes>>>>>,
+}
+
+impl UploadStream {
+    /// The stream itself, once.
+    pub(crate) fn take(&self) -> Result<BoxStream<'static, io::Result<Bytes>>, Error> {
+        self.pieces
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+            .ok_or_else(|| Error::upload("a stream can be uploaded once only"))
+    }
+}
+
+impl std::fmt::Debug for UploadStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UploadStream").field("file_name", &self.file_name).finish_non_exhaustive()
+    }
 }
 
 impl UploadSource {
@@ -36,11 +66,21 @@ impl UploadSource {
         Self::Bytes { file_name: file_name.into(), bytes: bytes.into() }
     }
 
+    /// A stream of unknown length, under a file's name.
+    pub fn stream(
+        file_name: impl Into<String>,
+        pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    ) -> Self {
+        let pieces = Arc::new(Mutex::new(Some(pieces.boxed())));
+        Self::Stream(UploadStream { file_name: file_name.into(), pieces })
+    }
+
     /// The name that the platform is told.
     pub(crate) fn file_name(&self) -> String {
         match self {
             Self::Path(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             Self::Bytes { file_name, .. } => file_name.clone(),
+            Self::Stream(stream) => stream.file_name.clone(),
         }
     }
 
@@ -48,6 +88,7 @@ impl UploadSource {
     pub(crate) async fn size(&self) -> Result<u64, Error> {
         match self {
             Self::Bytes { bytes, .. } => Ok(bytes.len() as u64),
+            Self::Stream(_) => Err(Error::upload("the length of a stream is not known")),
             Self::Path(path) => {
                 let data = tokio::fs::metadata(path).await.map_err(|e| cannot_read(path, e))?;
                 if data.is_file() {
@@ -59,16 +100,28 @@ impl UploadSource {
         }
     }
 
-    /// The bytes, in pieces; exactly `size` of them or an error.
-    pub(crate) fn pieces(&self, size: u64) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
+    /// The bytes of `range`, in pieces; exactly those or an error. With `to_the_end` nothing may follow them.
+    pub(crate) fn pieces(
+        &self,
+        range: Range<u64>,
+        to_the_end: bool,
+    ) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
         let (sender, receiver) = mpsc::channel(AHEAD);
         match self {
             Self::Bytes { bytes, .. } => {
-                let _ = sender.try_send(Ok(bytes.clone()));
+                let _ = sender.try_send(Ok(bytes.slice(within(bytes, &range))));
             }
             Self::Path(path) => {
                 let path = path.clone();
-                tokio::task::spawn_blocking(move || read_ahead(&path, size, &sender));
+                tokio::task::spawn_blocking(move || {
+                    let pass = |piece: Bytes| sender.blocking_send(Ok(piece)).is_ok();
+                    if let Err(error) = read(&path, range, to_the_end, pass) {
+                        let _ = sender.blocking_send(Err(error));
+                    }
+                });
+            }
+            Self::Stream(_) => {
+                let _ = sender.try_send(Err(io::Error::other("a stream has no ranges")));
             }
         }
         futures_util::stream::unfold(receiver, |mut receiver| async {
@@ -76,32 +129,60 @@ impl UploadSource {
             Some((piece, receiver))
         })
     }
+
+    /// The SHA-256 of `range`. Dropping the future stops the reading.
+    pub(crate) async fn sha256(&self, range: Range<u64>) -> io::Result<[u8; 32]> {
+        let (alive, dropped) = tokio::sync::oneshot::channel::<()>();
+        let source = self.clone();
+        let hashing = tokio::task::spawn_blocking(move || {
+            let mut hash = Sha256::new();
+            match &source {
+                Self::Bytes { bytes, .. } => hash.update(&bytes[within(bytes, &range)]),
+                Self::Path(path) => read(path, range, false, |piece| {
+                    hash.update(&piece);
+                    !alive.is_closed()
+                })?,
+                Self::Stream(_) => return Err(io::Error::other("a stream has no ranges")),
+            }
+            Ok(hash.finalize().into())
+        });
+        let outcome = hashing.await.map_err(io::Error::other)?;
+        drop(dropped);
+        outcome
+    }
 }
 
-/// Reads until the end, an error, or nobody listening.
-fn read_ahead(path: &Path, size: u64, sender: &mpsc::Sender<io::Result<Bytes>>) {
+fn within(bytes: &Bytes, range: &Range<u64>) -> Range<usize> {
+    let end = bytes.len();
+    let at = |n: u64| usize::try_from(n).unwrap_or(end).min(end);
+    at(range.start)..at(range.end)
+}
+
+/// Shows `range` of a file piece by piece while `pass` wants more.
+fn read(
+    path: &Path,
+    range: Range<u64>,
+    to_the_end: bool,
+    mut pass: impl FnMut(Bytes) -> bool,
+) -> io::Result<()> {
     let changed = || io::Error::other(format!("{} changed while it was read", path.display()));
-    let read = || -> io::Result<()> {
-        let mut file = File::open(path)?;
-        let mut left = size;
-        while left > 0 {
-            let mut piece = BytesMut::zeroed(PIECE.min(usize::try_from(left).unwrap_or(PIECE)));
-            match file.read(&mut piece)? {
-                0 => return Err(changed()),
-                count => {
-                    piece.truncate(count);
-                    left -= count as u64;
-                    if sender.blocking_send(Ok(piece.freeze())).is_err() {
-                        return Ok(());
-                    }
+    let mut file = File::open(path)?;
+    file.seek(io::SeekFrom::Start(range.start))?;
+    let mut left = range.end - range.start;
+    while left > 0 {
+        let mut piece = BytesMut::zeroed(PIECE.min(usize::try_from(left).unwrap_or(PIECE)));
+        match file.read(&mut piece)? {
+            0 => return Err(changed()),
+            count => {
+                piece.truncate(count);
+                left -= count as u64;
+                if !pass(piece.freeze()) {
+                    return Ok(());
                 }
             }
         }
-        if file.read(&mut [0])? > 0 { Err(changed()) } else { Ok(()) }
-    };
-    if let Err(error) = read() {
-        let _ = sender.blocking_send(Err(error));
     }
+    if to_the_end && file.read(&mut [0])? > 0 { Err(changed()) } else { Ok(()) }
 }
 
 pub(crate) fn cannot_read(path: &Path, error: io::Error) -> Error {

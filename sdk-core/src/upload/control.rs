@@ -1,0 +1,79 @@
+//! Pausing, resuming and cancelling an upload from elsewhere: one state that the upload watches.
+
+use tokio::sync::watch;
+
+/// What an upload is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Run,
+    Pause,
+    Cancel,
+}
+
+/// The handle of one upload, given to it with [`Upload::control`](super::Upload::control). Clones steer the same one.
+///
+/// ```no_run
+/// # async fn run(client: storycore::Client) -> Result<(), storycore::Error> {
+/// use storycore::{models::UploadOptions, upload::UploadControl};
+/// let control = UploadControl::new();
+/// let upload = client.media().prepare_upload("film.mp4", UploadOptions::new("video")).control(&control);
+/// let uploading = tokio::spawn(upload.send());
+/// control.pause();
+/// control.resume();
+/// # drop(uploading);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct UploadControl(watch::Sender<Wanted>);
+
+impl UploadControl {
+    /// A handle of an upload that runs.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(watch::Sender::new(Wanted::Run))
+    }
+
+    /// Stops the requests at once; what arrived is kept. A single multipart request is not stopped.
+    pub fn pause(&self) {
+        self.set(Wanted::Pause);
+    }
+
+    /// Goes on from where the platform is.
+    pub fn resume(&self) {
+        self.set(Wanted::Run);
+    }
+
+    /// Ends the upload with a `cancelled` error and takes back what the platform has of it.
+    pub fn cancel(&self) {
+        self.0.send_replace(Wanted::Cancel);
+    }
+
+    /// What was cancelled stays so.
+    fn set(&self, wanted: Wanted) {
+        self.0.send_if_modified(|now| {
+            let changes = *now != Wanted::Cancel && *now != wanted;
+            if changes {
+                *now = wanted;
+            }
+            changes
+        });
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Wanted> {
+        self.0.subscribe()
+    }
+}
+
+impl Default for UploadControl {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Ends when `wanted` is no longer what it was seen to be; never when nobody can change it any more.
+pub(crate) async fn changed(wanted: &mut watch::Receiver<Wanted>) -> Wanted {
+    if wanted.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    *wanted.borrow_and_update()
+}

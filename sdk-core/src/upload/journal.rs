@@ -1,0 +1,398 @@
+//! What has to be known after a crash to finish an upload: one SQLite file, written before what it tells of is sent. An
+//! upload is held by a lock of the operating system, which a killed process cannot keep.
+
+use std::{
+    fs::{File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::fingerprint::{Fingerprint, Stamp};
+use crate::error::Error;
+
+/// Where uploads are written down, so that they continue after a crash.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Journal {
+    /// `storycore/uploads.sqlite3` in the user's state directory; nowhere, where there is none or it cannot be written.
+    #[default]
+    User,
+    /// In this SQLite file, made where it is missing; its locks stand beside it.
+    At(PathBuf),
+    /// Nowhere: a crash begins the upload anew.
+    Off,
+}
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS upload (
+    id TEXT PRIMARY KEY, identity TEXT NOT NULL UNIQUE, origin TEXT NOT NULL, path TEXT NOT NULL,
+    size INTEGER NOT NULL, mtime INTEGER NOT NULL, inode INTEGER NOT NULL, head BLOB NOT NULL, tail BLOB NOT NULL,
+    last_key TEXT NOT NULL, is_joining INTEGER NOT NULL DEFAULT 0, expires_at INTEGER
+) STRICT;
+CREATE TABLE IF NOT EXISTS part (
+    upload TEXT NOT NULL REFERENCES upload (id) ON DELETE CASCADE, number INTEGER NOT NULL,
+    first INTEGER NOT NULL, past INTEGER NOT NULL, key TEXT NOT NULL, location TEXT, acknowledged INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (upload, number)
+) STRICT;
+CREATE TABLE IF NOT EXISTS chunk (
+    upload TEXT NOT NULL, part INTEGER NOT NULL, first INTEGER NOT NULL, length INTEGER NOT NULL, sha256 BLOB NOT NULL,
+    PRIMARY KEY (upload, part, first),
+    FOREIGN KEY (upload, part) REFERENCES part (upload, number) ON DELETE CASCADE
+) STRICT;";
+
+/// A chunk that was sent, or was about to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SentChunk {
+    /// Where it begins in its part.
+    pub(crate) first: u64,
+    pub(crate) length: u64,
+    pub(crate) sha256: [u8; 32],
+}
+
+/// A part as it is written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WrittenPart {
+    pub(crate) first: u64,
+    pub(crate) past: u64,
+    /// The idempotency key of its creation.
+    pub(crate) key: String,
+    pub(crate) location: Option<String>,
+    pub(crate) acknowledged: u64,
+    pub(crate) chunks: Vec<SentChunk>,
+}
+
+/// An upload as it is written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) id: String,
+    /// The idempotency key of the joining.
+    pub(crate) last_key: String,
+    /// The joining may have been asked for.
+    pub(crate) is_joining: bool,
+    pub(crate) file: Fingerprint,
+    pub(crate) parts: Vec<WrittenPart>,
+}
+
+/// An open journal.
+#[derive(Debug, Clone)]
+pub(crate) struct Book {
+    db: Arc<Mutex<Connection>>,
+    locks: PathBuf,
+}
+
+impl Book {
+    /// Opens the journal, or tells why not; one that was not asked for by name is only missed.
+    pub(crate) async fn open(journal: &Journal) -> Result<Option<Self>, Error> {
+        let (path, asked) = match journal {
+            Journal::Off => return Ok(None),
+            Journal::At(path) => (path.clone(), true),
+            Journal::User => match state_directory() {
+                Some(folder) => (folder.join("storycore").join("uploads.sqlite3"), false),
+                None => return Ok(None),
+            },
+        };
+        let shown = path.display().to_string();
+        let opened = tokio::task::spawn_blocking(move || Self::at(&path)).await;
+        match opened.map_err(|e| e.to_string()).and_then(|o| o) {
+            Ok(book) => Ok(Some(book)),
+            Err(problem) if asked => Err(Error::upload(format!(
+                "the upload journal {shown} cannot be opened: {problem}"
+            ))),
+            Err(problem) => {
+                tracing::warn!(journal = shown, problem, "uploading without a journal");
+                Ok(None)
+            }
+        }
+    }
+
+    fn at(path: &Path) -> Result<Self, String> {
+        let text = |e: &dyn std::fmt::Display| e.to_string();
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".locks");
+        let locks = path.with_file_name(name);
+        std::fs::create_dir_all(&locks).map_err(|e| text(&e))?;
+        let db = Connection::open(path).map_err(|e| text(&e))?;
+        db.busy_timeout(Duration::from_secs(10)).map_err(|e| text(&e))?;
+        // A power cut may lose the last lines, which the platform's own offsets then make good.
+        db.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;",
+        )
+        .and_then(|()| db.execute_batch(SCHEMA))
+        .map_err(|e| text(&e))?;
+        Ok(Self { db: Arc::new(Mutex::new(db)), locks })
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let db = Arc::clone(&self.db);
+        tokio::task::spawn_blocking(move || {
+            work(&mut db.lock().unwrap_or_else(PoisonError::into_inner))
+        })
+        .await
+        .map_err(|e| Error::upload("the upload journal broke").with_source(e))?
+        .map_err(|e| {
+            Error::upload(format!("the upload journal cannot be written: {e}")).with_source(e)
+        })
+    }
+
+    /// Takes the upload with this identity for this process, or tells that another has it.
+    pub(crate) async fn lock(&self, identity: &str) -> Result<Lock, Error> {
+        let path = self.locks.join(identity);
+        let taken = tokio::task::spawn_blocking(move || Lock::take(path)).await;
+        match taken.map_err(io::Error::other).and_then(|t| t) {
+            Ok(Some(lock)) => Ok(lock),
+            Ok(None) => Err(Error::upload(
+                "this file is being uploaded already, by another process or task: wait for it, or cancel it there",
+            )),
+            Err(e) => {
+                Err(Error::upload(format!("the upload's lock cannot be taken: {e}")).with_source(e))
+            }
+        }
+    }
+
+    /// The unfinished upload with this identity.
+    pub(crate) async fn find(&self, identity: &str) -> Result<Option<Written>, Error> {
+        let identity = identity.to_owned();
+        self.run(move |db| find(db, &identity)).await
+    }
+
+    /// Writes a new upload down, before anything of it is sent.
+    pub(crate) async fn begin(
+        &self,
+        identity: &str,
+        origin: &str,
+        path: &Path,
+        upload: Written,
+    ) -> Result<(), Error> {
+        let (identity, origin) = (identity.to_owned(), origin.to_owned());
+        let path = path.to_string_lossy().into_owned();
+        self.run(move |db| {
+            let t = db.transaction()?;
+            t.execute("DELETE FROM upload WHERE identity = ?1", [&identity])?;
+            let (stamp, file) = (upload.file.stamp, &upload.file);
+            t.execute(
+                "INSERT INTO upload (id, identity, origin, path, size, mtime, inode, head, tail, last_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                params![upload.id, identity, origin, path, stamp.size.cast_signed(), stamp.mtime, stamp.inode, file.head, file.tail, upload.last_key],
+            )?;
+            for (number, part) in upload.parts.iter().enumerate() {
+                t.execute(
+                    "INSERT INTO part (upload, number, first, past, key) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![upload.id, number as i64, part.first.cast_signed(), part.past.cast_signed(), part.key],
+                )?;
+            }
+            t.commit()
+        })
+        .await
+    }
+
+    /// Forgets an upload: it is done, or was taken back.
+    pub(crate) async fn forget(&self, id: &str) -> Result<(), Error> {
+        let id = id.to_owned();
+        self.run(move |db| db.execute("DELETE FROM upload WHERE id = ?1", [id]).map(drop)).await
+    }
+
+    /// The pages about one upload.
+    pub(crate) fn of(&self, id: &str) -> Ledger {
+        Ledger { book: self.clone(), id: id.to_owned() }
+    }
+}
+
+/// One upload's place in the journal.
+#[derive(Debug, Clone)]
+pub(crate) struct Ledger {
+    book: Book,
+    id: String,
+}
+
+impl Ledger {
+    /// A part has an address.
+    pub(crate) async fn located(
+        &self,
+        part: usize,
+        location: &str,
+        expires: Option<i64>,
+    ) -> Result<(), Error> {
+        let (id, location) = (self.id.clone(), location.to_owned());
+        self.book
+            .run(move |db| {
+                db.execute(
+                    "UPDATE part SET location = ?3 WHERE upload = ?1 AND number = ?2",
+                    params![id, part as i64, location],
+                )?;
+                db.execute(
+                    "UPDATE upload SET expires_at = coalesce(?2, expires_at) WHERE id = ?1",
+                    params![id, expires],
+                )
+                .map(drop)
+            })
+            .await
+    }
+
+    /// A chunk is about to be sent.
+    pub(crate) async fn chunk(&self, part: usize, chunk: SentChunk) -> Result<(), Error> {
+        let id = self.id.clone();
+        self.book
+            .run(move |db| {
+                db.execute(
+                    "INSERT OR REPLACE INTO chunk (upload, part, first, length, sha256) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![id, part as i64, chunk.first.cast_signed(), chunk.length.cast_signed(), chunk.sha256],
+                )
+                .map(drop)
+            })
+            .await
+    }
+
+    /// The platform has a part up to here.
+    pub(crate) async fn acknowledged(&self, part: usize, offset: u64) -> Result<(), Error> {
+        let id = self.id.clone();
+        self.book
+            .run(move |db| {
+                let offset = offset.cast_signed();
+                db.execute(
+                    "UPDATE part SET acknowledged = ?3 WHERE upload = ?1 AND number = ?2",
+                    params![id, part as i64, offset],
+                )
+                .map(drop)
+            })
+            .await
+    }
+
+    /// The platform lost a part: it is made anew under another key.
+    pub(crate) async fn renewed(&self, part: usize, key: &str) -> Result<(), Error> {
+        let (id, key) = (self.id.clone(), key.to_owned());
+        self.book
+            .run(move |db| {
+                let t = db.transaction()?;
+                t.execute("DELETE FROM chunk WHERE upload = ?1 AND part = ?2", params![id, part as i64])?;
+                t.execute(
+                    "UPDATE part SET location = NULL, acknowledged = 0, key = ?3 WHERE upload = ?1 AND number = ?2",
+                    params![id, part as i64, key],
+                )?;
+                t.commit()
+            })
+            .await
+    }
+
+    /// The parts are about to be joined, or, the platform having refused it, are not.
+    pub(crate) async fn joining(&self, is_joining: bool, key: &str) -> Result<(), Error> {
+        let (id, key) = (self.id.clone(), key.to_owned());
+        self.book
+            .run(move |db| {
+                db.execute(
+                    "UPDATE upload SET is_joining = ?2, last_key = ?3 WHERE id = ?1",
+                    params![id, is_joining, key],
+                )
+                .map(drop)
+            })
+            .await
+    }
+}
+
+fn find(db: &Connection, identity: &str) -> rusqlite::Result<Option<Written>> {
+    let number = |row: &rusqlite::Row<'_>, at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
+    let upload = db
+        .query_row(
+            "SELECT id, last_key, is_joining, size, mtime, inode, head, tail FROM upload WHERE identity = ?1",
+            [identity],
+            |row| {
+                let stamp = Stamp { size: number(row, 3)?, mtime: row.get(4)?, inode: row.get(5)? };
+                let file = Fingerprint { stamp, head: row.get(6)?, tail: row.get(7)? };
+                let (id, last_key) = (row.get(0)?, row.get(1)?);
+                Ok(Written { id, last_key, is_joining: row.get(2)?, file, parts: Vec::new() })
+            },
+        )
+        .optional()?;
+    let Some(mut upload) = upload else { return Ok(None) };
+    let mut parts = db.prepare("SELECT first, past, key, location, acknowledged FROM part WHERE upload = ?1 ORDER BY number")?;
+    let parts = parts.query_map([&upload.id], |row| {
+        Ok(WrittenPart {
+            first: number(row, 0)?,
+            past: number(row, 1)?,
+            key: row.get(2)?,
+            location: row.get(3)?,
+            acknowledged: number(row, 4)?,
+            chunks: Vec::new(),
+        })
+    })?;
+    upload.parts = parts.collect::<Result<_, _>>()?;
+    let mut chunks = db.prepare(
+        "SELECT part, first, length, sha256 FROM chunk WHERE upload = ?1 ORDER BY part, first",
+    )?;
+    let chunks = chunks.query_map([&upload.id], |row| {
+        let chunk =
+            SentChunk { first: number(row, 1)?, length: number(row, 2)?, sha256: row.get(3)? };
+        Ok((number(row, 0)?, chunk))
+    })?;
+    for chunk in chunks {
+        let (part, chunk) = chunk?;
+        if let Some(part) = upload.parts.get_mut(part as usize) {
+            part.chunks.push(chunk);
+        }
+    }
+    Ok(Some(upload))
+}
+
+/// An upload that is this process's own; the system takes it back however the process ends.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    path: PathBuf,
+    file: File,
+}
+
+impl Lock {
+    fn take(path: PathBuf) -> io::Result<Option<Self>> {
+        loop {
+            let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            // One whose owner removed it just now locks nothing.
+            if is_at(&file, &path) {
+                return Ok(Some(Self { path, file }));
+            }
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if cfg!(unix) {
+            // Removed while it is held, so that nobody's else is.
+            let _ = std::fs::remove_file(&self.path);
+        }
+        let _ = self.file.unlock();
+    }
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(held), Ok(there)) => (held.dev(), held.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
+}
+
+/// Where the user's programs keep what should outlive them (XDG base directories, and each system's own place).
+fn state_directory() -> Option<PathBuf> {
+    let from = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    if cfg!(windows) {
+        from("LOCALAPPDATA")
+    } else if cfg!(target_vendor = "apple") {
+        from("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        from("XDG_STATE_HOME").or_else(|| from("HOME").map(|home| home.join(".local/state")))
+    }
+}

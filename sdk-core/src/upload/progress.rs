@@ -1,0 +1,196 @@
+//! How far an upload is: counters that its parts move, and one teller that reads them. The caller's function runs in the
+//! upload's own task, between its steps and on no lock, at most ten times a second.
+
+use std::{
+    collections::VecDeque,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+/// How far an upload is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// Bytes of the file given to the network; less than before when some are to be sent again.
+    pub sent: u64,
+    /// Bytes that the platform said it has.
+    pub acknowledged: u64,
+    /// Bytes of the file. Of a stream of unknown length, what was read of it so far.
+    pub total: u64,
+    /// Bytes a second over the last five seconds.
+    pub rate: f64,
+    /// Time left at that rate, once there is one.
+    pub time_left: Option<Duration>,
+}
+
+/// At most ten calls a second, and one at the end.
+const EVERY: Duration = Duration::from_millis(100);
+/// What the rate is taken over.
+const WINDOW: Duration = Duration::from_secs(5);
+
+/// Who is told of an upload's progress.
+pub(crate) type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// An upload's counters.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    acknowledged: AtomicU64,
+    in_flight: AtomicU64,
+    total: AtomicU64,
+    /// Every byte of the file that went out, also those that went twice.
+    wire: AtomicU64,
+}
+
+impl Tally {
+    pub(crate) fn set_total(&self, total: u64) {
+        self.total.store(total, Relaxed);
+    }
+
+    /// A part's offset, as the platform told it, went from `before` to `now`.
+    pub(crate) fn moved(&self, before: u64, now: u64) {
+        self.acknowledged.fetch_add(now.wrapping_sub(before), Relaxed);
+    }
+
+    /// Every byte that went out.
+    pub(crate) fn wire(&self) -> u64 {
+        self.wire.load(Relaxed)
+    }
+
+    fn now(&self) -> (u64, u64, u64) {
+        let acknowledged = self.acknowledged.load(Relaxed);
+        let total = self.total.load(Relaxed);
+        (acknowledged.saturating_add(self.in_flight.load(Relaxed)).min(total), acknowledged, total)
+    }
+}
+
+/// Bytes of one request; those that were not acknowledged are taken back when it ends.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    tally: Arc<Tally>,
+    count: AtomicU64,
+}
+
+impl InFlight {
+    pub(crate) fn new(tally: &Arc<Tally>) -> Self {
+        Self { tally: Arc::clone(tally), count: AtomicU64::new(0) }
+    }
+
+    /// `bytes` more went out.
+    pub(crate) fn add(&self, bytes: u64) {
+        self.count.fetch_add(bytes, Relaxed);
+        self.tally.in_flight.fetch_add(bytes, Relaxed);
+        self.tally.wire.fetch_add(bytes, Relaxed);
+    }
+
+    /// What went out so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Relaxed)
+    }
+
+    /// The request ended: its bytes are acknowledged, or they are not on their way any more.
+    pub(crate) fn end(&self) {
+        self.tally.in_flight.fetch_sub(self.count.swap(0, Relaxed), Relaxed);
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The last few seconds, for the rate.
+struct Window(VecDeque<(Instant, u64)>);
+
+impl Window {
+    fn rate(&mut self, now: Instant, sent: u64) -> f64 {
+        self.0.push_back((now, sent));
+        while self.0.len() > 2 && now.duration_since(self.0[0].0) > WINDOW {
+            self.0.pop_front();
+        }
+        let (then, before) = self.0[0];
+        let seconds = now.duration_since(then).as_secs_f64();
+        if seconds > 0.0 { sent.saturating_sub(before) as f64 / seconds } else { 0.0 }
+    }
+}
+
+/// Does `work` and tells of it meanwhile; of the end only when it went well.
+pub(crate) async fn told<T, E>(
+    tally: &Tally,
+    on_progress: Option<&OnProgress>,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let Some(on_progress) = on_progress else { return work.await };
+    let mut work = pin!(work);
+    let mut window = Window(VecDeque::new());
+    let mut last = None;
+    let mut tell = |last: &mut Option<(u64, u64, u64)>| {
+        let now = tally.now();
+        let (sent, acknowledged, total) = now;
+        let rate = window.rate(Instant::now(), sent);
+        if last.replace(now) == Some(now) {
+            return;
+        }
+        let left = (total - sent.min(total)) as f64;
+        let time_left =
+            (rate > 0.0).then(|| Duration::try_from_secs_f64(left / rate).ok()).flatten();
+        on_progress(Progress { sent, acknowledged, total, rate, time_left });
+    };
+    loop {
+        match tokio::time::timeout(EVERY, work.as_mut()).await {
+            Err(_) => tell(&mut last),
+            Ok(outcome) => {
+                if outcome.is_ok() {
+                    tell(&mut last);
+                }
+                return outcome;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn progress_is_told_ten_times_a_second_and_at_the_end() {
+        let (tally, seen) = (Arc::new(Tally::default()), Arc::new(Mutex::new(Vec::new())));
+        tally.set_total(1000);
+        let told_to = Arc::clone(&seen);
+        let on_progress: OnProgress = Arc::new(move |p| told_to.lock().unwrap().push(p));
+        let work = async {
+            for _ in 0..100 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                let request = InFlight::new(&tally);
+                request.add(10);
+                request.end();
+                tally.moved(0, 10);
+            }
+            Ok::<_, ()>(())
+        };
+        told(&tally, Some(&on_progress), work).await.unwrap();
+        let seen = seen.lock().unwrap();
+        assert!((9..=11).contains(&seen.len()), "{}", seen.len());
+        let last = seen.last().unwrap();
+        assert_eq!((last.sent, last.acknowledged, last.total), (1000, 1000, 1000));
+    }
+
+    #[test]
+    fn what_a_broken_request_sent_is_taken_back() {
+        let tally = Arc::new(Tally::default());
+        tally.set_total(100);
+        tally.moved(0, 20);
+        let request = InFlight::new(&tally);
+        request.add(30);
+        assert_eq!(tally.now(), (50, 20, 100));
+        drop(request);
+        tally.moved(20, 10);
+        assert_eq!((tally.now(), tally.wire()), ((10, 10, 100), 30));
+    }
+}

@@ -1,0 +1,444 @@
+//! A whole upload over tus, from its first question to the checked asset: taken up from the journal where it is known, cut
+//! into parts, sent, joined, compared. Exactly one asset comes out, or an error that says what to do.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+};
+
+use http::Method;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Settings, UploadSource, Uploaded,
+    control::Wanted,
+    controller::Controller,
+    engine,
+    fingerprint::{Fingerprint, Stamp},
+    journal::{Book, Lock, Written, WrittenPart},
+    judge::{Asked, Next, judge},
+    multipart::by_extension,
+    part::{Context, Halt, Kind, Part, State},
+    plan::{self, ChunkSize},
+    progress::Tally,
+    source::cannot_read,
+    tus::{Abilities, New, Wire, metadata},
+};
+use crate::{
+    client::Client,
+    decode,
+    error::{Error, ErrorKind},
+    models::{Asset, AssetStatus, UploadOptions},
+    platform::Resource,
+    transport::{Request, backoff, below},
+};
+
+/// Rounds of asking for every part's state after the platform refused to join them.
+const MOST_ROUNDS: u32 = 3;
+
+/// What is uploaded, and how.
+pub(crate) struct Job<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) path: String,
+    pub(crate) source: UploadSource,
+    pub(crate) size: u64,
+    pub(crate) options: &'a UploadOptions,
+    pub(crate) settings: &'a Settings,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) abilities: Abilities,
+    /// The file and what it is now.
+    pub(crate) stamp: Option<(PathBuf, Stamp)>,
+}
+
+/// An upload's place in the journal.
+struct Place {
+    book: Book,
+    identity: String,
+    path: PathBuf,
+    file: Fingerprint,
+    _lock: Lock,
+}
+
+/// What is told of the file beside its bytes.
+pub(crate) fn describe(source: &UploadSource, options: &UploadOptions) -> String {
+    let name = source.file_name();
+    let content_type = options.content_type.as_deref().unwrap_or_else(|| by_extension(&name));
+    metadata([
+        ("filename", Some(&*name)),
+        ("filetype", Some(content_type)),
+        ("type", Some(&*options.kind)),
+        ("name", options.name.as_deref()),
+        ("description", options.description.as_deref()),
+        ("project_id", options.project_id.as_deref()),
+    ])
+}
+
+impl Job<'_> {
+    /// Uploads it.
+    pub(crate) async fn run(&self) -> Result<Uploaded, Error> {
+        if let Some(most) = self.abilities.max_size.filter(|most| self.size > *most) {
+            return Err(Error::new(
+                ErrorKind::InvalidRequest,
+                format!("the file has {} bytes and the platform takes {most}", self.size),
+            ));
+        }
+        self.tally.set_total(self.size);
+        let place = self.place().await?;
+        let mut restarts = Vec::new();
+        let mut found = match &place {
+            Some(place) => self.found(place, &mut restarts).await?,
+            None => None,
+        };
+        loop {
+            let resumed = found.is_some();
+            let written = match found.take() {
+                Some(written) => written,
+                None => self.begin(place.as_ref()).await?,
+            };
+            let ctx = self.context(place.as_ref(), &written, std::mem::take(&mut restarts));
+            let parts = self.parts(&written);
+            let outcome = self.drive(&ctx, &parts, &written, resumed).await;
+            restarts =
+                std::mem::take(&mut *ctx.restarts.lock().unwrap_or_else(PoisonError::into_inner));
+            match outcome {
+                Ok(asset) => {
+                    if let Some(place) = &place {
+                        place.book.forget(&written.id).await?;
+                    }
+                    let (sent, failures) = (self.tally.wire(), ctx.failures.load(Relaxed));
+                    return Ok(Uploaded { asset, sent, failures, restarts });
+                }
+                Err(Halt::Changed) => {
+                    let what = "the file is not the one whose upload was begun: it was begun anew";
+                    tracing::warn!("{what}");
+                    restarts.push(what.to_owned());
+                    self.discard(&ctx, &parts, place.as_ref(), &written.id).await?;
+                }
+                Err(Halt::Cancelled) => {
+                    self.discard(&ctx, &parts, place.as_ref(), &written.id).await?;
+                    return Err(Error::new(ErrorKind::Cancelled, "the upload was cancelled"));
+                }
+                Err(Halt::Failed(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Where the journal has this upload, locked for this process.
+    async fn place(&self) -> Result<Option<Place>, Error> {
+        let UploadSource::Path(path) = &self.source else { return Ok(None) };
+        let Some(book) = Book::open(&self.settings.journal).await? else { return Ok(None) };
+        let full = tokio::fs::canonicalize(path).await.map_err(|e| cannot_read(path, e))?;
+        let mut hash = Sha256::new();
+        let origin = self.client.url(&self.path);
+        for text in
+            [origin.as_str(), &full.to_string_lossy(), &describe(&self.source, self.options)]
+        {
+            hash.update(text);
+            hash.update([0]);
+        }
+        let identity = hex::encode(hash.finalize());
+        let lock = book.lock(&identity).await?;
+        let file = Fingerprint::read(full.clone()).await.map_err(|e| cannot_read(path, e))?;
+        Ok(Some(Place { book, identity, path: full, file, _lock: lock }))
+    }
+
+    /// The upload that an earlier process began of this file; one of another content is taken back.
+    async fn found(
+        &self,
+        place: &Place,
+        restarts: &mut Vec<String>,
+    ) -> Result<Option<Written>, Error> {
+        let Some(written) = place.book.find(&place.identity).await? else { return Ok(None) };
+        if written.file.may_be(&place.file) && !written.parts.is_empty() {
+            return Ok(Some(written));
+        }
+        let ctx = self.context(Some(place), &written, Vec::new());
+        let what = "the file is not the one whose upload was begun: it was begun anew";
+        ctx.restarted(what.to_owned());
+        restarts.push(what.to_owned());
+        self.discard(&ctx, &self.parts(&written), Some(place), &written.id).await?;
+        Ok(None)
+    }
+
+    /// A new upload, written down.
+    async fn begin(&self, place: Option<&Place>) -> Result<Written, Error> {
+        let uuid = || uuid::Uuid::new_v4().to_string();
+        let ranges = if self.abilities.concatenation && self.settings.max_streams > 1 {
+            plan::parts(self.size)
+        } else {
+            std::iter::once(0..self.size).collect()
+        };
+        let own = self.client.options().idempotency_key.as_ref();
+        let own = own.and_then(|key| key.to_str().ok()).map(str::to_owned);
+        let is_one = ranges.len() == 1;
+        let part = |range: std::ops::Range<u64>| WrittenPart {
+            first: range.start,
+            past: range.end,
+            key: own.clone().filter(|_| is_one).unwrap_or_else(uuid),
+            location: None,
+            acknowledged: 0,
+            chunks: Vec::new(),
+        };
+        let written = Written {
+            id: uuid(),
+            last_key: own.clone().unwrap_or_else(uuid),
+            is_joining: false,
+            file: match place {
+                Some(place) => place.file.clone(),
+                None => Fingerprint::none(self.size),
+            },
+            parts: ranges.into_iter().map(part).collect(),
+        };
+        if let Some(place) = place {
+            let origin = self.client.url(&self.path);
+            place
+                .book
+                .begin(&place.identity, origin.as_str(), &place.path, written.clone())
+                .await?;
+        }
+        Ok(written)
+    }
+
+    fn context(
+        &self,
+        place: Option<&Place>,
+        written: &Written,
+        restarts: Vec<String>,
+    ) -> Context<'_> {
+        let wire = Wire::new(self.client, self.path.clone());
+        let file = place.map(|place| (place.path.clone(), place.file.stamp));
+        Context {
+            wire,
+            abilities: self.abilities.clone(),
+            tally: Arc::clone(&self.tally),
+            sizes: Mutex::new(ChunkSize::new(self.settings.chunk_size)),
+            congested: AtomicBool::new(false),
+            failures: AtomicU32::new(0),
+            restarts: Mutex::new(restarts),
+            ledger: place.map(|place| place.book.of(&written.id)),
+            file: file.or_else(|| self.stamp.clone()),
+            checksums: self.abilities.sha256 && self.settings.checksums,
+            metadata: describe(&self.source, self.options),
+            retries: self.settings.retries,
+            stall: self.settings.stall_timeout,
+            max_retry_after: self.client.transport().settings.max_retry_after,
+        }
+    }
+
+    fn parts(&self, written: &Written) -> Vec<Arc<Part>> {
+        let is_one = written.parts.len() == 1;
+        let part = |(number, part): (usize, &WrittenPart)| {
+            let mut state = State::new(part.key.clone());
+            if part.location.is_some() {
+                state.location.clone_from(&part.location);
+                state.unverified = Some(part.chunks.clone());
+            }
+            Arc::new(Part {
+                number,
+                kind: if is_one { Kind::Whole } else { Kind::Part },
+                source: self.source.clone(),
+                range: part.first..part.past,
+                base: 0,
+                state: Mutex::new(state),
+            })
+        };
+        written.parts.iter().enumerate().map(part).collect()
+    }
+
+    /// Sends what is missing, joins it, and compares the asset with the file.
+    async fn drive(
+        &self,
+        ctx: &Context<'_>,
+        parts: &[Arc<Part>],
+        written: &Written,
+        resumed: bool,
+    ) -> Result<Asset, Halt> {
+        let mut wanted = self.settings.control.watch();
+        let sending = async {
+            // The joining may have happened when the process was killed; its key makes it once.
+            if resumed && written.is_joining {
+                match self.join(ctx, parts, &written.last_key).await {
+                    Ok(held) => return Ok(held),
+                    Err(Halt::Failed(error)) if error.is_retryable() => return Err(error.into()),
+                    Err(_) => {}
+                }
+            }
+            self.send(ctx, parts, written, &mut wanted).await
+        };
+        let hashing = async {
+            let sha256 = self.source.sha256(0..self.size).await;
+            sha256.map_err(|e| Halt::Failed(Error::upload(e.to_string()).with_source(e)))
+        };
+        let ((location, asset_id), sha256) =
+            futures_util::future::try_join(sending, hashing).await?;
+        if *self.settings.control.watch().borrow() == Wanted::Cancel {
+            tracing::debug!("cancelled too late: the asset is there");
+        }
+        let asset = asset(self.client, &location, asset_id, self.size, &sha256).await?;
+        compare(self.client, &asset, &sha256).await?;
+        Ok(asset)
+    }
+
+    /// Sends every part and joins them: where the upload is, and the asset's id.
+    async fn send(
+        &self,
+        ctx: &Context<'_>,
+        parts: &[Arc<Part>],
+        written: &Written,
+        wanted: &mut tokio::sync::watch::Receiver<Wanted>,
+    ) -> Result<(String, Option<String>), Halt> {
+        let mut controller = Controller::new(self.settings.max_streams);
+        let mut key = written.last_key.clone();
+        let mut round = 0;
+        loop {
+            engine::run(ctx, parts, &mut controller, wanted).await?;
+            ctx.unchanged()?;
+            if let [whole] = parts {
+                let (location, id) = whole.with(|s| (s.location.clone(), s.asset_id.clone()));
+                return Ok((location.unwrap_or_default(), id));
+            }
+            if let Some(ledger) = &ctx.ledger {
+                ledger.joining(true, &key).await?;
+            }
+            let error = match self.join(ctx, parts, &key).await {
+                Ok(held) => return Ok(held),
+                Err(Halt::Failed(error)) => error,
+                Err(halt) => return Err(halt),
+            };
+            round += 1;
+            // A part that is gone or shorter than it was is what can be made good.
+            if !matches!(error.status(), Some(400 | 403 | 404 | 409 | 410)) || round >= MOST_ROUNDS
+            {
+                return Err(error.into());
+            }
+            key = uuid::Uuid::new_v4().to_string();
+            if let Some(ledger) = &ctx.ledger {
+                ledger.joining(false, &key).await?;
+            }
+            for part in parts {
+                part.with(|s| s.offset = None);
+            }
+        }
+    }
+
+    /// Asks for the parts to be made one, until there is an answer.
+    async fn join(
+        &self,
+        ctx: &Context<'_>,
+        parts: &[Arc<Part>],
+        key: &str,
+    ) -> Result<(String, Option<String>), Halt> {
+        let locations: Vec<_> =
+            parts.iter().map(|p| p.with(|s| s.location.clone()).unwrap_or_default()).collect();
+        let mut failures = 0;
+        loop {
+            let new = New::Joined { parts: &locations, metadata: &ctx.metadata };
+            let error = match ctx.wire.create(new, key).await {
+                Ok(held) => return Ok((held.location.unwrap_or_default(), held.asset_id)),
+                Err(error) => error,
+            };
+            ctx.failures.fetch_add(1, Relaxed);
+            failures += 1;
+            let congested = match judge(Asked::Create, &error) {
+                Next::Continue { congested } => congested,
+                Next::Locked => false,
+                _ => return Err(error.into()),
+            };
+            let asked = error.retry_after();
+            if failures > ctx.retries || asked.is_some_and(|asked| asked > ctx.max_retry_after) {
+                return Err(error.explained("; upload the same file again to finish").into());
+            }
+            tokio::time::sleep(backoff::delay(failures - 1, congested, rand::random(), asked))
+                .await;
+        }
+    }
+
+    /// Takes back what the platform has, and forgets it. What cannot be taken back expires there.
+    async fn discard(
+        &self,
+        ctx: &Context<'_>,
+        parts: &[Arc<Part>],
+        place: Option<&Place>,
+        id: &str,
+    ) -> Result<(), Error> {
+        discard(ctx, parts).await;
+        for part in parts {
+            part.with(|s| self.tally.moved(std::mem::take(&mut s.counted), 0));
+        }
+        match place {
+            Some(place) => place.book.forget(id).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Takes parts back.
+pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>]) {
+    if !ctx.abilities.termination {
+        return;
+    }
+    for part in parts {
+        let Some(location) = part.with(|s| s.location.clone()) else { continue };
+        if let Err(error) = ctx.wire.delete(&location).await {
+            tracing::warn!(%error, "a partial upload could not be taken back; it expires on the platform");
+        }
+    }
+}
+
+/// The asset that an upload became. A platform that is nothing but tus has none: then it is what is known of it.
+pub(crate) async fn asset(
+    client: &Client,
+    location: &str,
+    asset_id: Option<String>,
+    size: u64,
+    sha256: &[u8; 32],
+) -> Result<Asset, Error> {
+    let assets = client.platform().path(Resource::Assets).ok();
+    let mut id = asset_id;
+    if id.is_none() && assets.is_some() {
+        let request = Request::new(
+            Method::HEAD,
+            "/assets/uploads/{id}",
+            location.split('?').next().unwrap_or_default(),
+        );
+        let request = request.header(
+            http::HeaderName::from_static("tus-resumable"),
+            http::HeaderValue::from_static("1.0.0"),
+        );
+        let answer = client.transport().send(&request, client.options()).await?;
+        id = answer.headers.get("x-asset-id").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    }
+    let (Some(path), Some(id)) = (assets, &id) else {
+        let id =
+            location.split('?').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+        let known = serde_json::json!({
+            "id": id, "size": size, "sha256": hex::encode(sha256), "status": AssetStatus::Ready.as_str(),
+            "url": client.url(location.split('?').next().unwrap_or_default()).as_str(),
+        });
+        return serde_json::from_value(known)
+            .map_err(|e| Error::new(ErrorKind::Decode, "the upload's id is no id").with_source(e));
+    };
+    let answer = client.send(&Request::new(Method::GET, "/assets/{id}", below(path, id)?)).await?;
+    decode::object(&answer.body).map_err(|e| decode::from(e, &answer))
+}
+
+/// The asset is the file. One that is not is removed, so that nobody takes it for the file.
+pub(crate) async fn compare(
+    client: &Client,
+    asset: &Asset,
+    sha256: &[u8; 32],
+) -> Result<(), Error> {
+    let sent = hex::encode(sha256);
+    if asset.sha256.as_ref().is_none_or(|stored| stored.eq_ignore_ascii_case(&sent)) {
+        return Ok(());
+    }
+    let removed = client.media().delete(&asset.id).await;
+    let kept = if removed.is_ok() { "it was deleted" } else { "delete it" };
+    Err(Error::upload(format!(
+        "the platform stored other bytes as {} than the file has ({kept}): upload the file again",
+        asset.id
+    )))
+}

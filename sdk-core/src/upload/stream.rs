@@ -1,0 +1,143 @@
+//! A stream of unknown length: short ones become one multipart request, longer ones a tus upload whose length is told with
+//! its last chunk. Two chunks are in memory, no more; there is nothing to take up again after a crash.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt as _, stream::BoxStream};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Settings, UploadSource, Uploaded,
+    controller::Controller,
+    engine,
+    part::{Context, Halt, Kind, Part, State},
+    plan::ChunkSize,
+    progress::Tally,
+    session::{asset, compare, describe, discard},
+    tus::{Abilities, Wire},
+};
+use crate::{
+    client::Client,
+    error::{Error, ErrorKind},
+    models::UploadOptions,
+};
+
+/// The largest piece that is held.
+const MOST_PIECE: u64 = 16 * 1024 * 1024;
+
+/// Cuts a stream into pieces of one size.
+pub(crate) struct Pieces {
+    stream: BoxStream<'static, io::Result<Bytes>>,
+    rest: BytesMut,
+    is_over: bool,
+}
+
+impl Pieces {
+    pub(crate) fn new(stream: BoxStream<'static, io::Result<Bytes>>) -> Self {
+        Self { stream, rest: BytesMut::new(), is_over: false }
+    }
+
+    /// The next `size` bytes; fewer, or none, at the end.
+    pub(crate) async fn next(&mut self, size: usize) -> Result<Bytes, Error> {
+        while self.rest.len() < size && !self.is_over {
+            match self.stream.next().await {
+                Some(Ok(bytes)) => self.rest.extend_from_slice(&bytes),
+                Some(Err(e)) => {
+                    return Err(Error::upload(format!("the stream broke: {e}")).with_source(e));
+                }
+                None => self.is_over = true,
+            }
+        }
+        let size = size.min(self.rest.len());
+        Ok(self.rest.split_to(size).freeze())
+    }
+}
+
+/// A stream that is uploaded.
+pub(crate) struct StreamJob<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) path: String,
+    pub(crate) source: UploadSource,
+    pub(crate) options: &'a UploadOptions,
+    pub(crate) settings: &'a Settings,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) abilities: Abilities,
+}
+
+impl StreamJob<'_> {
+    /// Uploads `first` and everything after it.
+    pub(crate) async fn run(&self, first: Bytes, mut rest: Pieces) -> Result<Uploaded, Error> {
+        if !self.abilities.defer_length {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the platform takes no upload of unknown length (creation-defer-length): write the stream to a file and upload that",
+            ));
+        }
+        let ctx = Context {
+            wire: Wire::new(self.client, self.path.clone()),
+            abilities: self.abilities.clone(),
+            tally: Arc::clone(&self.tally),
+            sizes: Mutex::new(ChunkSize::new(self.settings.chunk_size)),
+            congested: AtomicBool::new(false),
+            failures: AtomicU32::new(0),
+            restarts: Mutex::new(Vec::new()),
+            ledger: None,
+            file: None,
+            checksums: self.abilities.sha256 && self.settings.checksums,
+            metadata: describe(&self.source, self.options),
+            retries: self.settings.retries,
+            stall: self.settings.stall_timeout,
+            max_retry_after: self.client.transport().settings.max_retry_after,
+        };
+        let mut hash = Sha256::new();
+        let (mut piece, mut base) = (first, 0_u64);
+        let mut state = State::new(uuid::Uuid::new_v4().to_string());
+        let mut wanted = self.settings.control.watch();
+        let mut controller = Controller::new(1);
+        loop {
+            let size =
+                ctx.sizes.lock().unwrap_or_else(PoisonError::into_inner).bytes().min(MOST_PIECE);
+            // The length has to be told with the last piece, so that one is read ahead.
+            let next = rest.next(usize::try_from(size).unwrap_or(usize::MAX)).await?;
+            hash.update(&piece);
+            let length = piece.len() as u64;
+            self.tally.set_total(base + length + next.len() as u64);
+            let part = Arc::new(Part {
+                number: 0,
+                kind: Kind::Piece { is_last: next.is_empty() },
+                source: UploadSource::bytes(self.source.file_name(), piece),
+                range: 0..length,
+                base,
+                state: Mutex::new(state),
+            });
+            let parts = [Arc::clone(&part)];
+            match engine::run(&ctx, &parts, &mut controller, &mut wanted).await {
+                Ok(()) => {}
+                Err(Halt::Failed(error)) => return Err(error),
+                Err(Halt::Cancelled | Halt::Changed) => {
+                    discard(&ctx, &parts).await;
+                    return Err(Error::new(ErrorKind::Cancelled, "the upload was cancelled"));
+                }
+            }
+            base += length;
+            state = part.with(|s| s.next_piece());
+            if next.is_empty() {
+                break;
+            }
+            piece = next;
+        }
+        let sha256: [u8; 32] = hash.finalize().into();
+        let location = state.location.unwrap_or_default();
+        let asset = asset(self.client, &location, state.asset_id, base, &sha256).await?;
+        compare(self.client, &asset, &sha256).await?;
+        let (sent, failures) = (self.tally.wire(), ctx.failures.load(Relaxed));
+        Ok(Uploaded { asset, sent, failures, restarts: Vec::new() })
+    }
+}
