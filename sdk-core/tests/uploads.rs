@@ -1,4 +1,5 @@
 //! Uploads against the real local platform: large files, broken connections, a crash, another file in its place.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(missing_docs)]
 
 use std::{
