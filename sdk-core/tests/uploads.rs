@@ -319,7 +319,8 @@ async fn the_same_file_is_not_uploaded_twice_at_a_time() {
     let (first, second) = tokio::join!(world.upload(&path).send(), world.upload(&path).send());
     let (good, bad) = if first.is_ok() { (first, second) } else { (second, first) };
     good.unwrap();
-    assert!(bad.unwrap_err().message().contains("being uploaded already"));
+    let error = bad.unwrap_err();
+    assert!(error.message().contains("being uploaded already"), "{error:?}");
     world.only_asset(&sha256).await;
     world.end().await;
 }

@@ -114,6 +114,9 @@ impl Book {
         name.push(".locks");
         let locks = path.with_file_name(name);
         std::fs::create_dir_all(&locks).map_err(|e| text(&e))?;
+        // One after another: SQLite turns the log on for one alone, and does not let a second one wait for it.
+        let opening = std::fs::File::create(locks.join("opening")).map_err(|e| text(&e))?;
+        opening.lock().map_err(|e| text(&e))?;
         let db = Connection::open(path).map_err(|e| text(&e))?;
         db.busy_timeout(Duration::from_secs(10)).map_err(|e| text(&e))?;
         // A power cut may lose the last lines, which the platform's own offsets then make good.
