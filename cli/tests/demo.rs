@@ -91,3 +91,14 @@ fn ctrl_c_stops_all_of_it() {
     assert!(!listens(&url));
     assert!(!folder.path().join("result.mp4").exists());
 }
+
+#[test]
+fn a_film_that_the_demo_would_overwrite_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let film = folder.path().join("result.mp4");
+    std::fs::write(&film, "a film of somebody's").unwrap();
+    let ended = demo(folder.path(), &[film.to_str().unwrap()]);
+    assert_eq!(ended.status.code(), Some(1));
+    one_line(&ended.stderr, &["result.mp4", "--out"]);
+    assert_eq!(std::fs::read_to_string(&film).unwrap(), "a film of somebody's");
+}

@@ -5,6 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+/// What a secret prints as.
+pub(crate) const HIDDEN: &str = "[redacted]";
+
 /// A secret's text. `Debug` and `Display` print `[redacted]`, and its memory is wiped when dropped.
 ///
 /// It serializes as the text itself, because that is what a request must carry.
@@ -27,13 +30,13 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
+        f.write_str(HIDDEN)
     }
 }
 
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
+        f.write_str(HIDDEN)
     }
 }
 

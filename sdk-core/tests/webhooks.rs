@@ -219,6 +219,16 @@ fn no_bytes_verify_or_make_it_panic() {
 }
 
 #[test]
+fn a_secret_that_anybody_can_guess_is_refused() {
+    let hidden = format!("{:?}", storycore::Secret::new(SECRET));
+    let short = "whsec_MfKQ9r8GKYqrTwjUPD8ILA==";
+    for secret in ["", "x", "secret", "whsec_", "whsec_!!", "whsec_AAAA", short, &hidden] {
+        assert_eq!(Webhook::new(secret).unwrap_err().kind(), ErrorKind::Config, "{secret}");
+    }
+    Webhook::new("a-word-of-mine").unwrap();
+}
+
+#[test]
 fn whatever_is_signed_is_read_or_refused_and_never_a_panic() {
     let json = r#"\{("(id|event|data|a)":("[ -~]{0,8}"|1|null|\[\]|\{\}),?){0,5}\}?"#;
     let head = r#"\{"id":"[ -~]{0,9}","event":"[ -~]{0,9}",?("data":[0-9]{1,3})?\}?"#;

@@ -25,7 +25,15 @@ cargo xtask bench [NAME…] [--quick] [--json] measurements against what one wou
 ";
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Result<Vec<String>, _> =
+        std::env::args_os().skip(1).map(std::ffi::OsString::into_string).collect();
+    let args = match args {
+        Ok(args) => args,
+        Err(odd) => {
+            eprintln!("error: {} is not UTF-8: give it another name", odd.display());
+            return ExitCode::from(2);
+        }
+    };
     let (command, rest) = match args.split_first() {
         Some((command, rest)) => (command.as_str(), rest),
         None => ("help", &[][..]),

@@ -24,6 +24,9 @@ use ffmpeg::Ffmpeg;
 use receiver::Receiver;
 use screen::Screen;
 
+/// The files that are made of a film, in the folder of `--out`.
+const RESULT: &str = "result.mp4";
+const THUMBNAIL: &str = "thumbnail.jpg";
 /// The platform tells of a job's end at once; later than this it is not coming.
 const WEBHOOK_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -99,6 +102,17 @@ async fn prepare(
     }
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make the directory {}", args.out.display()))?;
+    let video = args.video.as_ref().and_then(|video| video.canonicalize().ok());
+    for made in [RESULT, THUMBNAIL].map(|name| args.out.join(name)) {
+        if video.is_some() && made.canonicalize().ok() == video {
+            let made = made.display();
+            bail!(
+                "{made} is where the demo writes: give the film another name, or choose another --out"
+            );
+        }
+        // What an earlier film left is not to be taken for this one's.
+        let _ = std::fs::remove_file(made);
+    }
     let original = match &args.video {
         Some(video) => video.clone(),
         None => {
@@ -167,7 +181,7 @@ async fn main_job(
         event.id()
     ));
 
-    let result = out.join("result.mp4");
+    let result = out.join(RESULT);
     let id = done.output_asset().context("the job completed without a result")?;
     media.download(id, &result).await?;
     screen.say(&format!("download   {} is {}", id, result.display()));
@@ -176,7 +190,7 @@ async fn main_job(
         ThumbnailSettings { format: Some("jpg".to_owned()), ..ThumbnailSettings::default() };
     let job = NewJob::thumbnail(id, settings).project(&project.id);
     let pictured = run_job(&client, job, screen).await?;
-    let thumbnail = out.join("thumbnail.jpg");
+    let thumbnail = out.join(THUMBNAIL);
     let id = pictured.output_asset().context("the job completed without a picture")?;
     media.download(id, &thumbnail).await?;
     screen.say(&format!("download   {} is {}", id, thumbnail.display()));
@@ -209,7 +223,13 @@ async fn shown<T>(
         tokio::select! {
             biased;
             Ok(()) = seen.changed() => progress.at(*seen.borrow_and_update()),
-            done = &mut work => return Ok(done?),
+            done = &mut work => {
+                // The last step is often told together with the end.
+                if done.is_ok() && seen.has_changed().unwrap_or(true) {
+                    progress.at(*seen.borrow_and_update());
+                }
+                return Ok(done?);
+            }
         }
     }
 }

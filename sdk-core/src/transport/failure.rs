@@ -12,7 +12,10 @@ use crate::error::{Error, ErrorKind, MAX_ERROR_BODY, Sent};
 
 /// The error of an attempt that got no answer.
 pub(crate) fn of_transport(error: reqwest::Error) -> Error {
-    // The URL may hold what is not to be shown.
+    let host = error
+        .url()
+        .and_then(|url| Some(format!(" to {}:{}", url.host_str()?, url.port_or_known_default()?)));
+    // The rest of the URL may hold what is not to be shown.
     let error = error.without_url();
     let (kind, sent, message) = if error.is_builder() {
         (ErrorKind::Config, None, "the request cannot be built".to_owned())
@@ -26,7 +29,8 @@ pub(crate) fn of_transport(error: reqwest::Error) -> Error {
             .with_source(error);
     } else if error.is_connect() {
         let kind = if error.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Connection };
-        (kind, Some(Sent::No), format!("no connection: {}", innermost(&error)))
+        let host = host.unwrap_or_default();
+        (kind, Some(Sent::No), format!("no connection{host}: {}", innermost(&error)))
     } else if error.is_timeout() {
         (ErrorKind::Timeout, Some(Sent::Maybe), "the platform did not answer in time".to_owned())
     } else if is_no_http(&error) {

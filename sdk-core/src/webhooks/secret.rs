@@ -40,15 +40,28 @@ impl Key {
             let key = VerifyingKey::from_bytes(&bytes).map_err(|_| wrong("is no ed25519 key"))?;
             return Ok(Self::Public(key));
         }
-        Ok(Self::Shared { own: keyed(text.as_bytes()), standard: keyed(&standard_bytes(text)) })
+        // A key that anybody can guess would verify anything: an empty one, a word, or what a hidden secret prints as.
+        if !text.starts_with(PREFIX) && (text.len() < SHORTEST || text == crate::secret::HIDDEN) {
+            return Err(wrong("is none: it has at least 8 characters"));
+        }
+        Ok(Self::Shared { own: keyed(text.as_bytes()), standard: keyed(&standard_bytes(text)?) })
     }
 }
 
-/// The key of Standard Webhooks: what the base64 behind `whsec_` stands for; a secret of another form is its own text.
-pub(crate) fn standard_bytes(text: &str) -> Vec<u8> {
-    text.strip_prefix("whsec_")
-        .and_then(|encoded| STANDARD.decode(encoded).ok())
-        .unwrap_or_else(|| text.as_bytes().to_vec())
+const PREFIX: &str = "whsec_";
+/// The fewest characters of a secret that is not of Standard Webhooks' form.
+const SHORTEST: usize = 8;
+
+/// The key of Standard Webhooks: what the base64 behind `whsec_` stands for, 24 to 64 bytes by their specification; a
+/// secret of another form is its own text.
+pub(crate) fn standard_bytes(text: &str) -> Result<Vec<u8>, Error> {
+    let Some(encoded) = text.strip_prefix(PREFIX) else { return Ok(text.as_bytes().to_vec()) };
+    match STANDARD.decode(encoded) {
+        Ok(key) if (24..=64).contains(&key.len()) => Ok(key),
+        _ => Err(Error::config(
+            "the webhook secret is none: behind whsec_ stands the base64 of 24 to 64 bytes",
+        )),
+    }
 }
 
 pub(crate) fn keyed(bytes: &[u8]) -> HmacSha256 {

@@ -13,10 +13,10 @@ use crate::{error::Error, platform::Platform};
 /// The headers of a Standard Webhooks delivery (`v1`).
 ///
 /// # Errors
-/// [`ErrorKind::Config`](crate::ErrorKind::Config) for an id that cannot be a header.
+/// [`ErrorKind::Config`](crate::ErrorKind::Config) for an id that cannot be a header, or a secret that is none.
 pub fn standard(secret: &str, id: &str, at: SystemTime, body: &[u8]) -> Result<HeaderMap, Error> {
     let seconds = unix(at);
-    let mut mac = keyed(&standard_bytes(secret));
+    let mut mac = keyed(&standard_bytes(secret)?);
     for part in [id.as_bytes(), b".", seconds.to_string().as_bytes(), b".", body] {
         mac.update(part);
     }
