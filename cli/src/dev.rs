@@ -38,10 +38,17 @@ pub(crate) struct Args {
     /// Say the ready line as JSON: {"url", "api_key", "organization_id"}.
     #[arg(long)]
     json: bool,
+
+    /// Stop when standard input ends: for a program that starts this one with a pipe, and may itself be killed.
+    #[arg(long)]
+    stop_with_stdin: bool,
 }
 
 pub(crate) async fn run(args: Args) -> Result<()> {
     let mut stop = Stop::listen().context("cannot listen for signals")?;
+    if args.stop_with_stdin {
+        stop.with_stdin().context("cannot start a thread that reads standard input")?;
+    }
     let mut config = Config::in_memory();
     config.listen = args.listen;
     config.api_key = args.api_key;

@@ -97,6 +97,19 @@ fn a_taken_port_is_one_line_that_says_what_to_do() {
 }
 
 #[test]
+fn it_ends_with_the_program_that_started_it() {
+    let mut command = Storycore::command(&dev(&["--in-memory", "--stop-with-stdin"]));
+    command.stdin(std::process::Stdio::piped());
+    let mut platform = Storycore::from(command);
+    let url = url(&platform.line());
+    assert!(listens(&url));
+    platform.close_stdin(); // As the system does when that program is killed.
+    let ended = platform.ended();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert!(!listens(&url));
+}
+
+#[test]
 fn a_data_directory_that_is_a_file_is_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();

@@ -53,6 +53,10 @@ impl Storycore {
         line
     }
 
+    pub fn close_stdin(&mut self) {
+        drop(self.child.stdin.take().unwrap());
+    }
+
     pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
