@@ -38,7 +38,7 @@ impl AddAssign for Counts {
     }
 }
 
-/// Reads a runner's output line by line. Knows libtest (`cargo test`) and the closing line
+/// Reads a runner's output line by line. Knows libtest (`cargo test`), pytest (run with `-q -rfEs`) and the closing line
 /// `N passed, N failed, N skipped`, which the project's own runners print.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -51,9 +51,16 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn line(&mut self, line: &str) {
         let line = line.trim();
-        if let Some(counts) = libtest_result(line).or_else(|| closing_line(line)) {
+        let result = libtest_result(line).or_else(|| closing_line(line));
+        if let Some(counts) = result.or_else(|| pytest_result(line)) {
             self.results += 1;
             self.counts += counts;
+        } else if let Some(rest) = line.strip_prefix("FAILED ").or(line.strip_prefix("ERROR ")) {
+            self.named_failures += 1;
+            self.counts.why.push(format!("failed: {rest}"));
+        } else if let Some((skips, rest)) = pytest_skips(line) {
+            self.named_skips += skips;
+            self.counts.why.push(format!("skipped: {rest}"));
         } else if let Some((name, reason)) = libtest_case(line, "ignored") {
             self.named_skips += 1;
             let reason = if reason.is_empty() { "ignored in the source" } else { reason };
@@ -141,6 +148,33 @@ fn closing_line(line: &str) -> Option<Counts> {
     })
 }
 
+/// `2 failed, 15 passed, 1 skipped, 1 warning in 3.15s`, as pytest ends with `-q`.
+fn pytest_result(line: &str) -> Option<Counts> {
+    let (fields, time) = line.rsplit_once(" in ")?;
+    // Beyond a minute the time stands there once more, in parentheses.
+    let seconds = time.split(' ').next()?.strip_suffix('s')?;
+    seconds.parse::<f64>().ok()?;
+    let mut counts = Counts::default();
+    for field in fields.split(", ") {
+        let (number, name) = field.split_once(' ')?;
+        let number: u64 = number.parse().ok()?;
+        match name {
+            "passed" | "xfailed" => counts.passed += number,
+            "failed" | "error" | "errors" | "xpassed" => counts.failed += number,
+            "skipped" => counts.skipped += number,
+            "deselected" | "warning" | "warnings" => {}
+            _ => return None,
+        }
+    }
+    Some(counts)
+}
+
+/// `SKIPPED [2] tests/test_fork.py:7: no fork here`: how many, and where and why.
+fn pytest_skips(line: &str) -> Option<(u64, &str)> {
+    let (number, rest) = line.strip_prefix("SKIPPED [")?.split_once("] ")?;
+    Some((number.parse().ok()?, rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,6 +232,29 @@ test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 7 filtered out; fini
         );
         assert_eq!(counts.why, ["failed: GET /api/jobs: 500", "skipped: redis: not here"]);
         assert_eq!((counts.passed, counts.failed, counts.skipped), (3, 1, 1));
+    }
+
+    #[test]
+    fn pytest_is_understood_with_names_and_reasons() {
+        let counts = read(
+            "..F.s\n\
+             SKIPPED [2] tests/test_fork.py:7: no fork here\n\
+             FAILED tests/test_calls.py::test_it - AssertionError: 2 passed in all\n\
+             ERROR tests/test_more.py - ModuleNotFoundError\n\
+             1 failed, 15 passed, 2 skipped, 1 warning, 1 error in 73.15s (0:01:13)",
+            1,
+        );
+        assert_eq!((counts.passed, counts.failed, counts.skipped), (15, 2, 2));
+        assert_eq!(
+            counts.why,
+            [
+                "skipped: tests/test_fork.py:7: no fork here",
+                "failed: tests/test_calls.py::test_it - AssertionError: 2 passed in all",
+                "failed: tests/test_more.py - ModuleNotFoundError",
+            ]
+        );
+        assert_eq!(read("15 passed in 3.15s", 0).passed, 15);
+        assert_eq!(read("no tests ran in 0.01s", 5).failed, 1);
     }
 
     #[test]

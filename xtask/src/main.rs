@@ -11,6 +11,7 @@ mod process;
 mod setup;
 mod table;
 mod test;
+mod wheel;
 mod workspace;
 
 use std::process::ExitCode;

@@ -12,10 +12,15 @@ use anyhow::{Context, Result, bail};
 /// behind that holds the pipe.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// `cargo`, without what the `cargo run` around this process has set for xtask itself: build
-/// scripts that watch those variables would otherwise be run again at each change of caller.
+/// `cargo`, as [`building`] runs it.
 pub(crate) fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    building(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// A program that is or runs cargo, without what the `cargo run` around this process has set for xtask itself: build
+/// scripts that watch those variables would otherwise be run again at each change of caller.
+pub(crate) fn building(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let own = name.to_string_lossy();
         if own.starts_with("CARGO_PKG_")

@@ -2,6 +2,7 @@
 //! table. Steps run in the order of this file, quick ones first; none stops another.
 
 mod doctests;
+mod python;
 mod steps;
 
 use std::cell::OnceCell;
@@ -51,8 +52,10 @@ const STEPS: &[Step] = &[
     Step { part: "conformance", name: "scenarios", run: steps::conformance },
     Step { part: "interop", name: "tests", run: steps::interop },
     Step { part: "faults", name: "tests", run: |cx| steps::packages(cx, "faults") },
+    Step { part: "python", name: "tests", run: python::tests },
     Step { part: "examples", name: "tests", run: |cx| steps::packages(cx, "examples") },
     Step { part: "examples", name: "demo", run: steps::demo },
+    Step { part: "platform", name: "wheel of the command line", run: python::cli_wheel },
     Step { part: "platform", name: "schemathesis", run: steps::schemathesis },
 ];
 

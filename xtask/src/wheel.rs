@@ -1,0 +1,47 @@
+//! Python packages of this workspace as wheels, built by maturin as for PyPI: for release, with the lock file's versions.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process;
+use crate::setup::Setup;
+
+/// Pinned, so that two runs build alike; newer ones are taken by people, on purpose.
+const MATURIN: &str = "maturin==1.16.0\n";
+const BUILD: Duration = Duration::from_secs(40 * 60);
+
+/// Builds the wheel of the crate in `folder`, shows each line of the build to `say`, and gives the wheel's path.
+pub(crate) fn build(
+    setup: &Setup,
+    target: &Path,
+    folder: &Path,
+    say: impl FnMut(&str),
+) -> Result<PathBuf> {
+    let python = setup.venv("maturin", MATURIN)?;
+    let name = folder.file_name().context("a crate's folder has a name")?;
+    let out = target.join("wheels").join(name);
+    // Only this build's wheel is to be found there.
+    if out.exists() {
+        std::fs::remove_dir_all(&out)?;
+    }
+    let mut maturin = process::building(python);
+    maturin.args(["-m", "maturin", "build", "--release", "--out"]).arg(&out);
+    maturin.arg("--manifest-path").arg(folder.join("Cargo.toml"));
+    let status = process::listen(maturin, BUILD, say)?;
+    if !status.success() {
+        bail!("maturin build of {} failed ({status})", folder.display());
+    }
+    let mut wheels: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(&out)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "whl") {
+            wheels.push(path);
+        }
+    }
+    match wheels.as_slice() {
+        [wheel] => Ok(wheel.clone()),
+        _ => bail!("maturin left {} wheels in {}, not one", wheels.len(), out.display()),
+    }
+}
