@@ -1,6 +1,8 @@
-"""Other people's tus clients against the local platform: the same bytes arrive, in exactly one asset.
+"""Other people's tus clients against the local platform, where the same bytes arrive in exactly one asset, and our client
+against other people's tus servers (`ours.py`).
 
-Run by `cargo xtask test interop` with the storycore binary and the folder of npm's packages. Ends with `N passed, N failed`.
+Run by `cargo xtask test interop` with the binaries of storycore and storycore-faults, the folder of npm's packages, and, where it
+could be built, the binary of rustus. Ends with `N passed, N failed`.
 """
 
 import hashlib
@@ -13,10 +15,23 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
+import ours
+
 HERE = Path(__file__).parent
 
 
-def main(binary, modules):
+def main(storycore, faults, modules, *rustus):
+    passed, failed = theirs(storycore, modules)
+    with tempfile.TemporaryDirectory() as folder:
+        servers = [ours.Node(modules), *map(ours.Rustus, rustus)]
+        more = ours.run(faults, servers, Path(folder))
+    passed, failed = passed + more[0], failed + more[1]
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def theirs(binary, modules):
+    """Other clients against the local platform: how many passed, and failed."""
     failed = passed = 0
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "file.bin")
@@ -38,12 +53,11 @@ def main(binary, modules):
                 assets = json.load(urllib.request.urlopen(ask, timeout=30))["data"]
                 good = status == 0 and [a["sha256"] for a in assets] == [wanted] * count
                 passed, failed = passed + good, failed + (not good)
-                print(f"{'ok    ' if good else 'FAILED'} {name}")
+                print(f"{'ok    ' if good else 'failed:'} {name}")
         finally:
             platform.terminate()
             platform.wait(30)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return passed, failed
 
 
 sys.exit(main(*sys.argv[1:]))

@@ -87,23 +87,49 @@ impl Setup {
         Ok(python)
     }
 
-    /// A folder under `target/npm/` with an npm package, named with its version, in `node_modules`.
-    pub(crate) fn npm(&self, name: &str, package: &str) -> Result<PathBuf> {
+    /// A folder under `target/npm/` with npm packages, named with their versions, in `node_modules`.
+    pub(crate) fn npm(&self, name: &str, packages: &[&str]) -> Result<PathBuf> {
         let folder = self.target.join("npm").join(name);
         std::fs::create_dir_all(&folder)?;
         let lock = std::fs::File::create(folder.with_extension("lock"))?;
         lock.lock()?;
-        let stamp = folder.join("installed.txt");
-        if std::fs::read_to_string(&stamp).is_ok_and(|found| found == package) {
+        let (stamp, wanted) = (folder.join("installed.txt"), packages.join(" "));
+        if std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
             return Ok(folder);
         }
-        (self.say)(format_args!("installing {package} into {}", folder.display()));
+        (self.say)(format_args!("installing {wanted} into {}", folder.display()));
         let mut npm = Command::new("npm");
         npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]);
-        npm.arg(&folder).arg(package);
+        npm.arg(&folder).args(packages);
         run("npm", npm)?;
-        std::fs::write(stamp, package)?;
+        std::fs::write(stamp, wanted)?;
         Ok(folder)
+    }
+
+    /// A program from crates.io, built once into `target/tools/`.
+    pub(crate) fn cargo_install(
+        &self,
+        name: &str,
+        version: &str,
+        features: &str,
+    ) -> Result<PathBuf> {
+        let folder = self.target.join("tools").join(format!("{name}-{version}"));
+        std::fs::create_dir_all(&folder)?;
+        let lock = std::fs::File::create(folder.with_extension("lock"))?;
+        lock.lock()?;
+        let program = folder.join("bin").join(name);
+        if program.is_file() {
+            return Ok(program);
+        }
+        (self.say)(format_args!(
+            "building {name} {version} of crates.io into {}",
+            folder.display()
+        ));
+        let mut cargo = process::cargo();
+        cargo.args(["install", "--quiet", name, "--version", version, "--features", features]);
+        cargo.arg("--root").arg(&folder);
+        run("cargo install", cargo)?;
+        Ok(program)
     }
 
     /// Sees to a `redis-server` on the path, or says why there is none.

@@ -12,6 +12,8 @@ use crate::{licences, process};
 const COMPILE: Duration = Duration::from_secs(40 * 60);
 const CONFORMANCE: Duration = Duration::from_secs(15 * 60);
 const DEMO: Duration = Duration::from_secs(5 * 60);
+/// What other people's clients and servers for tus on node are.
+const NPM: [&str; 3] = ["tus-js-client@4.3.1", "@tus/server@2.4.5", "@tus/file-store@2.1.1"];
 const FUZZ: Duration = Duration::from_secs(40 * 60);
 
 pub(super) fn formatting(_: &Context) -> Counts {
@@ -104,26 +106,36 @@ pub(super) fn schemathesis(cx: &Context) -> Counts {
     tally("schemathesis", run, FUZZ)
 }
 
-/// Other people's tus clients against the platform.
+/// Other people's tus clients against the platform, and our client against other people's tus servers.
 pub(super) fn interop(cx: &Context) -> Counts {
     let build = match cx.build() {
         Ok(build) => build,
         Err(counts) => return counts,
     };
-    let Some(storycore) = build.bins.get("storycore") else {
-        return Counts::failed("interop: the storycore binary does not compile");
+    let (Some(storycore), Some(faults)) =
+        (build.bins.get("storycore"), build.bins.get("storycore-faults"))
+    else {
+        return Counts::failed("interop: storycore or storycore-faults does not compile");
     };
     let tools = std::fs::read_to_string("tests/interop/requirements.txt")
         .map_err(anyhow::Error::from)
         .and_then(|packages| cx.setup.venv("interop", &packages))
-        .and_then(|python| Ok((python, cx.setup.npm("interop", "tus-js-client@4.3.1")?)));
+        .and_then(|python| Ok((python, cx.setup.npm("interop", &NPM)?)));
     let (python, modules) = match tools {
         Ok(tools) => tools,
         Err(error) => return Counts::failed(format!("set-up of interop: {error:#}")),
     };
     let mut run = Command::new(python);
-    run.arg("tests/interop/run.py").arg(storycore).arg(modules);
-    tally("interop", run, CONFORMANCE)
+    run.arg("tests/interop/run.py").args([storycore, faults]).arg(modules);
+    let mut counts = Counts::default();
+    match cx.setup.cargo_install("rustus", "0.5.10", "hashers") {
+        Ok(rustus) => {
+            run.arg(rustus);
+        }
+        Err(error) => counts += Counts::skipped(format!("our client against rustus: {error:#}")),
+    }
+    counts += tally("interop", run, CONFORMANCE);
+    counts
 }
 
 /// The main job end to end, as anybody runs it, without a terminal.
