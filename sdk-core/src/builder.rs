@@ -13,8 +13,8 @@ use crate::{
     platform::Platform,
     secret::Secret,
     transport::{
-        Breaker, CircuitBreaker, ConnectOptions, Connections, Credential, JwtCredential, Pacer,
-        Redactor, RetryBudget, Settings, TlsOptions, Transport, bearer, is_loopback,
+        Breaker, CircuitBreaker, ConnectOptions, Connections, Credential, JwtCredential, Origin,
+        Pacer, Redactor, RetryBudget, Settings, Shared, TlsOptions, Transport, bearer, is_loopback,
     },
 };
 
@@ -252,15 +252,17 @@ impl ClientBuilder {
         Ok(Client {
             transport: Arc::new(Transport {
                 http,
-                base,
-                platform: self.platform,
-                integration,
-                settings: Settings { headers, ..self.settings },
-                credential,
-                budget: RetryBudget::default(),
-                breaker: self.breaker.map(Breaker::new),
-                pacer: self.max_in_flight.map(Pacer::new),
-                redactor,
+                shared: Arc::new(Shared {
+                    origin: Origin::new(base)?,
+                    platform: self.platform,
+                    integration,
+                    settings: Settings { headers, ..self.settings },
+                    credential,
+                    budget: RetryBudget::default(),
+                    breaker: self.breaker.map(Breaker::new),
+                    pacer: self.max_in_flight.map(Pacer::new),
+                    redactor,
+                }),
             }),
             options: Arc::default(),
         })

@@ -18,7 +18,7 @@ use crate::{
     platform::Platform,
     resources::{ApiKeys, Assets, Events, Jobs, Projects, Webhooks},
     secret::Secret,
-    transport::{Body, Made, Request, Transport},
+    transport::{Body, Made, Request, SendBody, Transport},
 };
 
 /// A client of one platform. Cloning it is cheap, and clones share connections, limits and credentials.
@@ -42,6 +42,15 @@ impl Client {
     /// A client to be set up.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
+    }
+
+    /// The same client over connections of its own; limits, credentials and options stay shared.
+    ///
+    /// A connection belongs to the async runtime in which it was opened. A program with several runtimes, one a thread say,
+    /// gives each its own.
+    #[must_use]
+    pub fn with_own_connections(&self) -> Self {
+        Self { transport: Arc::new(self.transport.apart()), options: Arc::clone(&self.options) }
     }
 
     /// A client from the environment: `STORYCORE_API_KEY`, `STORYCORE_BASE_URL`, `STORYCORE_PLATFORM`,
@@ -224,11 +233,8 @@ impl RequestBuilder {
         length: Option<u64>,
         pieces: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
     ) -> Self {
-        let made = Made {
-            content_type: content_type.to_owned(),
-            length,
-            body: reqwest::Body::wrap_stream(pieces),
-        };
+        let made =
+            Made { content_type: content_type.to_owned(), length, body: SendBody::stream(pieces) };
         self.request = self.request.map(|request| request.body(Body::Once(Mutex::new(Some(made)))));
         self
     }

@@ -15,7 +15,7 @@ use crate::{
     client::Client,
     error::{Error, ErrorKind},
     models::Asset,
-    transport::Request,
+    transport::{Request, Response},
 };
 
 /// The most that is read into memory.
@@ -41,12 +41,14 @@ pub(crate) async fn whole(client: &Client, request: &Request) -> Result<Bytes, E
     Ok(body.freeze())
 }
 
-async fn piece(response: &mut reqwest::Response) -> Result<Option<Bytes>, Error> {
-    let broken = |what: String| Error::new(ErrorKind::Connection, what);
+async fn piece(response: &mut Response) -> Result<Option<Bytes>, Error> {
     tokio::time::timeout(SILENCE, response.chunk())
         .await
         .map_err(|_| Error::new(ErrorKind::Timeout, "the download fell silent"))?
-        .map_err(|e| broken(format!("the download broke: {}", e.without_url())))
+        .map_err(|e| {
+            Error::new(ErrorKind::Connection, format!("the download broke: {}", e.message()))
+                .with_source(e)
+        })
 }
 
 /// Downloads into a temporary file beside `to`, checks it, and puts it in its place.

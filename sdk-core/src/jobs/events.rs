@@ -16,7 +16,7 @@ use crate::{
     decode,
     error::{Error, ErrorKind},
     models::{Job, JobEvent},
-    transport::Request,
+    transport::{Request, Response},
 };
 
 /// Reconnections without a single event between them after which the stream gives up.
@@ -46,7 +46,7 @@ impl std::fmt::Debug for JobEvents {
 struct Connection {
     client: Client,
     path: Result<String, Option<Error>>,
-    open: Option<reqwest::Response>,
+    open: Option<Response>,
     parser: SseParser,
     ready: VecDeque<SseEvent>,
     last_id: Option<String>,
@@ -191,7 +191,7 @@ impl Connection {
             let piece = tokio::time::timeout(self.silence, open.chunk())
                 .await
                 .map_err(|_| Error::new(ErrorKind::Timeout, "the stream of events fell silent"))?
-                .map_err(|e| broken("broke").with_source(e.without_url()))?;
+                .map_err(|e| broken("broke").with_source(e))?;
             let Some(piece) = piece else { return Err(broken("ended before the job did")) };
             let events = self.parser.feed(&piece).map_err(|_| broken("holds what is no event"))?;
             self.ready.extend(events);

@@ -1,14 +1,28 @@
 //! The pool of connections: made at the first request, not when the client is, and made anew in a process that was forked
 //! off. It sends one request and knows nothing of retries.
+//!
+//! `hyper-util`'s client and not `reqwest`'s stands here: it takes the request as it is, where `reqwest` reads its URL twice
+//! and copies its connector (a tenth of a call's CPU). A `reqwest` client of the user's own is used as it was given.
 
 use std::{
     borrow::Cow,
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
-use super::{failure, tls::TlsOptions};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioTimer},
+};
+
+use super::{
+    body::SendBody, connector::Connector, failure, proxy, proxy::Proxies, response::Response,
+    tls::TlsOptions,
+};
 use crate::{error::Error, secret::Secret};
+
+/// How long a connection that nobody uses is kept: less than the minute and a half after which many servers close theirs.
+const IDLE: Duration = Duration::from_secs(85);
 
 /// How connections are made.
 #[derive(Debug)]
@@ -26,9 +40,9 @@ pub(crate) struct Connections {
     forked: Mutex<Option<Pool>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Source {
-    Options(Box<ConnectOptions>),
+    Options(Arc<ConnectOptions>),
     Given(reqwest::Client),
 }
 
@@ -36,7 +50,8 @@ enum Source {
 #[derive(Debug, Clone)]
 struct Pool {
     process: u32,
-    client: reqwest::Client,
+    client: Client<Connector, SendBody>,
+    proxies: Arc<Proxies>,
 }
 
 impl Connections {
@@ -44,14 +59,19 @@ impl Connections {
     pub(crate) fn new(options: ConnectOptions) -> Result<Self, Error> {
         options.tls.check()?;
         if let Some(proxy) = &options.proxy {
-            self::proxy(proxy)?;
+            proxy::parse(proxy)?;
         }
-        Ok(Self::of(Source::Options(Box::new(options))))
+        Ok(Self::of(Source::Options(Arc::new(options))))
     }
 
     /// A client that the user set up.
     pub(crate) fn given(client: reqwest::Client) -> Self {
         Self::of(Source::Given(client))
+    }
+
+    /// Connections made the same way, and none of these.
+    pub(crate) fn apart(&self) -> Self {
+        Self::of(self.source.clone())
     }
 
     fn of(source: Source) -> Self {
@@ -61,58 +81,64 @@ impl Connections {
     /// Sends one request and waits for the answer's headers.
     pub(crate) async fn execute(
         &self,
-        request: reqwest::Request,
-    ) -> Result<reqwest::Response, Error> {
-        self.client()?.execute(request).await.map_err(failure::of_transport)
+        request: http::Request<SendBody>,
+    ) -> Result<Response, Error> {
+        match &self.source {
+            Source::Options(options) => self.pool(options)?.send(request).await,
+            Source::Given(client) => {
+                let request = reqwest::Request::try_from(request.map(reqwest::Body::from))
+                    .map_err(failure::of_given_client)?;
+                let sent = client.execute(request).await;
+                sent.map(Response::from).map_err(failure::of_given_client)
+            }
+        }
     }
 
     /// This process's pool. A parent's is left alone: two processes that write into one connection destroy each other's
     /// requests.
-    fn client(&self) -> Result<Cow<'_, reqwest::Client>, Error> {
-        let options = match &self.source {
-            Source::Given(client) => return Ok(Cow::Borrowed(client)),
-            Source::Options(options) => options,
-        };
+    fn pool(&self, options: &ConnectOptions) -> Result<Cow<'_, Pool>, Error> {
         let process = std::process::id();
         let first = match self.first.get() {
             Some(pool) => pool,
             None => {
-                let pool = Pool { process, client: build(options)? };
+                let pool = Pool::new(process, options)?;
                 self.first.get_or_init(|| pool)
             }
         };
         if first.process == process {
-            return Ok(Cow::Borrowed(&first.client));
+            return Ok(Cow::Borrowed(first));
         }
         let mut forked = self.forked.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pool) = forked.as_ref().filter(|pool| pool.process == process) {
-            return Ok(Cow::Owned(pool.client.clone()));
+            return Ok(Cow::Owned(pool.clone()));
         }
-        let client = build(options)?;
+        let pool = Pool::new(process, options)?;
         // A grandparent's is not closed properly either: that would write into its connections.
-        std::mem::forget(forked.replace(Pool { process, client: client.clone() }));
-        Ok(Cow::Owned(client))
+        std::mem::forget(forked.replace(pool.clone()));
+        Ok(Cow::Owned(pool))
     }
 }
 
-fn build(options: &ConnectOptions) -> Result<reqwest::Client, Error> {
-    let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(options.tls.config()?)
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(options.timeout)
-        .tcp_keepalive(Duration::from_secs(60))
-        .tcp_nodelay(true)
-        // A header that a proxy mangled must cost neither the status nor the rest.
-        .http1_ignore_invalid_headers_in_responses(true)
-        // The transport decides what is sent again.
-        .retry(reqwest::retry::never());
-    if let Some(proxy) = &options.proxy {
-        builder = builder.proxy(self::proxy(proxy)?);
+impl Pool {
+    fn new(process: u32, options: &ConnectOptions) -> Result<Self, Error> {
+        let proxies = Arc::new(Proxies::new(options.proxy.as_ref())?);
+        let connector =
+            Connector::new(options.tls.config()?, Arc::clone(&proxies), options.timeout);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            // A header that a proxy mangled must cost neither the status nor the rest.
+            .http1_ignore_invalid_headers_in_responses(true)
+            .build(connector);
+        Ok(Self { process, client, proxies })
     }
-    builder.build().map_err(|e| Error::config("the HTTP client cannot be set up").with_source(e))
-}
 
-fn proxy(url: &Secret) -> Result<reqwest::Proxy, Error> {
-    reqwest::Proxy::all(url.expose())
-        .map_err(|_| Error::config("the proxy is no URL, such as http://proxy:3128"))
+    async fn send(&self, mut request: http::Request<SendBody>) -> Result<Response, Error> {
+        if let Some(credential) = self.proxies.credential(request.uri()) {
+            request.headers_mut().entry(http::header::PROXY_AUTHORIZATION).or_insert(credential);
+        }
+        let to = request.uri().authority().cloned();
+        let sent = self.client.request(request).await;
+        sent.map(Response::from).map_err(|error| failure::of_own_client(error, to.as_ref()))
+    }
 }

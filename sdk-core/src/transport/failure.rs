@@ -1,50 +1,77 @@
 //! From what went wrong on the wire to an [`Error`]: transport failures, and the many forms in which platforms and the
 //! proxies before them tell of an error. The status is never lost.
 
-use std::time::SystemTime;
+use std::{io, time::SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, uri::Authority};
+use hyper_util::client::legacy;
 use serde_json::Value;
 
-use super::retry_after;
+use super::{connector::ConnectTimedOut, retry_after};
 use crate::error::{Error, ErrorKind, MAX_ERROR_BODY, Sent};
 
-/// The error of an attempt that got no answer.
-pub(crate) fn of_transport(error: reqwest::Error) -> Error {
+/// The error of a request over our own connections that got no answer; it was for `to`.
+pub(crate) fn of_own_client(error: legacy::Error, to: Option<&Authority>) -> Error {
+    let stage = if error.is_connect() { Stage::Connect } else { Stage::Exchange };
+    let host = to.map(|to| format!(" to {to}"));
+    of_transport(error.into(), stage, false, host)
+}
+
+/// The error of a request over a client that the user gave, or of its answer's body.
+pub(crate) fn of_given_client(error: reqwest::Error) -> Error {
     let host = error
         .url()
         .and_then(|url| Some(format!(" to {}:{}", url.host_str()?, url.port_or_known_default()?)));
+    let stage = match () {
+        () if error.is_builder() => Stage::Build,
+        () if error.is_connect() => Stage::Connect,
+        () => Stage::Exchange,
+    };
+    let timed_out = error.is_timeout();
     // The rest of the URL may hold what is not to be shown.
-    let error = error.without_url();
-    let (kind, sent, message) = if error.is_builder() {
+    of_transport(error.without_url().into(), stage, timed_out, host)
+}
+
+/// The error of an answer's body.
+pub(crate) fn of_exchange(error: hyper::Error) -> Error {
+    of_transport(error.into(), Stage::Exchange, false, None)
+}
+
+/// How far a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Build,
+    Connect,
+    Exchange,
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+fn of_transport(error: BoxError, stage: Stage, timed_out: bool, host: Option<String>) -> Error {
+    let timed_out = timed_out || is_timeout(&*error);
+    let (kind, sent, message) = if stage == Stage::Build {
         (ErrorKind::Config, None, "the request cannot be built".to_owned())
-    } else if is_distrust(&error) {
-        let message = format!("the platform is not trusted: {}", innermost(&error));
+    } else if is_distrust(&*error) {
+        let message = format!("the platform is not trusted: {}", innermost(&*error));
         return Error::new(ErrorKind::Connection, message)
             .with(|e| {
                 e.sent = Some(Sent::No);
                 e.should_retry = Some(false);
             })
             .with_source(error);
-    } else if error.is_connect() {
-        let kind = if error.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Connection };
+    } else if stage == Stage::Connect {
+        let kind = if timed_out { ErrorKind::Timeout } else { ErrorKind::Connection };
         let host = host.unwrap_or_default();
-        (kind, Some(Sent::No), format!("no connection{host}: {}", innermost(&error)))
-    } else if error.is_timeout() {
+        (kind, Some(Sent::No), format!("no connection{host}: {}", innermost(&*error)))
+    } else if timed_out {
         (ErrorKind::Timeout, Some(Sent::Maybe), "the platform did not answer in time".to_owned())
-    } else if is_no_http(&error) {
-        (
-            ErrorKind::Decode,
-            Some(Sent::Maybe),
-            format!("the answer is no HTTP: {}", innermost(&error)),
-        )
+    } else if is_no_http(&*error) {
+        let message = format!("the answer is no HTTP: {}", innermost(&*error));
+        (ErrorKind::Decode, Some(Sent::Maybe), message)
     } else {
-        (
-            ErrorKind::Connection,
-            Some(Sent::Maybe),
-            format!("the connection broke: {}", innermost(&error)),
-        )
+        let message = format!("the connection broke: {}", innermost(&*error));
+        (ErrorKind::Connection, Some(Sent::Maybe), message)
     };
     Error::new(kind, message).with(|e| e.sent = sent).with_source(error)
 }
@@ -52,25 +79,32 @@ pub(crate) fn of_transport(error: reqwest::Error) -> Error {
 type Cause<'a> = &'a (dyn std::error::Error + 'static);
 
 /// The error and its causes, also those that an `io::Error` only wraps.
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = Cause<'_>> {
-    std::iter::successors(Some(error as Cause<'_>), |error| {
-        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+fn causes(error: Cause<'_>) -> impl Iterator<Item = Cause<'_>> {
+    std::iter::successors(Some(error), |error| {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => error.source(),
         }
     })
 }
 
-fn innermost(error: &reqwest::Error) -> String {
+fn innermost(error: Cause<'_>) -> String {
     causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
-fn is_no_http(error: &reqwest::Error) -> bool {
+fn is_no_http(error: Cause<'_>) -> bool {
     causes(error).any(|e| e.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse))
 }
 
+fn is_timeout(error: Cause<'_>) -> bool {
+    causes(error).any(|e| {
+        e.is::<ConnectTimedOut>()
+            || e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::TimedOut)
+    })
+}
+
 /// A certificate of the platform's that does not hold.
-fn is_distrust(error: &reqwest::Error) -> bool {
+fn is_distrust(error: Cause<'_>) -> bool {
     causes(error).any(|e| {
         matches!(e.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
     })

@@ -1,32 +1,39 @@
 //! From a request to an answer: credential, pacing, breaker, attempts, time. Each is a part with a file of its own; this one
-//! puts them together around `reqwest`.
+//! puts them together around the connections.
 
 pub(crate) mod backoff;
+mod body;
 mod breaker;
 mod budget;
 mod connections;
+mod connector;
 mod credentials;
 mod failure;
 mod pacing;
 mod policy;
+mod proxy;
 pub(crate) mod redact;
 mod redirects;
 mod request;
+mod response;
 pub(crate) mod retry_after;
 mod retry_loop;
 mod tls;
+mod uri;
 mod watch;
 
 use std::{
+    ops::Deref,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use tracing::Instrument as _;
 use url::Url;
 
+pub(crate) use body::SendBody;
 pub(crate) use breaker::Breaker;
 pub use breaker::CircuitBreaker;
 pub(crate) use budget::RetryBudget;
@@ -37,7 +44,9 @@ pub(crate) use pacing::{Pacer, Turn};
 pub(crate) use redact::Redactor;
 pub(crate) use redirects::is_loopback;
 pub(crate) use request::{Body, Made, Request, below};
+pub(crate) use response::Response;
 pub(crate) use tls::TlsOptions;
+pub(crate) use uri::Origin;
 
 use crate::{
     decode,
@@ -66,7 +75,13 @@ pub(crate) struct Settings {
 #[derive(Debug)]
 pub(crate) struct Transport {
     pub(crate) http: Connections,
-    pub(crate) base: Url,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What a transport shares with one that has connections of its own.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) origin: Origin,
     pub(crate) platform: Platform,
     pub(crate) integration: Arc<str>,
     pub(crate) settings: Settings,
@@ -106,7 +121,7 @@ trait Finish: Sync {
         &self,
         transport: &Transport,
         request: &Request,
-        response: reqwest::Response,
+        response: Response,
     ) -> impl Future<Output = Result<Self::Out, Error>> + Send;
 }
 
@@ -119,7 +134,7 @@ impl Finish for Whole {
         &self,
         _: &Transport,
         _: &Request,
-        response: reqwest::Response,
+        response: Response,
     ) -> Result<RawResponse, Error> {
         read_whole(response).await
     }
@@ -129,13 +144,13 @@ impl Finish for Whole {
 struct Open;
 
 impl Finish for Open {
-    type Out = reqwest::Response;
+    type Out = Response;
     async fn finish(
         &self,
         transport: &Transport,
         request: &Request,
-        response: reqwest::Response,
-    ) -> Result<reqwest::Response, Error> {
+        response: Response,
+    ) -> Result<Response, Error> {
         if response.status().is_redirection() {
             return transport
                 .follow(response, transport.url(&request.path), &request.headers)
@@ -149,14 +164,27 @@ impl Finish for Open {
 struct Call<'a> {
     request: &'a Request,
     options: &'a CallOptions,
-    url: Url,
+    uri: Uri,
     client_request_id: HeaderValue,
     idempotency_key: Option<HeaderValue>,
     traceparent: HeaderValue,
     attempt_timeout: Duration,
 }
 
+impl Deref for Transport {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
 impl Transport {
+    /// The same transport over connections of its own.
+    pub(crate) fn apart(&self) -> Self {
+        Self { http: self.http.apart(), shared: Arc::clone(&self.shared) }
+    }
+
     /// Sends a request and reads the whole answer.
     pub(crate) async fn send(
         &self,
@@ -181,7 +209,7 @@ impl Transport {
         &self,
         request: &Request,
         options: &CallOptions,
-    ) -> Result<reqwest::Response, Error> {
+    ) -> Result<Response, Error> {
         self.call(request, options, Bounds::default(), &Open).await
     }
 
@@ -212,7 +240,7 @@ impl Transport {
             "storycore.call",
             "http.request.method" = %request.method,
             "url.template" = request.template,
-            "server.address" = self.base.host_str().unwrap_or_default(),
+            "server.address" = self.origin.host(),
             "error.type" = tracing::field::Empty,
         );
         let call_ref = &call;
@@ -257,17 +285,13 @@ impl Transport {
         options: &'a CallOptions,
         bounds: Bounds,
     ) -> Result<Call<'a>, Error> {
-        let mut url = self.url(&request.path);
-        if !request.query.is_empty() {
-            url.query_pairs_mut()
-                .extend_pairs(request.query.iter().map(|(k, v)| (&**k, v.as_str())));
-        }
+        let uri = self.origin.uri(&request.path, &request.query)?;
         let idempotency_key = (request.method == Method::POST)
             .then(|| options.idempotency_key.clone().unwrap_or_else(watch::uuid));
         Ok(Call {
             request,
             options,
-            url,
+            uri,
             client_request_id: watch::uuid(),
             idempotency_key,
             traceparent: watch::traceparent(),
@@ -277,9 +301,7 @@ impl Transport {
 
     /// A path below the base URL.
     pub(crate) fn url(&self, path: &str) -> Url {
-        let mut url = self.base.clone();
-        url.set_path(path);
-        url
+        self.origin.url(path)
     }
 
     /// One attempt: a place in flight, the credential, the request, and once more with a renewed credential.
@@ -397,13 +419,14 @@ impl Transport {
     pub(crate) async fn token(&self, form: &[(&'static str, String)]) -> Result<TokenSet, Error> {
         let url = self.url(self.platform.path(Resource::OAuthToken)?);
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let mut request = reqwest::Request::new(Method::POST, url);
+        let mut request = http::Request::new(SendBody::Whole(body.into()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri::of(&url)?;
         let headers = request.headers_mut();
         headers.extend(self.settings.headers.clone());
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         let form = HeaderValue::from_static("application/x-www-form-urlencoded");
         headers.insert(header::CONTENT_TYPE, form);
-        *request.body_mut() = Some(body.into());
         let response = self.http.execute(request).await?;
         if !response.status().is_success() {
             let error = self.redacted(read_error(response, &CallOptions::default()).await);
@@ -427,10 +450,9 @@ impl Transport {
         call: &Call<'_>,
         number: u32,
         credential: Option<&HeaderValue>,
-    ) -> Result<reqwest::Response, Error> {
-        let mut request = reqwest::Request::new(call.request.method.clone(), call.url.clone());
-        let headers = request.headers_mut();
-        headers.reserve(12);
+    ) -> Result<Response, Error> {
+        let made = call.request.body.make()?;
+        let mut headers = HeaderMap::with_capacity(16);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(HeaderName::from_static("traceparent"), call.traceparent.clone());
         for (name, value) in [&self.settings.headers, &call.request.headers, &call.options.headers]
@@ -448,25 +470,30 @@ impl Transport {
         if let Some(credential) = credential {
             headers.insert(header::AUTHORIZATION, credential.clone());
         }
-        if let Some(Made { content_type, length, body }) = call.request.body.make()? {
-            let content_type = HeaderValue::try_from(content_type)
+        let mut body = SendBody::Empty;
+        if let Some(made) = made {
+            let content_type = HeaderValue::try_from(made.content_type)
                 .map_err(|_| Error::config("the body's media type is no header value"))?;
             headers.insert(header::CONTENT_TYPE, content_type);
-            if let Some(length) = length {
+            if let Some(length) = made.length {
                 headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
             }
-            *request.body_mut() = Some(body);
+            body = made.body;
         }
+        let mut request = http::Request::new(body);
+        *request.method_mut() = call.request.method.clone();
+        *request.uri_mut() = call.uri.clone();
+        *request.headers_mut() = headers;
         self.http.execute(request).await
     }
 
     /// Follows a redirect of a download from `current`; the credential goes along within one origin.
     async fn follow(
         &self,
-        mut response: reqwest::Response,
+        mut response: Response,
         mut current: Url,
         headers: &HeaderMap,
-    ) -> Result<reqwest::Response, Error> {
+    ) -> Result<Response, Error> {
         let mut keep = true;
         let mut hops = 0;
         while response.status().is_redirection()
@@ -478,7 +505,8 @@ impl Transport {
             hops += 1;
             keep &= hop.same_origin;
             current = hop.url;
-            let mut request = reqwest::Request::new(Method::GET, current.clone());
+            let mut request = http::Request::new(SendBody::Empty);
+            *request.uri_mut() = uri::of(&current)?;
             request.headers_mut().extend(headers.clone());
             if keep && let Some(credential) = self.credential(None).await? {
                 request.headers_mut().insert(header::AUTHORIZATION, credential);
@@ -502,9 +530,9 @@ impl Transport {
 }
 
 /// Reads an answer to its end.
-async fn read_whole(mut response: reqwest::Response) -> Result<RawResponse, Error> {
+async fn read_whole(mut response: Response) -> Result<RawResponse, Error> {
     let status = response.status().as_u16();
-    let headers = std::mem::take(response.headers_mut());
+    let headers = response.take_headers();
     let request_id = failure::request_id(&headers);
     let known = |error: Error| {
         error.with(|e| {
@@ -521,7 +549,7 @@ async fn read_whole(mut response: reqwest::Response) -> Result<RawResponse, Erro
 }
 
 /// Reads an error's answer, a bounded part of it.
-async fn read_error(response: reqwest::Response, options: &CallOptions) -> Error {
+async fn read_error(response: Response, options: &CallOptions) -> Error {
     let (status, headers) = (response.status(), response.headers().clone());
     // What breaks off is still an answer with a status.
     let body = read_at_most(response, MAX_ERROR_BODY)
@@ -539,15 +567,13 @@ async fn read_error(response: reqwest::Response, options: &CallOptions) -> Error
 }
 
 /// At most `most` bytes of a body, and whether that is all of it.
-async fn read_at_most(
-    mut response: reqwest::Response,
-    most: usize,
-) -> Result<(Bytes, bool), Error> {
-    let Some(first) = response.chunk().await.map_err(failure::of_transport)? else {
+async fn read_at_most(mut response: Response, most: usize) -> Result<(Bytes, bool), Error> {
+    let Some(first) = response.chunk().await? else {
         return Ok((Bytes::new(), true));
     };
     // Most answers are one piece, which need not be copied.
-    let Some(second) = response.chunk().await.map_err(failure::of_transport)? else {
+    let second = if response.has_ended() { None } else { response.chunk().await? };
+    let Some(second) = second else {
         return Ok(if first.len() > most { (first.slice(..most), false) } else { (first, true) });
     };
     let mut body = BytesMut::with_capacity(first.len() + second.len());
@@ -560,7 +586,7 @@ async fn read_at_most(
             return Ok((body.freeze(), false));
         }
         body.extend_from_slice(&piece);
-        next = response.chunk().await.map_err(failure::of_transport)?;
+        next = response.chunk().await?;
     }
     Ok((body.freeze(), true))
 }

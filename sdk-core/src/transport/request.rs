@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
+use super::body::SendBody;
 use crate::error::Error;
 
 /// What a path segment shows as it is (RFC 3986, unreserved).
@@ -45,7 +46,7 @@ pub(crate) enum Body {
 pub(crate) struct Made {
     pub(crate) content_type: String,
     pub(crate) length: Option<u64>,
-    pub(crate) body: reqwest::Body,
+    pub(crate) body: SendBody,
 }
 
 impl std::fmt::Debug for Body {
@@ -108,7 +109,7 @@ impl Body {
             Self::Whole(content_type, bytes) => Ok(Some(Made {
                 content_type: (*content_type).to_owned(),
                 length: Some(bytes.len() as u64),
-                body: bytes.clone().into(),
+                body: SendBody::Whole(bytes.clone()),
             })),
             Self::Rebuilt(make) => make().map(Some),
             Self::Once(made) => match made.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -146,7 +147,7 @@ mod tests {
         let body = Body::Once(Mutex::new(Some(Made {
             content_type: String::new(),
             length: None,
-            body: reqwest::Body::from("x"),
+            body: SendBody::Whole(Bytes::from("x")),
         })));
         assert!(body.make().is_ok());
         assert!(body.make().is_err());

@@ -20,7 +20,7 @@ use crate::{
     decode,
     error::{Error, ErrorKind},
     models::{Asset, UploadOptions},
-    transport::{Body, Bounds, Made, Request},
+    transport::{Body, Bounds, Made, Request, SendBody},
 };
 
 /// The slowest network that an upload is given time for, in bytes a second.
@@ -56,7 +56,7 @@ pub(crate) async fn upload(
         Ok(Made {
             content_type: content_type.clone(),
             length: Some(length),
-            body: reqwest::Body::wrap_stream(body),
+            body: SendBody::stream(body),
         })
     };
     let request =

@@ -16,7 +16,7 @@ use crate::{
     client::Client,
     error::{Error, ErrorKind},
     options::{CallOptions, RawResponse},
-    transport::{Body, Bounds, Made, Request},
+    transport::{Body, Bounds, Made, Request, SendBody},
 };
 
 const COLLECTION: &str = "/assets/uploads";
@@ -190,7 +190,7 @@ impl<'a> Wire<'a> {
             Ok(Made {
                 content_type: "application/offset+octet-stream".to_owned(),
                 length: Some(range.end - range.start),
-                body: reqwest::Body::wrap_stream(pieces),
+                body: SendBody::stream(pieces),
             })
         };
         let patch = patch.body(Body::Rebuilt(Arc::new(make)));

@@ -1,0 +1,85 @@
+//! An answer whose headers are there and whose body is still to come, whichever HTTP library it came through.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, response::Parts};
+use http_body::{Body as _, Frame};
+
+use super::failure;
+use crate::error::Error;
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Response {
+    head: Parts,
+    body: Incoming,
+}
+
+#[derive(Debug)]
+enum Incoming {
+    Own(hyper::body::Incoming),
+    Given(reqwest::Body),
+}
+
+impl From<http::Response<hyper::body::Incoming>> for Response {
+    fn from(response: http::Response<hyper::body::Incoming>) -> Self {
+        let (head, body) = response.into_parts();
+        Self { head, body: Incoming::Own(body) }
+    }
+}
+
+impl From<reqwest::Response> for Response {
+    fn from(response: reqwest::Response) -> Self {
+        let (head, body) = http::Response::from(response).into_parts();
+        Self { head, body: Incoming::Given(body) }
+    }
+}
+
+impl Response {
+    pub(crate) fn status(&self) -> StatusCode {
+        self.head.status
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    pub(crate) fn take_headers(&mut self) -> HeaderMap {
+        std::mem::take(&mut self.head.headers)
+    }
+
+    /// Whether nothing more comes, as far as that is known without waiting.
+    pub(crate) fn has_ended(&self) -> bool {
+        match &self.body {
+            Incoming::Own(body) => body.is_end_stream(),
+            Incoming::Given(body) => body.is_end_stream(),
+        }
+    }
+
+    /// The next piece of the body.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            match std::future::poll_fn(|cx| self.poll_frame(cx)).await {
+                None => return Ok(None),
+                // Trailers are not read.
+                Some(frame) => match frame?.into_data() {
+                    Ok(data) => return Ok(Some(data)),
+                    Err(_) => continue,
+                },
+            }
+        }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match &mut self.body {
+            Incoming::Own(body) => Pin::new(body).poll_frame(cx).map_err(failure::of_exchange),
+            Incoming::Given(body) => {
+                Pin::new(body).poll_frame(cx).map_err(failure::of_given_client)
+            }
+        }
+    }
+}
