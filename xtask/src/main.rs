@@ -7,6 +7,7 @@ mod bench;
 mod counts;
 mod demo;
 mod licences;
+mod mutants;
 mod process;
 mod setup;
 mod table;
@@ -21,6 +22,7 @@ cargo xtask demo [VIDEO] [--out DIR]         the main job, end to end, on a loca
 cargo xtask test [PART…]                     all parts, or those named:
                                              core platform conformance interop faults
                                              python node swift kotlin examples
+cargo xtask mutants [--all] [NAME…]          takes the client's rules out, one by one, and sees scenarios fail
 cargo xtask bench [NAME…] [--quick] [--json] measurements against what one would use instead:
                                              core platform uploads webhooks python node mobile
 ";
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
     let result = match command {
         "test" => test::run(rest),
         "demo" => demo::run(rest),
+        "mutants" => mutants::run(rest),
         "bench" => bench::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -11,6 +11,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderValue;
 use serde_json::json;
 use sha2::Sha256;
+use tokio::time::Instant;
 
 use crate::{
     error::{Error, ErrorKind},

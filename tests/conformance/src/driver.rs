@@ -1,12 +1,13 @@
 //! The line protocol with a language's driver. Each line is one JSON object.
 //!
 //! To the driver: `{"id", "op": "client", "client", "options"}` makes a client; `{"id", "op": "call", "client", "method", "args",
-//! "options"}` calls it; `{"id", "op": "cancel", "target"}` cancels the call with the id `target`. Calls run side by side.
+//! "options"}` calls it; `{"id", "op": "cancel", "target"}` cancels the call with the id `target`; `{"id", "op": "advance",
+//! "ms"}` moves the clock that the client's timers go by, or is refused as `unsupported`. Calls run side by side.
 //! From the driver, in any order: `{"id", "result"}` or `{"id", "error": {"kind", "message", "status", "code", "param",
 //! "request_id", "idempotency_key", "retry_after_ms", "attempts", "elapsed_ms", "retryable", "body"}}`.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     process::Stdio,
     sync::{
         Arc, Mutex, PoisonError,
@@ -53,9 +54,27 @@ const NOT_INHERITED: [&str; 13] = [
 pub(crate) struct Pending {
     pub(crate) id: u64,
     answer: oneshot::Receiver<Value>,
+    seen: Option<Value>,
 }
 
 impl Pending {
+    /// Whether there is no answer yet.
+    pub(crate) fn is_pending(&mut self) -> bool {
+        match self.answer.try_recv() {
+            Ok(answer) => {
+                self.seen = Some(answer);
+                false
+            }
+            Err(oneshot::error::TryRecvError::Empty) => true,
+            Err(oneshot::error::TryRecvError::Closed) => false,
+        }
+    }
+
+    /// The answer that ended it, as far as it was looked at.
+    pub(crate) fn ended(&self) -> Option<&Value> {
+        self.seen.as_ref()
+    }
+
     /// The result, or the error as the driver tells it.
     pub(crate) async fn outcome(self) -> Result<Result<Value, Value>> {
         let mut answer = self.answer.await.context("the driver ended")?;
@@ -109,18 +128,20 @@ impl Driver {
     pub(crate) fn process(&self) -> Result<Value> {
         let id = self.child.id().context("the driver has ended")?;
         let threads = std::fs::read_dir(format!("/proc/{id}/task"))?.count();
-        let (mut sockets, mut files) = (0, 0);
+        let alive = kept_alive()?;
+        let (mut sockets, mut files, mut keepalive) = (0, 0, 0);
         for entry in std::fs::read_dir(format!("/proc/{id}/fd"))? {
             // One that was closed meanwhile is none.
             let Ok(target) = std::fs::read_link(entry?.path()) else { continue };
             let target = target.to_string_lossy();
-            if target.starts_with("socket:") {
+            if let Some(socket) = target.strip_prefix("socket:[") {
                 sockets += 1;
+                keepalive += usize::from(alive.contains(socket.trim_end_matches(']')));
             } else if target.starts_with('/') {
                 files += 1;
             }
         }
-        Ok(json!({"threads": threads, "sockets": sockets, "files": files}))
+        Ok(json!({"threads": threads, "sockets": sockets, "files": files, "keepalive": keepalive}))
     }
 
     /// Sends an operation and gives what will be its answer.
@@ -134,6 +155,17 @@ impl Driver {
         let mut stdin = self.stdin.lock().await;
         stdin.write_all(line.as_bytes()).await.context("the driver does not read")?;
         stdin.flush().await?;
-        Ok(Pending { id, answer })
+        Ok(Pending { id, answer, seen: None })
     }
+}
+
+/// The sockets of this machine, by their inode, for which a keepalive timer runs (`Documentation/networking/proc_net_tcp`:
+/// the sixth column begins with `02`, the tenth is the inode).
+fn kept_alive() -> Result<HashSet<String>> {
+    let table = std::fs::read_to_string("/proc/net/tcp")?;
+    let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    Ok(rows
+        .filter(|row| row.get(5).is_some_and(|timer| timer.starts_with("02:")))
+        .filter_map(|row| row.get(9).map(|inode| (*inode).to_owned()))
+        .collect())
 }

@@ -1,23 +1,26 @@
 //! Runs every scenario of `scenarios/` against the client of one language.
 //!
-//! `conformance [--driver COMMAND] [--jobs N] [--write-readme | --check-readme] [NAME…]`: the driver is a program that makes
+//! `conformance [--driver COMMAND] [--jobs N] [--deadline SECONDS] [--scenarios FOLDER] [--write-readme | --check-readme] [NAME…]`: the driver is a program that makes
 //! the calls it is told on standard input and answers on standard output, one JSON object a line (see `driver.rs`); without
 //! one, the Rust driver beside this binary runs. Names choose the scenarios that contain them.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a runner prints its results")]
 
 mod driver;
 mod matcher;
+mod mutant;
+mod places;
 mod proxy;
 mod readme;
+mod requests;
 mod run;
 mod scenario;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use futures_util::StreamExt as _;
 
-/// The longest that one scenario may take; one that hangs is a failure, not a stopped suite.
+/// The longest that one scenario may take unless told otherwise; one that hangs is a failure, not a stopped suite.
 const SCENARIO_DEADLINE: Duration = Duration::from_secs(90);
 
 fn main() -> ExitCode {
@@ -33,12 +36,21 @@ fn main() -> ExitCode {
 struct Arguments {
     driver: Vec<String>,
     jobs: usize,
+    deadline: Duration,
+    scenarios: Option<PathBuf>,
     readme: Option<bool>,
     names: Vec<String>,
 }
 
 fn arguments() -> Result<Arguments> {
-    let mut parsed = Arguments { driver: Vec::new(), jobs: 4, readme: None, names: Vec::new() };
+    let mut parsed = Arguments {
+        driver: Vec::new(),
+        jobs: 4,
+        deadline: SCENARIO_DEADLINE,
+        scenarios: None,
+        readme: None,
+        names: Vec::new(),
+    };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -47,6 +59,13 @@ fn arguments() -> Result<Arguments> {
                 parsed.driver = command.split_whitespace().map(str::to_owned).collect();
             }
             "--jobs" => parsed.jobs = args.next().context("--jobs needs a number")?.parse()?,
+            "--deadline" => {
+                let seconds = args.next().context("--deadline needs a number of seconds")?;
+                parsed.deadline = Duration::from_secs(seconds.parse()?);
+            }
+            "--scenarios" => {
+                parsed.scenarios = Some(args.next().context("--scenarios needs a folder")?.into());
+            }
             "--write-readme" => parsed.readme = Some(true),
             "--check-readme" => parsed.readme = Some(false),
             flag if flag.starts_with('-') => anyhow::bail!("there is no {flag}"),
@@ -63,9 +82,14 @@ fn arguments() -> Result<Arguments> {
 fn start() -> Result<ExitCode> {
     let arguments = arguments()?;
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let scenarios = scenario::load(&folder.join("scenarios"))?;
+    let scenarios =
+        scenario::load(arguments.scenarios.as_deref().unwrap_or(&folder.join("scenarios")))?;
     if let Some(write) = arguments.readme {
-        return readme::update(&folder.join("README.md"), &scenarios, write);
+        let mutants = mutant::load(&folder.join("mutants"))?;
+        let names: Vec<_> = scenarios.iter().map(|scenario| scenario.name.clone()).collect();
+        let wrong = mutant::problems(&mutants, &folder.join("../../sdk-core/src"), &names);
+        ensure!(wrong.is_empty(), "mutants/:\n{}", wrong.join("\n"));
+        return readme::update(&folder.join("README.md"), &scenarios, &mutants, write);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     Ok(runtime.block_on(run_all(arguments, scenarios)))
@@ -80,14 +104,13 @@ async fn run_all(arguments: Arguments, scenarios: Vec<scenario::Scenario>) -> Ex
         })
         .collect();
     let command = Arc::new(arguments.driver);
+    let deadline = arguments.deadline;
     let results = futures_util::stream::iter(chosen.into_iter().map(|scenario| {
         let command = Arc::clone(&command);
         async move {
+            let result = tokio::time::timeout(deadline, run::run(&scenario, &command)).await;
             let result =
-                tokio::time::timeout(SCENARIO_DEADLINE, run::run(&scenario, &command)).await;
-            let result = result.unwrap_or_else(|_| {
-                Err(anyhow::anyhow!("did not end within {SCENARIO_DEADLINE:?}"))
-            });
+                result.unwrap_or_else(|_| Err(anyhow::anyhow!("did not end within {deadline:?}")));
             match &result {
                 Ok(()) => println!("test {} ... ok", scenario.name),
                 Err(error) => println!("test {} ... FAILED\n    {error:#}", scenario.name),

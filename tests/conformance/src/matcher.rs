@@ -7,13 +7,19 @@
 //! | `$absent` | nothing, or null |
 //! | `$uuid` | a UUID of version 4 |
 //! | `$=name` | whatever stood there first, the same each time |
-//! | `$name.field` | a value saved before; `$unix+n` in what is sent: so many seconds from now |
+//! | `$name.field` | a value saved before |
 //! | `/text/` | a text in which the regular expression is found |
 //! | `{$gte: n, $lte: n}` | a number within |
 //! | `{$length: n}` | a list or text of that length |
 //! | `{$not: x}` | anything that does not match x |
+//!
+//! In what is sent, `$name.field` and `${name.field}` stand for what was saved, `$unix+n` for so many seconds from now,
+//! `$date+n` for the same as an HTTP date, and `$many:n:text` for a text so many times.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
@@ -54,9 +60,19 @@ impl Bindings {
     }
 
     fn fill_text(&self, text: &str) -> Result<Value> {
+        let then = |seconds: &str| -> Result<SystemTime> {
+            Ok(SystemTime::now() + Duration::from_secs(seconds.parse()?))
+        };
         if let Some(seconds) = text.strip_prefix("$unix+") {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
-            return Ok(Value::String((now + seconds.parse::<u64>()?).to_string()));
+            let at = then(seconds)?.duration_since(UNIX_EPOCH)?.as_secs();
+            return Ok(Value::String(at.to_string()));
+        }
+        if let Some(seconds) = text.strip_prefix("$date+") {
+            return Ok(Value::String(httpdate::fmt_http_date(then(seconds)?)));
+        }
+        if let Some(many) = text.strip_prefix("$many:") {
+            let (times, text) = many.split_once(':').context("$many:n:text")?;
+            return Ok(Value::String(text.repeat(times.parse()?)));
         }
         if let Some(path) = text.strip_prefix('$')
             && let Some(value) = self.look_up(path)

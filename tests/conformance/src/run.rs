@@ -1,6 +1,9 @@
 //! One scenario: a platform and a driver of its own, the steps, then what arrived.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Map, Value, json};
@@ -9,8 +12,10 @@ use storycore_local::{Config, Running};
 use crate::{
     driver::{Driver, Pending},
     matcher::Bindings,
+    places::Places,
     proxy::Proxy,
-    scenario::{CallStep, ClientStep, Gap, HttpStep, Requests, Scenario, StepAction},
+    requests,
+    scenario::{CallStep, ClientStep, FinishStep, HttpStep, Requests, Scenario, StepAction},
 };
 
 /// A scenario under way.
@@ -19,7 +24,12 @@ struct Stage {
     http: reqwest::Client,
     driver: Driver,
     proxy: Proxy,
+    _places: Places,
     bindings: Bindings,
+    /// The options of client `a`, for clients that are to be like it.
+    options: Map<String, Value>,
+    /// Calls that were started and not finished.
+    started: HashMap<String, Vec<Pending>>,
 }
 
 /// Runs a scenario to its end.
@@ -40,6 +50,10 @@ pub(crate) async fn run(scenario: &Scenario, command: &[String]) -> Result<()> {
             "other_url": platform.url().replace("127.0.0.1", "localhost")}),
     );
     bindings.save("proxy", json!({"url": proxy.url}));
+    let places = Places::open(platform.url()).await?;
+    for (name, told) in places.told.as_object().into_iter().flatten() {
+        bindings.save(name, told.clone());
+    }
     let mut environment = Vec::new();
     for (name, value) in &scenario.environment {
         let value = bindings.fill(value)?;
@@ -47,7 +61,16 @@ pub(crate) async fn run(scenario: &Scenario, command: &[String]) -> Result<()> {
         environment.push((name.clone(), value.to_owned()));
     }
     let driver = Driver::start(command, &environment)?;
-    let mut stage = Stage { http, driver, proxy, bindings, platform };
+    let mut stage = Stage {
+        platform,
+        http,
+        driver,
+        proxy,
+        _places: places,
+        bindings,
+        options: scenario.client.clone(),
+        started: HashMap::new(),
+    };
     let outcome = stage.play(scenario).await;
     stage.platform.shutdown().await;
     outcome
@@ -96,6 +119,17 @@ impl Stage {
                 }
                 Ok(())
             }
+            StepAction::Finish(step) => self.finish(step).await,
+            StepAction::Pending(names) => {
+                for name in names {
+                    let calls = self.started.get_mut(name).context("no such call was started")?;
+                    for call in calls {
+                        ensure!(call.is_pending(), "{name} has ended: {:?}", call.ended());
+                    }
+                }
+                Ok(())
+            }
+            StepAction::AdvanceMs(ms) => self.advance(*ms).await,
             StepAction::Proxied(expected) => {
                 let seen = json!(self.proxy.asked());
                 self.bindings.check(&json!(expected), Some(&seen), "the proxy")
@@ -120,24 +154,28 @@ impl Stage {
     }
 
     async fn call(&mut self, step: &CallStep) -> Result<()> {
-        let args = self.bindings.fill(&step.args)?;
-        let options = self.bindings.fill(&Value::Object(step.options.clone()))?;
-        let operation = json!({"op": "call", "client": step.client, "method": step.method, "args": args, "options": options});
         let started = Instant::now();
         let mut pending: Vec<Pending> = Vec::new();
-        for _ in 0..step.times {
-            pending.push(self.driver.send(operation.clone()).await?);
+        for number in 0..step.times {
+            self.bindings.save("n", json!(number));
+            let mut client = step.client.clone();
+            if step.own_clients {
+                client = format!("{client}/{number}");
+                let options = self.options.clone();
+                self.client(&ClientStep { name: client.clone(), options, error: None }).await?;
+            }
+            let args = self.bindings.fill(&step.args)?;
+            let options = self.bindings.fill(&Value::Object(step.options.clone()))?;
+            let operation = json!({"op": "call", "client": client, "method": step.method, "args": args, "options": options});
+            pending.push(self.driver.send(operation).await?);
+        }
+        if let Some(name) = &step.start {
+            self.started.insert(name.clone(), pending);
+            return Ok(());
         }
         if let Some(ms) = step.cancel_after_ms {
             tokio::time::sleep(Duration::from_millis(ms)).await;
-            for call in &pending {
-                self.driver
-                    .send(json!({"op": "cancel", "target": call.id}))
-                    .await?
-                    .outcome()
-                    .await?
-                    .ok();
-            }
+            self.cancel(&pending).await?;
         }
         for call in pending {
             let outcome = call.outcome().await?;
@@ -155,6 +193,44 @@ impl Stage {
             step.method
         );
         ensure!(step.at_most_ms.is_none_or(|most| took <= most), "{} took {took} ms", step.method);
+        Ok(())
+    }
+
+    async fn cancel(&self, calls: &[Pending]) -> Result<()> {
+        for call in calls {
+            let cancel = json!({"op": "cancel", "target": call.id});
+            self.driver.send(cancel).await?.outcome().await?.ok();
+        }
+        Ok(())
+    }
+
+    async fn finish(&mut self, step: &FinishStep) -> Result<()> {
+        let calls = self.started.remove(&step.name).context("no such call was started")?;
+        if step.cancel {
+            self.cancel(&calls).await?;
+        }
+        for call in calls {
+            let outcome =
+                tokio::time::timeout(Duration::from_millis(step.within_ms), call.outcome())
+                    .await
+                    .with_context(|| format!("{} has not ended", step.name))??;
+            self.expect(outcome, step.result.as_ref(), step.error.as_ref())
+                .with_context(|| step.name.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Moves the clock by which the client's timers go, and gives it a moment to act on that.
+    async fn advance(&mut self, ms: u64) -> Result<()> {
+        let operation = json!({"op": "advance", "ms": ms});
+        match self.driver.send(operation).await?.outcome().await? {
+            Ok(_) => tokio::time::sleep(Duration::from_millis(150)).await,
+            // A language whose clock cannot be moved really waits.
+            Err(error) if error["kind"] == "unsupported" => {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+            }
+            Err(error) => bail!("the clock cannot be moved: {error}"),
+        }
         Ok(())
     }
 
@@ -269,75 +345,6 @@ impl Stage {
         let Some(Value::Array(all)) = journal.get_mut("data").map(Value::take) else {
             bail!("the journal has another form")
         };
-        let seen: Vec<Value> = all
-            .into_iter()
-            .filter(|r| {
-                let path = r["path"].as_str().unwrap_or_default();
-                expected.path.as_ref().is_none_or(|p| path.contains(p.as_str()))
-                    && expected.method.as_ref().is_none_or(|m| r["method"] == **m)
-            })
-            .collect();
-        self.bindings.forget_same();
-        if let Some(count) = &expected.count {
-            self.bindings.check(count, Some(&json!(seen.len())), "count")?;
-        }
-        if let Some(list) = &expected.list {
-            ensure!(
-                list.len() == seen.len(),
-                "{} requests, not {}: {seen:#?}",
-                seen.len(),
-                list.len()
-            );
-            for (number, (expected, seen)) in list.iter().zip(&seen).enumerate() {
-                self.bindings.check(expected, Some(seen), &format!("request {}", number + 1))?;
-            }
-        }
-        if let Some(each) = &expected.each {
-            ensure!(!seen.is_empty(), "no request to check");
-            for seen in &seen {
-                self.bindings.check(each, Some(seen), "each request")?;
-            }
-        }
-        check_gaps(expected.gaps_ms.as_deref().unwrap_or_default(), &seen)?;
-        for (headers, differ) in [(&expected.different, true), (&expected.same, false)] {
-            for header in headers {
-                let mut values: Vec<_> =
-                    seen.iter().map(|r| r["headers"][header].to_string()).collect();
-                ensure!(values.len() > 1, "{header}: one request alone tells nothing");
-                ensure!(!values.contains(&"null".to_owned()), "{header} is missing");
-                let all = values.len();
-                values.sort();
-                values.dedup();
-                ensure!(
-                    values.len() == if differ { all } else { 1 },
-                    "{header}: {values:?} in {all} requests"
-                );
-            }
-        }
-        Ok(())
+        requests::check(&mut self.bindings, expected, all)
     }
-}
-
-fn check_gaps(gaps: &[Gap], seen: &[Value]) -> Result<()> {
-    if gaps.is_empty() {
-        return Ok(());
-    }
-    let times: Vec<u64> = seen.iter().map(|r| r["at_ms"].as_u64().unwrap_or_default()).collect();
-    ensure!(
-        times.len() == gaps.len() + 1,
-        "{} requests have other gaps than {}",
-        times.len(),
-        gaps.len()
-    );
-    for (number, (gap, pair)) in gaps.iter().zip(times.windows(2)).enumerate() {
-        let ms = pair[1].saturating_sub(pair[0]);
-        ensure!(
-            (gap.min..=gap.max).contains(&ms),
-            "gap {}: {ms} ms, not {} to {}",
-            number + 1,
-            gap.min,
-            gap.max
-        );
-    }
-    Ok(())
 }

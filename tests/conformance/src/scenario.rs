@@ -70,7 +70,13 @@ pub(crate) enum StepAction {
     Requests(Requests),
     /// Waits.
     SleepMs(u64),
-    /// Looks at the driver's process: its `threads`, `sockets` and `files`.
+    /// Waits for a call that was started.
+    Finish(FinishStep),
+    /// Checks that calls that were started have not ended.
+    Pending(Vec<String>),
+    /// Moves the clock by which the client's timers go; where the language has no such clock, waits.
+    AdvanceMs(u64),
+    /// Looks at the driver's process: its `threads`, `sockets` (of which with `keepalive`) and `files`.
     Process(ProcessStep),
     /// Checks what a proxy at `$proxy.url` was asked for so far: the first line of each request.
     Proxied(Vec<Value>),
@@ -112,9 +118,15 @@ pub(crate) struct CallStep {
     pub(crate) args: Value,
     #[serde(default)]
     pub(crate) options: Map<String, Value>,
-    /// The same call so many times at once; each must end as expected.
+    /// The same call so many times at once, `${n}` counting them from 0; each must end as expected.
     #[serde(default = "one")]
     pub(crate) times: usize,
+    /// Each of them by a client of its own, made as `a` is.
+    #[serde(default)]
+    pub(crate) own_clients: bool,
+    /// Starts the call under this name and goes on; `finish` waits for it.
+    #[serde(default)]
+    pub(crate) start: Option<String>,
     /// Cancels the call so many milliseconds after it began.
     #[serde(default)]
     pub(crate) cancel_after_ms: Option<u64>,
@@ -132,6 +144,27 @@ pub(crate) struct CallStep {
     pub(crate) at_least_ms: Option<u64>,
     #[serde(default)]
     pub(crate) at_most_ms: Option<u64>,
+}
+
+/// What a call that was started must end in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FinishStep {
+    pub(crate) name: String,
+    /// Cancels it first.
+    #[serde(default)]
+    pub(crate) cancel: bool,
+    /// The most that it may take from now on.
+    #[serde(default = "a_while")]
+    pub(crate) within_ms: u64,
+    #[serde(default)]
+    pub(crate) result: Option<Value>,
+    #[serde(default)]
+    pub(crate) error: Option<Value>,
+}
+
+fn a_while() -> u64 {
+    5_000
 }
 
 fn client_a() -> String {
@@ -185,6 +218,9 @@ pub(crate) struct Requests {
     /// The least and most milliseconds between one and the next.
     #[serde(default)]
     pub(crate) gaps_ms: Option<Vec<Gap>>,
+    /// Waits over many calls at once, which may be random one by one.
+    #[serde(default)]
+    pub(crate) waits_ms: Vec<Waits>,
     /// Headers whose values must all differ.
     #[serde(default)]
     pub(crate) different: Vec<String>,
@@ -201,6 +237,22 @@ pub(crate) struct Gap {
     pub(crate) min: u64,
     #[serde(default = "forever")]
     pub(crate) max: u64,
+}
+
+/// The times before the `nth` next of the requests that share a header's value.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Waits {
+    /// The header.
+    pub(crate) by: String,
+    /// From 1.
+    pub(crate) nth: usize,
+    /// How many values of the header had so many requests.
+    pub(crate) count: Value,
+    #[serde(default)]
+    pub(crate) shortest: Option<Value>,
+    #[serde(default)]
+    pub(crate) longest: Option<Value>,
 }
 
 fn forever() -> u64 {

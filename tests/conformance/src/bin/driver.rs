@@ -12,13 +12,15 @@ use std::{
     collections::HashMap,
     io::Write as _,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
 use storycore::{Client, Error};
 use tokio::{sync::mpsc, task::AbortHandle};
 
-#[tokio::main]
+// One thread: only there can tokio's clock be moved.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
     watching::begin();
     // Threads of their own: a scenario that counts the process's threads is not to see the runtime's come and go.
@@ -53,6 +55,13 @@ async fn main() -> std::io::Result<()> {
                 }
                 Err(error) => json!({"id": id, "error": told(&error)}),
             },
+            Some("advance") => {
+                let by = Duration::from_millis(operation["ms"].as_u64().unwrap_or_default());
+                tokio::time::pause();
+                tokio::time::advance(by).await;
+                tokio::time::resume();
+                json!({"id": id, "result": null})
+            }
             Some("cancel") => {
                 let target = operation["target"].as_u64().unwrap_or_default();
                 let task = running.lock().unwrap_or_else(PoisonError::into_inner).remove(&target);
@@ -97,7 +106,7 @@ async fn main() -> std::io::Result<()> {
 
 /// An error with every field that scenarios ask for.
 fn told(error: &Error) -> Value {
-    let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     json!({
         "kind": error.kind().as_str(),
         "message": error.message(),
@@ -112,6 +121,7 @@ fn told(error: &Error) -> Value {
         "retryable": error.is_retryable(),
         "body": error.body(),
         "job": error.job().map(|job| json!(job)),
+        "cause": std::error::Error::source(error).map(ToString::to_string),
         "text": format!("{error} {error:?}"),
     })
 }

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use bytes::Bytes;
+use futures_util::stream;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use storycore::{
@@ -41,6 +43,12 @@ pub(crate) async fn call(client: Option<Client>, operation: &Value) -> Result<Va
         "assets.content" => told(
             client.assets().content(id).await.map(|b| String::from_utf8_lossy(&b).into_owned()),
         ),
+        "assets.download" => {
+            let folder = tempfile::tempdir().expect("there is a temporary folder");
+            let file = folder.path().join("download");
+            client.assets().download(id, &file).await?;
+            Ok(json!(std::fs::read_to_string(file).expect("the download is a text")))
+        }
         "webhooks.create" => {
             let url = args["url"].as_str().unwrap_or_default();
             let events = args["events"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -78,13 +86,16 @@ pub(crate) async fn call(client: Option<Client>, operation: &Value) -> Result<Va
             Ok(Value::Array(all))
         }
         "request" => {
-            let answer = client
-                .request(
-                    args["method"].as_str().unwrap_or_default(),
-                    args["path"].as_str().unwrap_or_default(),
-                )
-                .send()
-                .await?;
+            let mut request = client.request(
+                args["method"].as_str().unwrap_or_default(),
+                args["path"].as_str().unwrap_or_default(),
+            );
+            // A body that comes in pieces and cannot be had again.
+            if let Some(piece) = args["stream"].as_str() {
+                let piece = Ok(Bytes::copy_from_slice(piece.as_bytes()));
+                request = request.stream("application/json", None, stream::iter([piece]));
+            }
+            let answer = request.send().await?;
             let body: Value = if answer.body.is_empty() { Value::Null } else { answer.json()? };
             Ok(json!({"status": answer.status, "request_id": answer.request_id, "body": body}))
         }
@@ -231,7 +242,12 @@ fn verify(args: &Value) -> Result<Value, Error> {
     }
     let event = webhook.verify(body, &headers)?;
     let payload = event.payload()?;
-    let unknown = matches!(event.typed(), EventData::Unknown { .. });
+    let unknown = match event.typed() {
+        EventData::Unknown { kind, raw } => {
+            json!({"type": kind, "raw": String::from_utf8_lossy(&raw)})
+        }
+        _ => Value::Null,
+    };
     Ok(
         json!({"id": event.id(), "type": event.kind(), "organization_id": payload.organization_id, "data": payload.data, "unknown": unknown}),
     )

@@ -13,6 +13,18 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// A circuit breaker; what is not said is as it is by default.
+fn breaker(value: &Value) -> CircuitBreaker {
+    let mut breaker = CircuitBreaker::default();
+    if let Some(failures) = value["failure_threshold"].as_u64() {
+        breaker.failure_threshold = u32::try_from(failures).unwrap_or(u32::MAX);
+    }
+    if let Some(ms) = value["recovery_timeout_ms"].as_u64() {
+        breaker.recovery_timeout = Duration::from_millis(ms);
+    }
+    breaker
+}
+
 /// A client with these options.
 pub(crate) fn make(options: &Value) -> Result<Client, Error> {
     if options["from_env"] == true {
@@ -38,13 +50,10 @@ pub(crate) fn make(options: &Value) -> Result<Client, Error> {
                 .into_iter()
                 .flatten()
                 .fold(builder, |builder, (name, value)| builder.header(name, &text(value))),
-            "breaker" => builder.circuit_breaker(CircuitBreaker {
-                failure_threshold: u32::try_from(value["failure_threshold"].as_u64().unwrap_or(5))
-                    .unwrap_or(5),
-                recovery_timeout: Duration::from_millis(
-                    value["recovery_timeout_ms"].as_u64().unwrap_or(60_000),
-                ),
-            }),
+            "breaker" => builder.circuit_breaker(breaker(value)),
+            "roots" => builder.add_root_certificates(text(value)),
+            "certificate" => builder.client_certificate(text(&value["chain"]), text(&value["key"])),
+            "proxy" => builder.proxy(text(value)),
             "jwt" => {
                 let mut jwt = JwtCredential::new(
                     text(&value["secret"]),
