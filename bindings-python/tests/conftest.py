@@ -1,3 +1,16 @@
-"""What every test file here has: pytest's own fixture for testing plugins."""
+"""What every test file here has: pytest's own fixture for testing plugins, and clients of an empty platform."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from storycore import StoryCoreClient
+from storycore.testing import LocalPlatform
 
 pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def client(storycore_platform: LocalPlatform) -> Iterator[StoryCoreClient]:
+    with StoryCoreClient(api_key=storycore_platform.api_key, base_url=storycore_platform.url) as client:
+        yield client

@@ -1,10 +1,14 @@
 //! The steps that are Python: the command line's wheel in an empty environment, and the tests of the Python package.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use anyhow::Result;
+
 use super::Context;
 use crate::counts::Counts;
+use crate::process;
 use crate::wheel;
 use crate::workspace::tally;
 
@@ -25,6 +29,18 @@ pub(super) fn cli_wheel(cx: &Context) -> Counts {
     tally("storycore-cli's wheel", run, TESTS)
 }
 
+/// The Python that has the wheel of this working tree, and what the tests need.
+fn installed(cx: &Context, folder: &Path) -> Result<PathBuf> {
+    let packages = std::fs::read_to_string(folder.join("tests/requirements.txt"))?;
+    let python = cx.setup.venv("python", &packages)?;
+    let wheel = wheel::build(&cx.setup, &cx.workspace.target, folder, |line| println!("{line}"))?;
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+    pip.arg("--force-reinstall").arg(wheel);
+    process::output(pip)?;
+    Ok(python)
+}
+
 /// The tests of `bindings-python`, against the platform of this build.
 pub(super) fn tests(cx: &Context) -> Counts {
     let (environment, build) = match (cx.environment(), cx.build()) {
@@ -35,16 +51,13 @@ pub(super) fn tests(cx: &Context) -> Counts {
         return Counts::failed("python: the storycore binary does not compile");
     };
     let folder = cx.workspace.root.join("bindings-python");
-    let python = std::fs::read_to_string(folder.join("tests/requirements.txt"))
-        .map_err(anyhow::Error::from)
-        .and_then(|packages| cx.setup.venv("python", &packages));
-    let python = match python {
+    let python = match installed(cx, &folder) {
         Ok(python) => python,
         Err(error) => return Counts::failed(format!("set-up of python: {error:#}")),
     };
     let mut pytest = Command::new(python);
     pytest.args(["-m", "pytest", "-q", "-rfEs", "-p", "no:cacheprovider", "tests"]);
     pytest.current_dir(&folder).envs(environment.iter().cloned());
-    pytest.env("STORYCORE_CLI", storycore).env("PYTHONPATH", folder.join("python"));
+    pytest.env("STORYCORE_CLI", storycore);
     tally("python", pytest, TESTS)
 }

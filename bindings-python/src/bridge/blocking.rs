@@ -1,0 +1,120 @@
+//! Sync calls: each borrows a place, which is a runtime and connections that only its borrower drives, so that an answer
+//! wakes the thread that waits for it and no other.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use pyo3::prelude::*;
+use storycore::{Client, Error};
+use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
+
+use super::Waited;
+
+/// How often a waiting call looks whether a signal came.
+const SIGNALS: Duration = Duration::from_millis(50);
+
+/// Idle places that are kept, each with its connections.
+const MOST_IDLE: usize = 64;
+
+/// The places of one client that nobody uses now; the last one that was used stands last.
+#[derive(Default)]
+pub(super) struct Places(Mutex<Vec<Place>>);
+
+struct Place {
+    runtime: Option<Runtime>,
+    client: Client,
+}
+
+impl Place {
+    fn new(client: &Client) -> std::io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { runtime: Some(runtime), client: client.with_own_connections() })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Places {
+    /// Does `work` on this thread.
+    pub(super) fn wait<T, F, W>(
+        &self,
+        client: &Client,
+        closing: &CancellationToken,
+        work: W,
+    ) -> Waited<T>
+    where
+        T: Send,
+        F: Future<Output = Result<T, Error>>,
+        W: FnOnce(&Client) -> F + Send,
+    {
+        if tokio::runtime::Handle::try_current().is_ok() {
+            // Called by a callback of a call that this thread already waits for: a runtime cannot run inside another.
+            let another = || self.wait(client, closing, work);
+            return std::thread::scope(|scope| match scope.spawn(another).join() {
+                Ok(waited) => waited,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+        }
+        let place = match self.take() {
+            Some(place) => place,
+            None => match Place::new(client) {
+                Ok(place) => place,
+                Err(error) => return Waited::NoRuntime(error),
+            },
+        };
+        let runtime = place.runtime.as_ref().expect("it is taken when the place is dropped");
+        let waited = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                outcome = work(&place.client) => Waited::Answered(outcome),
+                error = interrupted() => Waited::Interrupted(error),
+                () = closing.cancelled() => Waited::Closed,
+            }
+        });
+        // What was stopped in the middle goes with its place: nobody would drive its connections to their end.
+        if matches!(waited, Waited::Answered(_)) {
+            self.give_back(place);
+        }
+        waited
+    }
+
+    fn take(&self) -> Option<Place> {
+        self.lock().pop()
+    }
+
+    fn give_back(&self, place: Place) {
+        let mut idle = self.lock();
+        if idle.len() < MOST_IDLE {
+            idle.push(place);
+        }
+    }
+
+    /// Closes all idle connections.
+    pub(super) fn clear(&self) {
+        let idle = std::mem::take(&mut *self.lock());
+        drop(idle);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Place>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends when Python's handler of a signal raised something, as that of Ctrl-C does. Handlers run on the main thread alone.
+async fn interrupted() -> PyErr {
+    loop {
+        tokio::time::sleep(SIGNALS).await;
+        if let Err(error) = Python::attach(|py| py.check_signals()) {
+            return error;
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The extension module `storycore._storycore`: Python's classes over the Rust client. What is one line a method or a field
+//! is generated (`models/`, `resources/`); the runtime bridge and everything that streams is written here by hand.
+
+mod bridge;
+mod client;
+mod convert;
+mod credentials;
+mod errors;
+mod models;
+mod object;
+mod page;
+mod resources;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _storycore(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("OMIT", convert::Omit)?;
+    module.add_class::<convert::Omit>()?;
+    module.add_class::<client::StoryCoreClient>()?;
+    module.add_class::<client::AsyncStoryCoreClient>()?;
+    module.add_class::<client::Response>()?;
+    module.add_class::<credentials::JwtCredential>()?;
+    module.add_class::<credentials::OAuthCredential>()?;
+    module.add_class::<credentials::CircuitBreaker>()?;
+    module.add_class::<page::Page>()?;
+    models::add(module)?;
+    resources::add(module)
+}
