@@ -14,7 +14,7 @@ use crate::signals::Stop;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Address to serve on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4010")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4010", value_parser = address)]
     listen: SocketAddr,
 
     /// Directory for the database and the media, made if it is not there
@@ -72,6 +72,17 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         () = stop.asked() => bail!("stopped at once, without finishing what was under way"),
     }
     told.context("cannot write the ready line to stdout")
+}
+
+/// An address and a port; `localhost` is this machine's IPv4 loopback, without asking a resolver.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let literal = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    literal
+        .parse()
+        .map_err(|_| "an address and a port are needed, such as 127.0.0.1:4010".to_owned())
 }
 
 /// One line, whole, at once: whoever reads it may connect from then on.

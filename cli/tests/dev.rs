@@ -147,3 +147,14 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     }
     files
 }
+
+#[test]
+fn listen_takes_localhost_and_says_what_is_missing() {
+    let mut platform = Storycore::spawn(&["dev", "--in-memory", "--listen", "localhost:0"]);
+    assert!(listens(&url(&platform.line())));
+    for bad in ["localhost", "4010", "127.0.0.1", "example.com:80"] {
+        let ended = Storycore::run(&["dev", "--in-memory", "--listen", bad]);
+        assert!(!ended.status.success());
+        assert!(ended.stderr.contains("such as 127.0.0.1:4010"), "{}", ended.stderr);
+    }
+}

@@ -59,7 +59,7 @@ pub enum StartError {
     #[error("{0} is in use: stop what listens there, or choose another with --listen 127.0.0.1:0")]
     PortTaken(SocketAddr),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}")]
     Listen {
         /// The address asked for.
         address: SocketAddr,

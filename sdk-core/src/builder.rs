@@ -271,6 +271,11 @@ impl ClientBuilder {
 
 /// Reads a base URL: https, or http where that is allowed; nothing behind the host and port.
 fn base_url(text: &str, insecure: bool) -> Result<Url, Error> {
+    if !text.contains("://") {
+        return Err(Error::config(
+            "the base URL needs a scheme, such as https://api.example.com or http://127.0.0.1:4010",
+        ));
+    }
     let url =
         Url::parse(text).map_err(|e| Error::config(format!("the base URL is no URL: {e}")))?;
     let wrong = |what: &str| Err(Error::config(format!("the base URL must not have {what}")));
@@ -335,6 +340,10 @@ mod tests {
             assert!(base_url(bad, false).is_err(), "{bad}");
         }
         assert!(base_url("http://a.io", true).is_ok());
+        // `localhost:` would be read as a scheme.
+        for text in ["a.io", "localhost:4010", "127.0.0.1:4010"] {
+            assert!(base_url(text, false).unwrap_err().message().contains("scheme"), "{text}");
+        }
     }
 
     #[test]

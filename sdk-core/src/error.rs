@@ -412,21 +412,32 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let facts = &*self.0;
-        f.debug_struct("Error")
-            .field("kind", &facts.kind)
-            .field("message", &facts.message)
-            .field("status", &facts.status)
-            .field("code", &facts.code)
-            .field("param", &facts.param)
-            .field("request_id", &facts.request_id)
-            .field("idempotency_key", &facts.idempotency_key)
-            .field("retry_after", &facts.retry_after)
-            .field("attempts", &facts.attempts)
-            .field("elapsed", &facts.elapsed)
-            .field("retryable", &facts.retryable)
-            .field("body_bytes", &facts.body.as_ref().map(String::len))
-            .field("source", &facts.source)
-            .finish()
+        // `main` prints this of an error that it returns: what is not there is left out.
+        let mut shown = f.debug_struct("Error");
+        shown.field("kind", &facts.kind).field("message", &facts.message);
+        let fields: [(&str, Option<&dyn fmt::Debug>); 8] = [
+            ("status", facts.status.as_ref().map(|v| v as _)),
+            ("code", facts.code.as_ref().map(|v| v as _)),
+            ("param", facts.param.as_ref().map(|v| v as _)),
+            ("request_id", facts.request_id.as_ref().map(|v| v as _)),
+            ("idempotency_key", facts.idempotency_key.as_ref().map(|v| v as _)),
+            ("retry_after", facts.retry_after.as_ref().map(|v| v as _)),
+            ("attempts", (facts.attempts > 0).then_some(&facts.attempts as _)),
+            ("elapsed", (!facts.elapsed.is_zero()).then_some(&facts.elapsed as _)),
+        ];
+        for (name, value) in fields {
+            if let Some(value) = value {
+                shown.field(name, value);
+            }
+        }
+        shown.field("retryable", &facts.retryable);
+        if let Some(body) = &facts.body {
+            shown.field("body_bytes", &body.len());
+        }
+        if let Some(source) = &facts.source {
+            shown.field("source", source);
+        }
+        shown.finish()
     }
 }
 
@@ -464,5 +475,13 @@ mod tests {
     fn the_cause_is_kept() {
         let error = Error::upload("cannot read `a.mp4`").with_source(std::io::Error::other("gone"));
         assert_eq!(StdError::source(&error).unwrap().to_string(), "gone");
+    }
+
+    #[test]
+    fn what_main_prints_of_an_error_names_only_what_is_there() {
+        assert_eq!(
+            format!("{:?}", Error::config("the key is empty")),
+            r#"Error { kind: Config, message: "the key is empty", retryable: false }"#
+        );
     }
 }

@@ -186,6 +186,9 @@ fn read(
 }
 
 pub(crate) fn cannot_read(path: &Path, error: io::Error) -> Error {
+    if path.as_os_str().is_empty() {
+        return Error::upload("the path of what is to be uploaded is empty").with_source(error);
+    }
     Error::upload(format!("{} cannot be read: {error}", path.display())).with_source(error)
 }
 
