@@ -4,6 +4,13 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a runner prints its results")]
 
 mod client;
+mod http;
+mod judge;
+mod matrix;
+mod plan;
+mod proxy;
+mod run;
+mod script;
 mod server;
 
 use std::{io::Read as _, process::ExitCode};
@@ -13,6 +20,8 @@ use clap::Parser as _;
 /// Uploads under faults.
 #[derive(clap::Parser)]
 enum Command {
+    /// Runs the matrix, or one run of it.
+    Run(matrix::Args),
     /// Uploads one file with the client, and says how that ended.
     Upload(client::Args),
     /// Serves a local platform.
@@ -22,6 +31,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match Command::parse() {
+        Command::Run(args) => matrix::matrix(args).await,
         Command::Upload(args) => client::run(args).await,
         Command::Serve(args) => server::run(args).await.map(|()| ExitCode::SUCCESS),
     };
