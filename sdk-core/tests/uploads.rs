@@ -30,10 +30,20 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let platform = start(Config::in_memory()).await.unwrap();
+        Self::with(Config::in_memory(), tempfile::tempdir().unwrap()).await
+    }
+
+    /// One whose files are in `data`.
+    async fn on_disk() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::with(Config::in_directory(folder.path().join("data")), folder).await
+    }
+
+    async fn with(config: Config, folder: tempfile::TempDir) -> Self {
+        let platform = start(config).await.unwrap();
         let client =
             Client::builder().base_url(platform.url()).api_key(platform.api_key()).build().unwrap();
-        Self { platform, client, folder: tempfile::tempdir().unwrap() }
+        Self { platform, client, folder }
     }
 
     /// A file of `size` bytes that no other part of it repeats.
@@ -376,6 +386,96 @@ async fn a_platform_without_tus_takes_one_request() {
         .await;
     world.upload(&path).send().await.unwrap();
     assert_eq!(world.requests("POST").await, 0);
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+/// Every error that passes says that the same call goes on: at the first question, in the middle, and in one request.
+#[tokio::test]
+async fn an_upload_that_fails_for_now_says_to_upload_again() {
+    let world = World::new().await;
+    let (large, _) = world.file("film.bin", 20 * MIB, 16);
+    let (small, _) = world.file("note.bin", 1000, 17);
+    for (method, path, file) in [
+        ("OPTIONS", "/api/assets/uploads", &large),
+        ("POST", "/api/assets/uploads", &large),
+        ("PATCH", "/api/assets/uploads/*", &large),
+        ("GET", "/api/assets/*", &large),
+        ("POST", "/api/assets/upload", &small),
+    ] {
+        let fault = json!({"method": method, "path": path, "times": 0, "action": {"status": 500}});
+        world.fault(fault).await;
+        let error = world.upload(file).retries(1).send().await.unwrap_err();
+        assert_eq!(error.status(), Some(500));
+        assert!(error.message().contains("upload the same file again"), "{method}: {error}");
+        world.client.request("DELETE", "/_local/faults").send().await.unwrap();
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_the_platform_stored_wrongly_is_removed_and_uploaded_anew_at_the_next_call() {
+    let world = World::on_disk().await;
+    let (path, sha256) = world.file("film.bin", 24 * MIB, 18);
+    crash(&world, &path, 8).await;
+    let uploads = world.folder.path().join("data/files/uploads");
+    let part = std::fs::read_dir(uploads).unwrap().map(|e| e.unwrap().path());
+    let part = part.max_by_key(|p| std::fs::metadata(p).unwrap().len()).unwrap();
+    let mut bytes = std::fs::read(&part).unwrap();
+    bytes[1000] ^= 1;
+    std::fs::write(&part, bytes).unwrap();
+    let error = world.upload(&path).send().await.unwrap_err();
+    assert!(error.message().contains("other bytes"), "{error}");
+    assert!(world.client.media().list(ListParams::new()).await.unwrap().data.is_empty());
+    world.upload(&path).send().await.unwrap();
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_replaced_while_its_parts_were_joined_is_uploaded_as_it_is_now() {
+    let world = World::new().await;
+    let (path, old) = world.file("film.bin", 24 * MIB, 19);
+    // The platform joins the parts, and the client is killed before it hears of it.
+    world
+        .fault(json!({"method": "POST", "path": "/api/assets/uploads", "nth": 4, "action": {"stall": true}}))
+        .await;
+    let mut upload = Box::pin(world.upload(&path).send());
+    let joined = async {
+        while world.client.media().list(ListParams::new()).await.unwrap().data.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        outcome = &mut upload => panic!("it ended before it was stopped: {outcome:?}"),
+        () = joined => drop(upload),
+    }
+    let mut other = std::fs::read(&path).unwrap();
+    other[5 * MIB] ^= 1;
+    std::fs::write(&path, &other).unwrap();
+    let uploaded = world.upload(&path).send().await.unwrap();
+    assert_eq!(uploaded.restarts.len(), 1);
+    assert_eq!(uploaded.asset.sha256, Some(hex::encode(Sha256::digest(&other))));
+    // What was complete before is an asset of its own; nobody takes it away.
+    let page = world.client.media().list(ListParams::new()).await.unwrap();
+    let mut all: Vec<_> = page.data.into_iter().filter_map(|asset| asset.sha256).collect();
+    all.retain(|sha256| Some(sha256) != uploaded.asset.sha256.as_ref());
+    assert_eq!(all, [old]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_upload_whose_asset_was_deleted_before_its_end_was_heard_of_is_begun_anew() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("film.bin", 20 * MIB, 20);
+    world
+        .fault(json!({"method": "GET", "path": "/api/assets/*", "times": 3, "action": {"status": 500}}))
+        .await;
+    world.upload(&path).send().await.unwrap_err();
+    let page = world.client.media().list(ListParams::new()).await.unwrap();
+    world.client.media().delete(&page.data[0].id).await.unwrap();
+    let uploaded = world.upload(&path).send().await.unwrap();
+    assert_eq!(uploaded.restarts.len(), 1, "{:?}", uploaded.restarts);
     world.only_asset(&sha256).await;
     world.end().await;
 }

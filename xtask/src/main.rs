@@ -19,9 +19,10 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask demo [VIDEO] [--out DIR]         the main job, end to end, on a local platform
-cargo xtask test [PART…]                     all parts, or those named:
+cargo xtask test [PART…] [--long]            all parts, or those named:
                                              core platform conformance interop faults
                                              python node swift kotlin examples
+                                             (--long: 300 runs of faults and not 40)
 cargo xtask mutants [--all] [NAME…]          takes the client's rules out, one by one, and sees scenarios fail
 cargo xtask bench [NAME…] [--quick] [--json] measurements against what one would use instead:
                                              core platform uploads webhooks python node mobile

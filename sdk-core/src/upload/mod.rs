@@ -8,6 +8,7 @@ mod fingerprint;
 mod journal;
 mod judge;
 mod multipart;
+mod outcome;
 mod part;
 mod plan;
 mod progress;
@@ -193,6 +194,14 @@ impl Upload {
 
     /// Multipart or tus, by size and by what the platform has.
     async fn choose(&self, tally: &Arc<Tally>) -> Result<Uploaded, Error> {
+        self.either(tally).await.map_err(|error| match self.source {
+            UploadSource::Stream(_) => advised(error, "; open the stream anew and upload it again"),
+            UploadSource::Bytes { .. } => advised(error, "; upload the same bytes again"),
+            UploadSource::Path(_) => advised(error, "; upload the same file again"),
+        })
+    }
+
+    async fn either(&self, tally: &Arc<Tally>) -> Result<Uploaded, Error> {
         let platform = self.client.platform();
         let uploads = platform.path(Resource::Uploads).ok().map(str::to_owned);
         let below = match platform.path(Resource::Assets) {
@@ -272,4 +281,21 @@ impl Upload {
             multipart::upload(&self.client, path, source, self.options.clone(), tally).await?;
         Ok(Uploaded { asset, sent: tally.wire(), failures: 0, restarts: Vec::new() })
     }
+}
+
+/// Says what to do about an error that is the platform's or the network's and may pass. The others say it themselves.
+fn advised(error: Error, what: &str) -> Error {
+    let passes = match error.kind() {
+        ErrorKind::Connection
+        | ErrorKind::Timeout
+        | ErrorKind::Server
+        | ErrorKind::RateLimited
+        | ErrorKind::CircuitOpen
+        | ErrorKind::Conflict
+        | ErrorKind::NotFound
+        | ErrorKind::Decode => true,
+        // Locked, and changed on its way.
+        _ => matches!(error.status(), Some(417 | 423 | 460)),
+    };
+    if passes { error.explained(what) } else { error }
 }

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     UploadSource,
+    outcome::compare,
     progress::{InFlight, Tally},
 };
 use crate::{
@@ -77,15 +78,10 @@ pub(crate) async fn upload(
     tally.moved(0, size);
     let asset: Asset = decode::object(&answer.body).map_err(|e| decode::from(e, &answer))?;
     let sent = digest.lock().unwrap_or_else(PoisonError::into_inner).take();
-    match (&asset.sha256, sent) {
-        (Some(stored), Some(sent)) if !stored.eq_ignore_ascii_case(&sent) => {
-            Err(Error::upload(format!(
-                "the platform stored other bytes as {} than were sent: upload the file again",
-                asset.id
-            )))
-        }
-        _ => Ok(asset),
+    if let Some(sent) = sent {
+        compare(client, &asset, &sent).await?;
     }
+    Ok(asset)
 }
 
 /// A request that broke because its file did is an error of the file.
@@ -167,7 +163,7 @@ pub(crate) fn by_extension(file_name: &str) -> &'static str {
 /// Takes the SHA-256 of what passes, and leaves it in `taken` at the end.
 fn hashed(
     pieces: impl Stream<Item = io::Result<Bytes>>,
-    taken: Arc<Mutex<Option<String>>>,
+    taken: Arc<Mutex<Option<[u8; 32]>>>,
 ) -> impl Stream<Item = io::Result<Bytes>> {
     let mut hash = Some(Sha256::new());
     pieces.map(Some).chain(futures_util::stream::once(async { None })).filter_map(move |piece| {
@@ -184,8 +180,8 @@ fn hashed(
             }
             None => {
                 if let Some(hash) = hash.take() {
-                    let text = hex::encode(hash.finalize());
-                    *taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+                    *taken.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Some(hash.finalize().into());
                 }
                 None
             }

@@ -55,6 +55,8 @@ pub(crate) struct Context<'a> {
 pub(crate) enum Halt {
     /// What the platform has is not what the file has: nothing of it may be kept.
     Changed,
+    /// An earlier process brought it to its end, and the asset was removed since.
+    Lost,
     Cancelled,
     Failed(Error),
 }
@@ -239,7 +241,11 @@ async fn find_offset(ctx: &Context<'_>, part: &Part, location: &str) -> Result<u
 }
 
 /// Whether every byte that the platform has was read from the file as it is now.
-async fn is_unchanged(part: &Part, chunks: &[SentChunk], offset: u64) -> Result<bool, Error> {
+pub(crate) async fn is_unchanged(
+    part: &Part,
+    chunks: &[SentChunk],
+    offset: u64,
+) -> Result<bool, Error> {
     let mut covered = 0;
     for chunk in chunks.iter().filter(|c| c.first < offset) {
         if chunk.first > covered {
@@ -338,11 +344,8 @@ async fn recover(ctx: &Context<'_>, part: &Part, asked: Asked, error: Error) -> 
                 return Err(error.into());
             }
         }
-        Next::Gone if matches!(part.kind, Kind::Piece { .. }) => {
-            return Err(error
-                .explained("; a stream cannot be sent again from its beginning")
-                .into());
-        }
+        // What went by of a stream cannot be read again.
+        Next::Gone if matches!(part.kind, Kind::Piece { .. }) => return Err(error.into()),
         Next::Gone => {
             let status = error.status().unwrap_or_default();
             ctx.restarted(format!(
@@ -361,7 +364,7 @@ async fn recover(ctx: &Context<'_>, part: &Part, asked: Asked, error: Error) -> 
         }
     }
     if failures > ctx.retries {
-        return Err(error.explained("; upload the same file again to go on from there").into());
+        return Err(error.into());
     }
     if congested {
         ctx.congested.store(true, Relaxed);

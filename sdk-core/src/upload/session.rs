@@ -9,7 +9,6 @@ use std::{
     },
 };
 
-use http::Method;
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -21,7 +20,8 @@ use super::{
     journal::{Book, Lock, Written, WrittenPart},
     judge::{Asked, Next, judge},
     multipart::by_extension,
-    part::{Context, Halt, Kind, Part, State},
+    outcome::{asset, compare, discard},
+    part::{Context, Halt, Kind, Part, State, is_unchanged},
     plan::{self, ChunkSize},
     progress::Tally,
     source::cannot_read,
@@ -29,11 +29,9 @@ use super::{
 };
 use crate::{
     client::Client,
-    decode,
     error::{Error, ErrorKind},
-    models::{Asset, AssetStatus, UploadOptions},
-    platform::Resource,
-    transport::{Request, backoff, below},
+    models::{Asset, UploadOptions},
+    transport::backoff,
 };
 
 /// Rounds of asking for every part's state after the platform refused to join them.
@@ -104,15 +102,25 @@ impl Job<'_> {
             restarts =
                 std::mem::take(&mut *ctx.restarts.lock().unwrap_or_else(PoisonError::into_inner));
             match outcome {
-                Ok(asset) => {
+                Ok((asset, sha256)) => {
+                    let compared = compare(self.client, &asset, &sha256).await;
+                    // Also when it is not the file: the next call must not come back to it.
                     if let Some(place) = &place {
                         place.book.forget(&written.id).await?;
                     }
+                    compared?;
                     let (sent, failures) = (self.tally.wire(), ctx.failures.load(Relaxed));
                     return Ok(Uploaded { asset, sent, failures, restarts });
                 }
                 Err(Halt::Changed) => {
                     let what = "the file is not the one whose upload was begun: it was begun anew";
+                    tracing::warn!("{what}");
+                    restarts.push(what.to_owned());
+                    self.discard(&ctx, &parts, place.as_ref(), &written.id).await?;
+                }
+                Err(Halt::Lost) => {
+                    let what =
+                        "the asset that the upload became is there no more: it was begun anew";
                     tracing::warn!("{what}");
                     restarts.push(what.to_owned());
                     self.discard(&ctx, &parts, place.as_ref(), &written.id).await?;
@@ -248,18 +256,25 @@ impl Job<'_> {
         written.parts.iter().enumerate().map(part).collect()
     }
 
-    /// Sends what is missing, joins it, and compares the asset with the file.
+    /// Sends what is missing and joins it: the asset, and the file's SHA-256.
     async fn drive(
         &self,
         ctx: &Context<'_>,
         parts: &[Arc<Part>],
         written: &Written,
         resumed: bool,
-    ) -> Result<Asset, Halt> {
+    ) -> Result<(Asset, [u8; 32]), Halt> {
         let mut wanted = self.settings.control.watch();
         let sending = async {
             // The joining may have happened when the process was killed; its key makes it once.
             if resumed && written.is_joining {
+                // What was joined is what the parts were read from, and that may be another file by now.
+                for part in parts {
+                    let chunks = part.with(|s| s.unverified.clone()).unwrap_or_default();
+                    if !is_unchanged(part, &chunks, part.range.end - part.range.start).await? {
+                        return Err(Halt::Changed);
+                    }
+                }
                 match self.join(ctx, parts, &written.last_key).await {
                     Ok(held) => return Ok(held),
                     Err(Halt::Failed(error)) if error.is_retryable() => return Err(error.into()),
@@ -277,9 +292,11 @@ impl Job<'_> {
         if *self.settings.control.watch().borrow() == Wanted::Cancel {
             tracing::debug!("cancelled too late: the asset is there");
         }
-        let asset = asset(self.client, &location, asset_id, self.size, &sha256).await?;
-        compare(self.client, &asset, &sha256).await?;
-        Ok(asset)
+        match asset(self.client, &location, asset_id, self.size, &sha256).await {
+            Ok(asset) => Ok((asset, sha256)),
+            Err(error) if resumed && matches!(error.status(), Some(404 | 410)) => Err(Halt::Lost),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Sends every part and joins them: where the upload is, and the asset's id.
@@ -349,7 +366,7 @@ impl Job<'_> {
             };
             let asked = error.retry_after();
             if failures > ctx.retries || asked.is_some_and(|asked| asked > ctx.max_retry_after) {
-                return Err(error.explained("; upload the same file again to finish").into());
+                return Err(error.into());
             }
             tokio::time::sleep(backoff::delay(failures - 1, congested, rand::random(), asked))
                 .await;
@@ -373,72 +390,4 @@ impl Job<'_> {
             None => Ok(()),
         }
     }
-}
-
-/// Takes parts back.
-pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>]) {
-    if !ctx.abilities.termination {
-        return;
-    }
-    for part in parts {
-        let Some(location) = part.with(|s| s.location.clone()) else { continue };
-        if let Err(error) = ctx.wire.delete(&location).await {
-            tracing::warn!(%error, "a partial upload could not be taken back; it expires on the platform");
-        }
-    }
-}
-
-/// The asset that an upload became. A platform that is nothing but tus has none: then it is what is known of it.
-pub(crate) async fn asset(
-    client: &Client,
-    location: &str,
-    asset_id: Option<String>,
-    size: u64,
-    sha256: &[u8; 32],
-) -> Result<Asset, Error> {
-    let assets = client.platform().path(Resource::Assets).ok();
-    let mut id = asset_id;
-    if id.is_none() && assets.is_some() {
-        let request = Request::new(
-            Method::HEAD,
-            "/assets/uploads/{id}",
-            location.split('?').next().unwrap_or_default(),
-        );
-        let request = request.header(
-            http::HeaderName::from_static("tus-resumable"),
-            http::HeaderValue::from_static("1.0.0"),
-        );
-        let answer = client.transport().send(&request, client.options()).await?;
-        id = answer.headers.get("x-asset-id").and_then(|v| v.to_str().ok()).map(str::to_owned);
-    }
-    let (Some(path), Some(id)) = (assets, &id) else {
-        let id =
-            location.split('?').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
-        let known = serde_json::json!({
-            "id": id, "size": size, "sha256": hex::encode(sha256), "status": AssetStatus::Ready.as_str(),
-            "url": client.url(location.split('?').next().unwrap_or_default()).as_str(),
-        });
-        return serde_json::from_value(known)
-            .map_err(|e| Error::new(ErrorKind::Decode, "the upload's id is no id").with_source(e));
-    };
-    let answer = client.send(&Request::new(Method::GET, "/assets/{id}", below(path, id)?)).await?;
-    decode::object(&answer.body).map_err(|e| decode::from(e, &answer))
-}
-
-/// The asset is the file. One that is not is removed, so that nobody takes it for the file.
-pub(crate) async fn compare(
-    client: &Client,
-    asset: &Asset,
-    sha256: &[u8; 32],
-) -> Result<(), Error> {
-    let sent = hex::encode(sha256);
-    if asset.sha256.as_ref().is_none_or(|stored| stored.eq_ignore_ascii_case(&sent)) {
-        return Ok(());
-    }
-    let removed = client.media().delete(&asset.id).await;
-    let kept = if removed.is_ok() { "it was deleted" } else { "delete it" };
-    Err(Error::upload(format!(
-        "the platform stored other bytes as {} than the file has ({kept}): upload the file again",
-        asset.id
-    )))
 }

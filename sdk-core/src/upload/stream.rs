@@ -17,10 +17,11 @@ use super::{
     Settings, UploadSource, Uploaded,
     controller::Controller,
     engine,
+    outcome::{asset, compare, discard},
     part::{Context, Halt, Kind, Part, State},
     plan::ChunkSize,
     progress::Tally,
-    session::{asset, compare, describe, discard},
+    session::describe,
     tus::{Abilities, Wire},
 };
 use crate::{
@@ -121,7 +122,7 @@ impl StreamJob<'_> {
             match engine::run(&ctx, &parts, &mut controller, &mut wanted).await {
                 Ok(()) => {}
                 Err(Halt::Failed(error)) => return Err(error),
-                Err(Halt::Cancelled | Halt::Changed) => {
+                Err(Halt::Cancelled | Halt::Changed | Halt::Lost) => {
                     discard(&ctx, &parts).await;
                     return Err(Error::new(ErrorKind::Cancelled, "the upload was cancelled"));
                 }

@@ -93,7 +93,7 @@ impl Fault {
             (What::Cut { reset: false }, _) => "connection closed in a body",
             (What::Cut { reset: true }, _) => "connection reset in a body",
             (What::Stall, _) => "stall in a body",
-            (What::Flip, _) => "byte changed in a body (460)",
+            (What::Flip, _) => "byte changed in a body",
             (What::Status { status: 409, .. }, _) => "409",
             (What::Status { status: 423, .. }, _) => "423",
             (What::Status { status: 429, .. }, _) => "429",
@@ -200,12 +200,10 @@ impl Plan {
         let after = random.within(0, 600);
         let down_ms = random.within(0, 400);
         let kind = random.within(0, 100);
-        // Only the whole file's checksum would tell of it, and only at the end.
-        let flips = self.checksums && !self.is_multipart;
         let (on, what) = match kind {
             0..12 => (On::Body, What::Cut { reset: random.chance(50) }),
             12..20 => (On::Body, What::Stall),
-            20..26 if flips => (On::Body, What::Flip),
+            20..26 => (On::Body, What::Flip),
             26..36 => (On::Body, What::KillServer { down_ms }),
             // What is killed before its end begins with other bytes in the change's place.
             36..46 if self.change.is_none() => (On::Body, What::KillClient),
@@ -265,6 +263,8 @@ impl Plan {
         match fault.what {
             _ if self.is_multipart => self.size,
             What::KillClient | What::KillServer { .. } => self.chunk * self.side_by_side(),
+            // Only the whole file's checksum tells of it then, at the end.
+            What::Flip if !self.checksums => self.size,
             What::Gone => {
                 self.chunk
                     + self.size.min(8 * MIB).max(if self.side_by_side() > 1 {

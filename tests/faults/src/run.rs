@@ -217,7 +217,11 @@ impl<'a> Run<'a> {
         let plan = self.plan;
         let mut command = Command::new(self.program);
         command.args(["upload", "--leashed", "--url", &self.proxy.url]);
-        command.args(["--api-key", &self.platform.key]).arg("--journal").arg(self.journal());
+        // A key may begin with a hyphen.
+        command
+            .arg(format!("--api-key={}", self.platform.key))
+            .arg("--journal")
+            .arg(self.journal());
         for (name, number) in [
             ("--chunk-size", plan.chunk),
             ("--streams", plan.streams),

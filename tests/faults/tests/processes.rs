@@ -58,7 +58,8 @@ impl World {
 
     fn upload(&self, file: &Path) -> Killed {
         let child = Command::new(PROGRAM)
-            .args(["upload", "--url", &self.url, "--api-key", &self.key, "--multipart-below", "0"])
+            .args(["upload", "--url", &self.url, "--multipart-below", "0"])
+            .arg(format!("--api-key={}", self.key))
             .args(["--chunk-size", "1000000", "--streams", "1", "--leashed", "--journal"])
             .arg(self.folder.path().join("journal"))
             .arg(file)

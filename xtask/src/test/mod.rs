@@ -52,6 +52,7 @@ const STEPS: &[Step] = &[
     Step { part: "conformance", name: "scenarios", run: steps::conformance },
     Step { part: "interop", name: "tests", run: steps::interop },
     Step { part: "faults", name: "tests", run: |cx| steps::packages(cx, "faults") },
+    Step { part: "faults", name: "matrix", run: steps::faults },
     Step { part: "python", name: "tests", run: python::tests },
     Step { part: "examples", name: "tests", run: |cx| steps::packages(cx, "examples") },
     Step { part: "examples", name: "demo", run: steps::demo },
@@ -61,6 +62,8 @@ const STEPS: &[Step] = &[
 
 /// What the steps share; each is made when the first step needs it.
 struct Context {
+    /// The long form of what has two.
+    is_long: bool,
     workspace: Workspace,
     setup: Setup,
     build: OnceCell<Result<Build>>,
@@ -91,12 +94,18 @@ impl Context {
     }
 }
 
-/// Runs the parts named in `args`, or all.
+/// Runs the parts named in `args`, or all; with `--long`, those that have a longer form at full length.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
-    let chosen = choose(args)?;
+    let (flags, parts): (Vec<_>, Vec<_>) =
+        args.iter().cloned().partition(|arg| arg.starts_with('-'));
+    if let Some(unknown) = flags.iter().find(|flag| *flag != "--long") {
+        bail!("there is no {unknown}; there is --long");
+    }
+    let chosen = choose(&parts)?;
     let workspace = Workspace::load()?;
     std::env::set_current_dir(&workspace.root)?;
     let context = Context {
+        is_long: !flags.is_empty(),
         setup: Setup::new(&workspace.target),
         workspace,
         build: OnceCell::new(),

@@ -14,6 +14,7 @@ const CONFORMANCE: Duration = Duration::from_secs(15 * 60);
 const DEMO: Duration = Duration::from_secs(5 * 60);
 /// What other people's clients and servers for tus on node are.
 const NPM: [&str; 3] = ["tus-js-client@4.3.1", "@tus/server@2.4.5", "@tus/file-store@2.1.1"];
+const FAULTS: Duration = Duration::from_secs(30 * 60);
 const FUZZ: Duration = Duration::from_secs(40 * 60);
 
 pub(super) fn formatting(_: &Context) -> Counts {
@@ -136,6 +137,20 @@ pub(super) fn interop(cx: &Context) -> Counts {
     }
     counts += tally("interop", run, CONFORMANCE);
     counts
+}
+
+/// Uploads that break on the way, by a seeded generator: some, or as many as are promised.
+pub(super) fn faults(cx: &Context) -> Counts {
+    let build = match cx.build() {
+        Ok(build) => build,
+        Err(counts) => return counts,
+    };
+    let Some(faults) = build.bins.get("storycore-faults") else {
+        return Counts::failed("faults: the runner does not compile");
+    };
+    let mut run = Command::new(faults);
+    run.args(["run", "--runs", if cx.is_long { "300" } else { "40" }]);
+    tally("faults", run, FAULTS)
 }
 
 /// The main job end to end, as anybody runs it, without a terminal.

@@ -1,0 +1,84 @@
+//! How an upload ends: the asset that it became, compared with what was sent, or its parts taken back. It sends no byte of
+//! the file.
+
+use std::sync::Arc;
+
+use http::Method;
+
+use super::part::{Context, Part};
+use crate::{
+    client::Client,
+    decode,
+    error::{Error, ErrorKind},
+    models::{Asset, AssetStatus},
+    platform::Resource,
+    transport::{Request, below},
+};
+
+/// Takes parts back.
+pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>]) {
+    if !ctx.abilities.termination {
+        return;
+    }
+    for part in parts {
+        let Some(location) = part.with(|s| s.location.clone()) else { continue };
+        if let Err(error) = ctx.wire.delete(&location).await {
+            tracing::warn!(%error, "a partial upload could not be taken back; it expires on the platform");
+        }
+    }
+}
+
+/// The asset that an upload became. A platform that is nothing but tus has none: then it is what is known of it.
+pub(crate) async fn asset(
+    client: &Client,
+    location: &str,
+    asset_id: Option<String>,
+    size: u64,
+    sha256: &[u8; 32],
+) -> Result<Asset, Error> {
+    let assets = client.platform().path(Resource::Assets).ok();
+    let mut id = asset_id;
+    if id.is_none() && assets.is_some() {
+        let request = Request::new(
+            Method::HEAD,
+            "/assets/uploads/{id}",
+            location.split('?').next().unwrap_or_default(),
+        );
+        let request = request.header(
+            http::HeaderName::from_static("tus-resumable"),
+            http::HeaderValue::from_static("1.0.0"),
+        );
+        let answer = client.transport().send(&request, client.options()).await?;
+        id = answer.headers.get("x-asset-id").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    }
+    let (Some(path), Some(id)) = (assets, &id) else {
+        let id =
+            location.split('?').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+        let known = serde_json::json!({
+            "id": id, "size": size, "sha256": hex::encode(sha256), "status": AssetStatus::Ready.as_str(),
+            "url": client.url(location.split('?').next().unwrap_or_default()).as_str(),
+        });
+        return serde_json::from_value(known)
+            .map_err(|e| Error::new(ErrorKind::Decode, "the upload's id is no id").with_source(e));
+    };
+    let answer = client.send(&Request::new(Method::GET, "/assets/{id}", below(path, id)?)).await?;
+    decode::object(&answer.body).map_err(|e| decode::from(e, &answer))
+}
+
+/// The asset is the file. One that is not is removed, so that nobody takes it for the file.
+pub(crate) async fn compare(
+    client: &Client,
+    asset: &Asset,
+    sha256: &[u8; 32],
+) -> Result<(), Error> {
+    let sent = hex::encode(sha256);
+    if asset.sha256.as_ref().is_none_or(|stored| stored.eq_ignore_ascii_case(&sent)) {
+        return Ok(());
+    }
+    let removed = client.media().delete(&asset.id).await;
+    let kept = if removed.is_ok() { "it was deleted" } else { "delete it" };
+    Err(Error::upload(format!(
+        "the platform stored other bytes as {} than the file has ({kept}): upload the file again",
+        asset.id
+    )))
+}
