@@ -126,7 +126,7 @@ struct Part(PathBuf);
 impl Part {
     fn beside(to: &Path) -> Self {
         let name = to.file_name().unwrap_or_default().to_string_lossy();
-        Self(to.with_file_name(format!(".{name}.{}.part", uuid::Uuid::new_v4().simple())))
+        Self(to.with_file_name(format!(".{name}.{}.part", crate::random::uuid().simple())))
     }
 }
 

@@ -37,6 +37,7 @@ pub mod models;
 pub mod oauth;
 mod options;
 pub mod platform;
+mod random;
 pub mod resources;
 pub mod secret;
 mod transport;

@@ -18,7 +18,6 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use rand::Rng as _;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -192,11 +191,7 @@ impl Authorization {
         redirect_uri: impl Into<String>,
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
-        let random = || {
-            let mut bytes = [0; 32];
-            rand::rng().fill_bytes(&mut bytes);
-            Secret::new(URL_SAFE_NO_PAD.encode(bytes))
-        };
+        let random = || Secret::new(URL_SAFE_NO_PAD.encode(crate::random::bytes::<32>()));
         Self {
             client_id: client_id.into(),
             redirect_uri: redirect_uri.into(),

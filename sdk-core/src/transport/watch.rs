@@ -5,9 +5,11 @@ use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use metrics::{SharedString, counter, histogram};
-use rand::Rng as _;
 
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    random,
+};
 
 /// Counts one call.
 pub(crate) fn count(
@@ -37,8 +39,7 @@ pub(crate) fn is_healthy(error: &Error) -> bool {
 
 /// A W3C trace context of one's own, for a caller that has none.
 pub(crate) fn traceparent() -> HeaderValue {
-    let mut random = [0; 24];
-    rand::rng().fill_bytes(&mut random);
+    let random = random::bytes::<24>();
     let mut text = *b"00-________________________________-________________-01";
     for (place, bytes) in [(3..35, &random[..16]), (36..52, &random[16..])] {
         hex::encode_to_slice(bytes, &mut text[place]).expect("two digits a byte fit");
@@ -49,6 +50,6 @@ pub(crate) fn traceparent() -> HeaderValue {
 /// A UUIDv4 as a header's value.
 pub(crate) fn uuid() -> HeaderValue {
     let mut text = uuid::Uuid::encode_buffer();
-    let text = uuid::Uuid::new_v4().hyphenated().encode_lower(&mut text);
+    let text = random::uuid().hyphenated().encode_lower(&mut text);
     HeaderValue::from_str(text).expect("a UUID is ASCII")
 }

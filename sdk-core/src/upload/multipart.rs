@@ -38,7 +38,7 @@ pub(crate) async fn upload(
     tally: &Arc<Tally>,
 ) -> Result<Asset, Error> {
     let size = source.size().await?;
-    let boundary = format!("storycore-{}", uuid::Uuid::new_v4().simple());
+    let boundary = format!("storycore-{}", crate::random::uuid().simple());
     let head = head(&boundary, &source.file_name(), &options)?;
     let tail = Bytes::from(format!("\r\n--{boundary}--\r\n"));
     let length = head.len() as u64 + size + tail.len() as u64;

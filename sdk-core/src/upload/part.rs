@@ -352,7 +352,7 @@ async fn recover(ctx: &Context<'_>, part: &Part, asked: Asked, error: Error) -> 
                 "the platform no longer has part {} ({status}): it was begun anew",
                 part.number
             ));
-            let key = uuid::Uuid::new_v4().to_string();
+            let key = crate::random::uuid().to_string();
             if let Some(ledger) = &ctx.ledger {
                 ledger.renewed(part.number, &key).await?;
             }

@@ -173,7 +173,7 @@ impl Job<'_> {
 
     /// A new upload, written down.
     async fn begin(&self, place: Option<&Place>) -> Result<Written, Error> {
-        let uuid = || uuid::Uuid::new_v4().to_string();
+        let uuid = || crate::random::uuid().to_string();
         let ranges = if self.abilities.concatenation && self.settings.max_streams > 1 {
             plan::parts(self.size)
         } else {
@@ -331,7 +331,7 @@ impl Job<'_> {
             {
                 return Err(error.into());
             }
-            key = uuid::Uuid::new_v4().to_string();
+            key = crate::random::uuid().to_string();
             if let Some(ledger) = &ctx.ledger {
                 ledger.joining(false, &key).await?;
             }

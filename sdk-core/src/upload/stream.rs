@@ -99,7 +99,7 @@ impl StreamJob<'_> {
         };
         let mut hash = Sha256::new();
         let (mut piece, mut base) = (first, 0_u64);
-        let mut state = State::new(uuid::Uuid::new_v4().to_string());
+        let mut state = State::new(crate::random::uuid().to_string());
         let mut wanted = self.settings.control.watch();
         let mut controller = Controller::new(1);
         loop {

@@ -4,7 +4,6 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::VerifyingKey;
 use hmac::{Hmac, KeyInit as _};
-use rand::Rng as _;
 use sha2::Sha256;
 
 use crate::error::Error;
@@ -71,7 +70,5 @@ pub(crate) fn keyed(bytes: &[u8]) -> HmacSha256 {
 /// A new secret: `whsec_` and base64 of 32 random bytes.
 #[must_use]
 pub fn new_secret() -> crate::Secret {
-    let mut bytes = [0; 32];
-    rand::rng().fill_bytes(&mut bytes);
-    crate::Secret::new(format!("whsec_{}", STANDARD.encode(bytes)))
+    crate::Secret::new(format!("whsec_{}", STANDARD.encode(crate::random::bytes::<32>())))
 }

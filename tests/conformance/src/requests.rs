@@ -18,6 +18,10 @@ pub(crate) fn check(bindings: &mut Bindings, expected: &Requests, all: Vec<Value
             let path = r["path"].as_str().unwrap_or_default();
             expected.path.as_ref().is_none_or(|p| path.contains(p.as_str()))
                 && expected.method.as_ref().is_none_or(|m| r["method"] == **m)
+                && expected
+                    .only
+                    .as_ref()
+                    .is_none_or(|o| bindings.clone().check(o, Some(r), "").is_ok())
         })
         .collect();
     bindings.forget_same();

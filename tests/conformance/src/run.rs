@@ -255,7 +255,8 @@ impl Stage {
                 Ok(seen)
             }
             (Err(seen), Some(expected)) => {
-                self.bindings.check(expected, Some(&seen), "error")?;
+                let expected = self.bindings.fill(expected)?;
+                self.bindings.check(&expected, Some(&seen), "error")?;
                 Ok(seen)
             }
             (Ok(seen), Some(_)) => bail!("it succeeded with {seen}"),

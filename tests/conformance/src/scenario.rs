@@ -164,7 +164,7 @@ pub(crate) struct FinishStep {
 }
 
 fn a_while() -> u64 {
-    5_000
+    2_000
 }
 
 fn client_a() -> String {
@@ -206,6 +206,9 @@ pub(crate) struct Requests {
     pub(crate) path: Option<String>,
     #[serde(default)]
     pub(crate) method: Option<String>,
+    /// Only requests that match this count.
+    #[serde(default)]
+    pub(crate) only: Option<Value>,
     /// How many there were: a number or a matcher.
     #[serde(default)]
     pub(crate) count: Option<Value>,

@@ -5,6 +5,8 @@
 mod calls;
 #[path = "driver/client.rs"]
 mod client;
+#[path = "driver/process.rs"]
+mod process;
 #[path = "driver/watching.rs"]
 mod watching;
 
@@ -22,7 +24,11 @@ use tokio::{sync::mpsc, task::AbortHandle};
 // One thread: only there can tokio's clock be moved.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
-    watching::begin();
+    // A scenario may want to see that a client leaves the program's logging to the program.
+    let mut watch_later = std::env::var_os("CONFORMANCE_WATCH").is_some_and(|when| when == "later");
+    if !watch_later {
+        watching::begin();
+    }
     // Threads of their own: a scenario that counts the process's threads is not to see the runtime's come and go.
     let (answers, mut to_write) = mpsc::unbounded_channel::<Value>();
     let writer = std::thread::spawn(move || {
@@ -50,6 +56,9 @@ async fn main() -> std::io::Result<()> {
         let answer = match operation["op"].as_str() {
             Some("client") => match client::make(&operation["options"]) {
                 Ok(made) => {
+                    if std::mem::take(&mut watch_later) {
+                        watching::begin();
+                    }
                     clients.insert(name, made);
                     json!({"id": id, "result": null})
                 }
@@ -120,6 +129,7 @@ fn told(error: &Error) -> Value {
         "elapsed_ms": ms(error.elapsed()),
         "retryable": error.is_retryable(),
         "body": error.body(),
+        "details": error.details(),
         "job": error.job().map(|job| json!(job)),
         "cause": std::error::Error::source(error).map(ToString::to_string),
         "text": format!("{error} {error:?}"),

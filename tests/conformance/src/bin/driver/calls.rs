@@ -16,7 +16,7 @@ use storycore::{
     webhooks::{EventData, MemoryStore, ReplayGuard, Taken, Webhook, sign},
 };
 
-use crate::watching;
+use crate::{process, watching};
 
 /// Makes one call and gives its result as JSON.
 pub(crate) async fn call(client: Option<Client>, operation: &Value) -> Result<Value, Error> {
@@ -27,8 +27,17 @@ pub(crate) async fn call(client: Option<Client>, operation: &Value) -> Result<Va
         "watch.spans" => return Ok(watching::spans()),
         "watch.metrics" => return Ok(watching::metrics()),
         "watch.text" => return Ok(watching::text()),
+        "watch.client" => return Ok(json!(format!("{client:?}"))),
+        "process.fork" => return process::fork(client, args.clone()).await,
+        "process.runtimes" => return process::runtimes(client, args.clone()).await,
         _ => {}
     }
+    plain(client, operation).await
+}
+
+/// Makes one call of the client's.
+pub(crate) async fn plain(client: Option<Client>, operation: &Value) -> Result<Value, Error> {
+    let (method, args) = (operation["method"].as_str().unwrap_or_default(), &operation["args"]);
     let client =
         client.expect("a scenario makes its client first").with(options(&operation["options"])?);
     let id = args["id"].as_str().unwrap_or_default();
@@ -49,6 +58,11 @@ pub(crate) async fn call(client: Option<Client>, operation: &Value) -> Result<Va
             client.assets().download(id, &file).await?;
             Ok(json!(std::fs::read_to_string(file).expect("the download is a text")))
         }
+        "assets.get" => told(client.assets().get(id).await),
+        "jobs.get" => told(client.jobs().get(id).await),
+        "webhooks.get" => told(client.webhooks().get(id).await),
+        "api_keys.get" => told(client.api_keys().get(id).await),
+        "events.get" => told(client.events().get(id).await),
         "webhooks.create" => {
             let url = args["url"].as_str().unwrap_or_default();
             let events = args["events"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -232,9 +246,18 @@ fn verify(args: &Value) -> Result<Value, Error> {
         .iter()
         .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
         .collect();
-    if args["sign"] == true {
-        let signed =
-            sign::standard(secrets.first().copied().unwrap_or_default(), "evt_1", now, body)?;
+    let secret = secrets.first().copied().unwrap_or_default();
+    let signed = match args["sign"].as_str() {
+        None => None,
+        Some("standard") => Some(sign::standard(secret, "evt_1", now, body)?),
+        Some("public") => {
+            let seed = args["private_key"].as_str().unwrap_or_default().as_bytes();
+            let seed = seed.try_into().expect("a private key of 32 characters");
+            Some(sign::standard_public(seed, "evt_1", now, body)?)
+        }
+        Some(platform) => Some(sign::own(&Platform::by_name(platform)?, secret, body)?),
+    };
+    if let Some(signed) = signed {
         headers = signed
             .iter()
             .map(|(n, v)| (n.to_string(), v.to_str().unwrap_or_default().to_owned()))
