@@ -26,10 +26,10 @@ pub struct Row {
     pub ratio: f64,
     /// The spread of the ratio: (largest - smallest) / median.
     pub spread: f64,
-    /// What `ratio` is to reach.
-    pub goal: Goal,
+    /// What `ratio` is to reach; nothing where a figure is only told.
+    pub goal: Option<Goal>,
     /// Whether it does.
-    pub holds: bool,
+    pub holds: Option<bool>,
 }
 
 /// What a ratio is to reach.
@@ -64,6 +64,20 @@ impl Row {
         runs: &[(f64, f64)],
         goal: Goal,
     ) -> Self {
+        let told = Self::told(bench, metric, peer, runs);
+        Self { goal: Some(goal), holds: Some(goal.holds(told.ratio)), ..told }
+    }
+
+    /// As [`Row::new`], of figures that are worth knowing and have no goal.
+    ///
+    /// # Panics
+    /// When there are no runs.
+    pub fn told(
+        bench: &'static str,
+        metric: impl Into<String>,
+        peer: impl Into<String>,
+        runs: &[(f64, f64)],
+    ) -> Self {
         let ratios: Vec<f64> = runs.iter().map(|(ours, theirs)| ours / theirs).collect();
         let ratio = median(&ratios);
         let (least, most) = ratios
@@ -77,8 +91,8 @@ impl Row {
             theirs: median(&runs.iter().map(|r| r.1).collect::<Vec<_>>()),
             ratio,
             spread: (most - least) / ratio,
-            goal,
-            holds: goal.holds(ratio),
+            goal: None,
+            holds: None,
         }
     }
 }
@@ -122,8 +136,9 @@ impl Options {
             return;
         }
         let goal = match row.goal {
-            Goal::AtLeast(least) => format!(">= {least}"),
-            Goal::AtMost(most) => format!("<= {most}"),
+            Some(Goal::AtLeast(least)) => format!(">= {least}"),
+            Some(Goal::AtMost(most)) => format!("<= {most}"),
+            None => String::new(),
         };
         println!(
             "{:<10} {:<58} {:>14} {:>14} {:>7.2} ±{:>3.0}% {:>8} {:<5} vs {}",
@@ -134,7 +149,11 @@ impl Options {
             row.ratio,
             row.spread * 50.0,
             goal,
-            if row.holds { "holds" } else { "MISSED" },
+            match row.holds {
+                Some(true) => "holds",
+                Some(false) => "MISSED",
+                None => "",
+            },
             row.peer,
         );
     }

@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -14,12 +15,25 @@ const TICKS: f64 = 100.0;
 /// # Errors
 /// When the process is gone or the system has no `/proc`.
 pub fn cpu_seconds(pid: u32) -> io::Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    stat_seconds(&format!("/proc/{pid}/stat"), 11)
+}
+
+/// Seconds of CPU that this process's children have used, of those that ended and were waited for.
+///
+/// # Errors
+/// When the system has no `/proc`.
+pub fn children_cpu_seconds() -> io::Result<f64> {
+    stat_seconds("/proc/self/stat", 13)
+}
+
+/// The sum of two neighbouring fields of a `stat`, counted from the one after the name.
+fn stat_seconds(path: &str, first: usize) -> io::Result<f64> {
+    let stat = fs::read_to_string(path)?;
     // The second field is the name in parentheses, which may itself hold spaces.
     let fields: Vec<&str> =
         stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |index: usize| fields.get(index).and_then(|f| f.parse::<f64>().ok());
-    match (ticks(11), ticks(12)) {
+    match (ticks(first), ticks(first + 1)) {
         (Some(user), Some(system)) => Ok((user + system) / TICKS),
         _ => {
             Err(io::Error::new(io::ErrorKind::InvalidData, "/proc/PID/stat has another form here"))
@@ -56,8 +70,17 @@ impl Server {
     /// # Errors
     /// When it cannot be started or ends without a line.
     pub fn this_binary(args: &[&str]) -> io::Result<Self> {
+        Self::this_binary_with(args, &[])
+    }
+
+    /// The same with variables of its own in its environment.
+    ///
+    /// # Errors
+    /// When it cannot be started or ends without a line.
+    pub fn this_binary_with(args: &[&str], variables: &[(&str, &Path)]) -> io::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(args)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;

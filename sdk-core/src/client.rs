@@ -18,7 +18,8 @@ use crate::{
     platform::Platform,
     resources::{ApiKeys, Assets, Events, Jobs, Projects, Webhooks},
     secret::Secret,
-    transport::{Body, Made, Request, SendBody, Transport},
+    transport::{Body, Bounds, Made, Request, SendBody, Transport},
+    upload::{UploadSource, multipart::of_source, raw},
 };
 
 /// A client of one platform. Cloning it is cheap, and clones share connections, limits and credentials.
@@ -166,7 +167,7 @@ impl Client {
             }
             Ok(Request::new(method, "custom", path))
         });
-        RequestBuilder { client: self.clone(), request }
+        RequestBuilder { client: self.clone(), request, source: None }
     }
 
     pub(crate) fn transport(&self) -> &Transport {
@@ -183,7 +184,16 @@ impl Client {
 
     /// Sends and reads whole; keeps the answer where it is captured.
     pub(crate) async fn send(&self, request: &Request) -> Result<RawResponse, Error> {
-        let response = self.transport.send(request, &self.options).await?;
+        self.send_within(request, Bounds::default()).await
+    }
+
+    /// The same within bounds of its own.
+    pub(crate) async fn send_within(
+        &self,
+        request: &Request,
+        bounds: Bounds,
+    ) -> Result<RawResponse, Error> {
+        let response = self.transport.send_within(request, &self.options, bounds).await?;
         if let Some(capture) = &self.options.capture {
             capture.set(response.clone());
         }
@@ -196,6 +206,7 @@ impl Client {
 pub struct RequestBuilder {
     client: Client,
     request: Result<Request, Error>,
+    source: Option<(String, UploadSource)>,
 }
 
 impl RequestBuilder {
@@ -239,12 +250,30 @@ impl RequestBuilder {
         self
     }
 
+    /// Sends a file, or bytes, as they are: read ahead in flat memory, from the beginning again where the request is tried
+    /// again, and with as much time as the size needs. [`media().upload`](Assets::upload) does more.
+    ///
+    /// ```no_run
+    /// # async fn run(client: storycore::Client) -> Result<(), storycore::Error> {
+    /// client.request("PUT", "/backup/film.mp4").source("video/mp4", "film.mp4").send().await?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn source(mut self, content_type: &str, source: impl Into<UploadSource>) -> Self {
+        self.source = Some((content_type.to_owned(), source.into()));
+        self
+    }
+
     /// Sends it, with retries, limits and credentials as every call.
     ///
     /// # Errors
-    /// As every call; an answer that is no success is an error.
+    /// `upload` when the source cannot be read, and as every call; an answer that is no success is an error.
     pub async fn send(self) -> Result<RawResponse, Error> {
         let request = self.request?;
-        self.client.send(&request).await
+        let Some((content_type, source)) = self.source else {
+            return self.client.send(&request).await;
+        };
+        let (body, bounds) = raw::body(source, content_type).await?;
+        self.client.send_within(&request.body(body), bounds).await.map_err(of_source)
     }
 }

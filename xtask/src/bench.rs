@@ -48,7 +48,13 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     if chosen.is_empty() || (!request.names.is_empty() && !missing.is_empty()) {
         bail!("nothing to measure for {}", missing.join(" "));
     }
-    let path = Setup::to_stderr(&workspace.target).path_with_ffmpeg()?;
+    let setup = Setup::to_stderr(&workspace.target);
+    let path = setup.path_with_ffmpeg()?;
+    let mut peers = Vec::new();
+    if chosen.contains(&"uploads") {
+        let (python, modules) = setup.tus_clients(&workspace.root)?;
+        peers = vec![("STORYCORE_BENCH_PYTHON", python), ("STORYCORE_BENCH_NPM", modules)];
+    }
     let build = Build::bin(&workspace, PACKAGE, true)?;
     let mut failed = false;
     for name in chosen {
@@ -57,6 +63,7 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         let status = Command::new(binary)
             .args(&request.flags)
             .env("PATH", &path)
+            .envs(peers.iter().map(|(name, path)| (name, path)))
             .stdin(Stdio::null())
             .status()
             .with_context(|| format!("cannot run {}", binary.display()))?;

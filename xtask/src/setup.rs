@@ -11,6 +11,8 @@ use crate::process;
 
 /// ffmpeg alone, without ffprobe; the version is pinned so that two runs use the same.
 const FFMPEG_PACKAGE: &str = "imageio-ffmpeg==0.8.1\n";
+/// What other people's clients and servers for tus on node are.
+const TUS_OF_NPM: [&str; 3] = ["tus-js-client@4.3.1", "@tus/server@2.4.5", "@tus/file-store@2.1.1"];
 const INSTALL: Duration = Duration::from_secs(15 * 60);
 
 /// Programs for the tests, found or installed on demand.
@@ -130,6 +132,13 @@ impl Setup {
         cargo.arg("--root").arg(&folder);
         run("cargo install", cargo)?;
         Ok(program)
+    }
+
+    /// Other people's tus clients: the Python that has `tuspy`, and the folder that has `tus-js-client`.
+    pub(crate) fn tus_clients(&self, root: &Path) -> Result<(PathBuf, PathBuf)> {
+        let packages = std::fs::read_to_string(root.join("tests/interop/requirements.txt"))
+            .context("tests/interop/requirements.txt")?;
+        Ok((self.venv("interop", &packages)?, self.npm("interop", &TUS_OF_NPM)?))
     }
 
     /// Sees to a `redis-server` on the path, or says why there is none.

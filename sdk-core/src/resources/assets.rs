@@ -14,7 +14,7 @@ use crate::{
     models::{Asset, Deleted, Job, ListParams, NewJob, Page, UploadOptions, VideoSettings},
     platform::Resource,
     transport::Request,
-    upload::{Progress, Upload, UploadSource},
+    upload::{Progress, Upload, UploadAll, UploadSource},
 };
 
 const ALL: &str = "/assets";
@@ -60,6 +60,32 @@ impl<'a> Assets<'a> {
         on_progress: impl Fn(Progress) + Send + Sync + 'static,
     ) -> Result<Asset, Error> {
         Ok(self.prepare_upload(source, options).on_progress(on_progress).send().await?.asset)
+    }
+
+    /// Uploads many files, 16 at a time, and gives the result of each as it ends: one that fails stops no other.
+    ///
+    /// ```no_run
+    /// # async fn run(client: storycore::Client) -> Result<(), storycore::Error> {
+    /// use storycore::models::UploadOptions;
+    /// let mut uploads = client
+    ///     .media()
+    ///     .upload_all(["one.mp4", "two.mp4"], UploadOptions::new("video"))
+    ///     .on_progress(|p| println!("{} of {} files", p.files_done, p.files));
+    /// while let Some(file) = uploads.next().await {
+    ///     match file.result {
+    ///         Ok(uploaded) => println!("file {} is {}", file.index, uploaded.asset.id),
+    ///         Err(error) => println!("file {}: {error}", file.index),
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn upload_all<S: Into<UploadSource>>(
+        &self,
+        sources: impl IntoIterator<Item = S>,
+        options: UploadOptions,
+    ) -> UploadAll {
+        let sources = sources.into_iter().map(Into::into).collect();
+        UploadAll::new(self.0.client.clone(), sources, options)
     }
 
     /// An upload to be set up: its chunks, streams, journal, progress, pausing and cancelling.

@@ -1,17 +1,19 @@
 //! Sending files so that they cannot be lost: one streamed request for small ones, tus 1.0.0 with parallel parts, checksums
 //! and a resume journal for the rest. This file is what a caller sees of it: an [`Upload`] and its knobs.
 
+mod all;
 mod control;
 mod controller;
 mod engine;
 mod fingerprint;
 mod journal;
 mod judge;
-mod multipart;
+pub(crate) mod multipart;
 mod outcome;
 mod part;
 mod plan;
 mod progress;
+pub(crate) mod raw;
 mod session;
 mod source;
 mod stream;
@@ -19,6 +21,7 @@ mod tus;
 
 use std::{sync::Arc, time::Duration};
 
+pub use all::{UploadAll, UploadAllProgress, UploadedFile};
 pub use control::UploadControl;
 pub use journal::Journal;
 pub use progress::Progress;
@@ -177,10 +180,13 @@ impl Upload {
     /// `invalid_request` when it is too large or a field is wrong; `cancelled` when it was; and as every call. Whatever
     /// error it is, the same upload called again goes on from what the platform has.
     pub async fn send(self) -> Result<Uploaded, Error> {
-        let tally = Arc::new(Tally::default());
+        self.send_counted(&Arc::new(Tally::default())).await
+    }
+
+    async fn send_counted(self, tally: &Arc<Tally>) -> Result<Uploaded, Error> {
         let on_progress = self.settings.on_progress.clone();
         let deadline = self.client.options().timeout;
-        let uploading = told(&tally, on_progress.as_ref(), self.choose(&tally));
+        let uploading = told(tally, on_progress.as_ref(), self.choose(tally));
         match deadline {
             None => uploading.await,
             Some(deadline) => tokio::time::timeout(deadline, uploading).await.map_err(|_| {

@@ -2,7 +2,10 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -10,11 +13,13 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use http::Method;
 use sha2::{Digest as _, Sha256};
+use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
     UploadSource,
     outcome::compare,
     progress::{InFlight, Tally},
+    source::AHEAD,
 };
 use crate::{
     client::Client,
@@ -28,6 +33,12 @@ use crate::{
 pub(crate) const SLOWEST: u64 = 64 * 1024;
 /// What an upload may take beside its bytes' way.
 pub(crate) const BASE_TIME: Duration = Duration::from_secs(30);
+
+/// The time that a request with so many bytes is given.
+pub(crate) fn bounds(size: u64) -> Bounds {
+    let time = BASE_TIME + Duration::from_secs(size / SLOWEST);
+    Bounds { timeout: Some(time.max(Duration::from_secs(180)) * 2), attempt_timeout: Some(time) }
+}
 
 /// Uploads a file in one request; each attempt reads it anew.
 pub(crate) async fn upload(
@@ -48,7 +59,8 @@ pub(crate) async fn upload(
     tally.set_total(size);
     let counters = Arc::clone(tally);
     let make = move || {
-        let file = hashed(source.pieces(0..size, true), Arc::clone(&taken));
+        let (file, digest) = hashed(source.pieces(0..size, true), size);
+        *taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(digest);
         let file = measured(file, InFlight::new(&counters));
         let (head, tail) = (head.clone(), tail.clone());
         let body = futures_util::stream::once(async { Ok(head) })
@@ -62,14 +74,9 @@ pub(crate) async fn upload(
     };
     let request =
         Request::new(Method::POST, "/assets/upload", path).body(Body::Rebuilt(Arc::new(make)));
-    let time = BASE_TIME + Duration::from_secs(size / SLOWEST);
-    let bounds = Bounds {
-        timeout: Some(time.max(Duration::from_secs(180)) * 2),
-        attempt_timeout: Some(time),
-    };
     let answer = client
         .transport()
-        .send_within(&request, client.options(), bounds)
+        .send_within(&request, client.options(), bounds(size))
         .await
         .map_err(of_source)?;
     if let Some(capture) = &client.options().capture {
@@ -77,9 +84,12 @@ pub(crate) async fn upload(
     }
     tally.moved(0, size);
     let asset: Asset = decode::object(&answer.body).map_err(|e| decode::from(e, &answer))?;
-    let sent = digest.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(sent) = sent {
-        compare(client, &asset, &sent).await?;
+    let digest = digest.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(digest) = digest {
+        // One that did not see every byte says nothing: an earlier attempt may have been the one that arrived.
+        if let Some(sent) = digest.of_all(size).await {
+            compare(client, &asset, &sent).await?;
+        }
     }
     Ok(asset)
 }
@@ -160,34 +170,52 @@ pub(crate) fn by_extension(file_name: &str) -> &'static str {
     }
 }
 
-/// Takes the SHA-256 of what passes, and leaves it in `taken` at the end.
+/// The SHA-256 of what passes a body.
+struct Digest {
+    passed: Arc<AtomicU64>,
+    taken: JoinHandle<[u8; 32]>,
+}
+
+impl Digest {
+    /// That of all `size` bytes; nothing where not all of them passed.
+    async fn of_all(self, size: u64) -> Option<[u8; 32]> {
+        if self.passed.load(Relaxed) != size {
+            return None;
+        }
+        self.taken.await.ok()
+    }
+}
+
+/// Takes the SHA-256 of the `size` bytes that pass, on a thread of its own: it takes longer than a fast network.
 fn hashed(
     pieces: impl Stream<Item = io::Result<Bytes>>,
-    taken: Arc<Mutex<Option<[u8; 32]>>>,
-) -> impl Stream<Item = io::Result<Bytes>> {
-    let mut hash = Some(Sha256::new());
-    pieces.map(Some).chain(futures_util::stream::once(async { None })).filter_map(move |piece| {
-        let out = match piece {
-            Some(Ok(piece)) => {
-                if let Some(hash) = &mut hash {
-                    hash.update(&piece);
-                }
-                Some(Ok(piece))
-            }
-            Some(Err(error)) => {
-                hash = None;
-                Some(Err(io::Error::other(SourceFailed(error.to_string()))))
-            }
-            None => {
-                if let Some(hash) = hash.take() {
-                    *taken.lock().unwrap_or_else(PoisonError::into_inner) =
-                        Some(hash.finalize().into());
-                }
-                None
-            }
-        };
-        std::future::ready(out)
-    })
+    size: u64,
+) -> (impl Stream<Item = io::Result<Bytes>>, Digest) {
+    let (sender, mut receiver) = mpsc::channel::<Bytes>(AHEAD);
+    let taken = tokio::task::spawn_blocking(move || {
+        let (mut hash, mut length) = (Sha256::new(), 0);
+        // The body may be held for longer than its bytes pass.
+        while length < size
+            && let Some(piece) = receiver.blocking_recv()
+        {
+            hash.update(&piece);
+            length += piece.len() as u64;
+        }
+        hash.finalize().into()
+    });
+    let passed = Arc::new(AtomicU64::new(0));
+    let digest = Digest { passed: Arc::clone(&passed), taken };
+    let pieces = pieces.then(move |piece| {
+        let (sender, passed) = (sender.clone(), Arc::clone(&passed));
+        async move {
+            let piece = piece.map_err(|e| io::Error::other(SourceFailed(e.to_string())))?;
+            // It ends only when it has all.
+            let _ = sender.send(piece.clone()).await;
+            passed.fetch_add(piece.len() as u64, Relaxed);
+            Ok(piece)
+        }
+    });
+    (pieces, digest)
 }
 
 /// Counts the bytes that pass, for as long as they are on their way.

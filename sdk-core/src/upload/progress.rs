@@ -42,9 +42,16 @@ pub(crate) struct Tally {
     total: AtomicU64,
     /// Every byte of the file that went out, also those that went twice.
     wire: AtomicU64,
+    /// That of all uploads together, of which this is one.
+    all: Option<Arc<Tally>>,
 }
 
 impl Tally {
+    /// The counters of one upload among several, which count in `all` too. The total of `all` is its owner's.
+    pub(crate) fn among(all: &Arc<Tally>) -> Self {
+        Self { all: Some(Arc::clone(all)), ..Self::default() }
+    }
+
     pub(crate) fn set_total(&self, total: u64) {
         self.total.store(total, Relaxed);
     }
@@ -52,6 +59,24 @@ impl Tally {
     /// A part's offset, as the platform told it, went from `before` to `now`.
     pub(crate) fn moved(&self, before: u64, now: u64) {
         self.acknowledged.fetch_add(now.wrapping_sub(before), Relaxed);
+        if let Some(all) = &self.all {
+            all.moved(before, now);
+        }
+    }
+
+    fn sent(&self, bytes: u64) {
+        self.in_flight.fetch_add(bytes, Relaxed);
+        self.wire.fetch_add(bytes, Relaxed);
+        if let Some(all) = &self.all {
+            all.sent(bytes);
+        }
+    }
+
+    fn ended(&self, bytes: u64) {
+        self.in_flight.fetch_sub(bytes, Relaxed);
+        if let Some(all) = &self.all {
+            all.ended(bytes);
+        }
     }
 
     /// Every byte that went out.
@@ -81,8 +106,7 @@ impl InFlight {
     /// `bytes` more went out.
     pub(crate) fn add(&self, bytes: u64) {
         self.count.fetch_add(bytes, Relaxed);
-        self.tally.in_flight.fetch_add(bytes, Relaxed);
-        self.tally.wire.fetch_add(bytes, Relaxed);
+        self.tally.sent(bytes);
     }
 
     /// What went out so far.
@@ -92,7 +116,7 @@ impl InFlight {
 
     /// The request ended: its bytes are acknowledged, or they are not on their way any more.
     pub(crate) fn end(&self) {
-        self.tally.in_flight.fetch_sub(self.count.swap(0, Relaxed), Relaxed);
+        self.tally.ended(self.count.swap(0, Relaxed));
     }
 }
 
@@ -124,31 +148,61 @@ pub(crate) async fn told<T, E>(
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
     let Some(on_progress) = on_progress else { return work.await };
-    let mut work = pin!(work);
-    let mut window = Window(VecDeque::new());
-    let mut last = None;
-    let mut tell = |last: &mut Option<(u64, u64, u64)>| {
+    let mut teller = Teller::new(Arc::clone(on_progress));
+    let outcome = teller.during(tally, work).await;
+    if outcome.is_ok() {
+        teller.tell(tally);
+    }
+    outcome
+}
+
+/// Tells of a tally, no more often than it may.
+pub(crate) struct Teller {
+    on_progress: OnProgress,
+    window: Window,
+    last: Option<(u64, u64, u64)>,
+    due: tokio::time::Instant,
+}
+
+impl Teller {
+    pub(crate) fn new(on_progress: OnProgress) -> Self {
+        let window = Window(VecDeque::new());
+        let due = tokio::time::Instant::now() + EVERY;
+        Self { on_progress, window, last: None, due }
+    }
+
+    /// Does `work` and tells of it meanwhile.
+    pub(crate) async fn during<T>(&mut self, tally: &Tally, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            match tokio::time::timeout_at(self.due, work.as_mut()).await {
+                Ok(outcome) => return outcome,
+                Err(_) => {
+                    self.tell(tally);
+                    self.due = tokio::time::Instant::now() + EVERY;
+                }
+            }
+        }
+    }
+
+    /// Tells for the last time, whether or not a byte moved since.
+    pub(crate) fn end(&mut self, tally: &Tally) {
+        self.last = None;
+        self.tell(tally);
+    }
+
+    /// Tells, if anything is new.
+    pub(crate) fn tell(&mut self, tally: &Tally) {
         let now = tally.now();
         let (sent, acknowledged, total) = now;
-        let rate = window.rate(Instant::now(), sent);
-        if last.replace(now) == Some(now) {
+        let rate = self.window.rate(Instant::now(), sent);
+        if self.last.replace(now) == Some(now) {
             return;
         }
         let left = (total - sent.min(total)) as f64;
         let time_left =
             (rate > 0.0).then(|| Duration::try_from_secs_f64(left / rate).ok()).flatten();
-        on_progress(Progress { sent, acknowledged, total, rate, time_left });
-    };
-    loop {
-        match tokio::time::timeout(EVERY, work.as_mut()).await {
-            Err(_) => tell(&mut last),
-            Ok(outcome) => {
-                if outcome.is_ok() {
-                    tell(&mut last);
-                }
-                return outcome;
-            }
-        }
+        (self.on_progress)(Progress { sent, acknowledged, total, rate, time_left });
     }
 }
 

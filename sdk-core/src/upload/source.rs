@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream::BoxStream};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
@@ -17,7 +17,8 @@ use tokio::sync::mpsc;
 use crate::error::Error;
 
 const PIECE: usize = 256 * 1024;
-const AHEAD: usize = 4;
+/// Pieces between a thread and whom it serves.
+pub(crate) const AHEAD: usize = 4;
 
 /// What is uploaded.
 #[derive(Debug, Clone)]
@@ -168,21 +169,44 @@ fn read(
     let changed = || io::Error::other(format!("{} changed while it was read", path.display()));
     let mut file = File::open(path)?;
     file.seek(io::SeekFrom::Start(range.start))?;
+    let (home, returned) = std::sync::mpsc::channel();
     let mut left = range.end - range.start;
     while left > 0 {
-        let mut piece = BytesMut::zeroed(PIECE.min(usize::try_from(left).unwrap_or(PIECE)));
-        match file.read(&mut piece)? {
+        let most = PIECE.min(usize::try_from(left).unwrap_or(PIECE));
+        let mut buffer = returned.try_recv().unwrap_or_else(|_| vec![0; PIECE]);
+        match file.read(&mut buffer[..most])? {
             0 => return Err(changed()),
-            count => {
-                piece.truncate(count);
-                left -= count as u64;
-                if !pass(piece.freeze()) {
+            length => {
+                left -= length as u64;
+                let lent = Lent { buffer, length, home: home.clone() };
+                if !pass(Bytes::from_owner(lent)) {
                     return Ok(());
                 }
             }
         }
     }
     if to_the_end && file.read(&mut [0])? > 0 { Err(changed()) } else { Ok(()) }
+}
+
+/// A buffer on its way. It returns to be filled again when the last who has it lets go of it: fresh memory for every
+/// piece would cost a fifth of the reading.
+struct Lent {
+    buffer: Vec<u8>,
+    length: usize,
+    home: std::sync::mpsc::Sender<Vec<u8>>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        // The reader may be done.
+        let _ = self.home.send(std::mem::take(&mut self.buffer));
+    }
 }
 
 pub(crate) fn cannot_read(path: &Path, error: io::Error) -> Error {

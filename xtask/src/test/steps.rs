@@ -12,8 +12,6 @@ use crate::{licences, process};
 const COMPILE: Duration = Duration::from_secs(40 * 60);
 const CONFORMANCE: Duration = Duration::from_secs(15 * 60);
 const DEMO: Duration = Duration::from_secs(5 * 60);
-/// What other people's clients and servers for tus on node are.
-const NPM: [&str; 3] = ["tus-js-client@4.3.1", "@tus/server@2.4.5", "@tus/file-store@2.1.1"];
 const FAULTS: Duration = Duration::from_secs(30 * 60);
 const FUZZ: Duration = Duration::from_secs(40 * 60);
 
@@ -118,11 +116,7 @@ pub(super) fn interop(cx: &Context) -> Counts {
     else {
         return Counts::failed("interop: storycore or storycore-faults does not compile");
     };
-    let tools = std::fs::read_to_string("tests/interop/requirements.txt")
-        .map_err(anyhow::Error::from)
-        .and_then(|packages| cx.setup.venv("interop", &packages))
-        .and_then(|python| Ok((python, cx.setup.npm("interop", &NPM)?)));
-    let (python, modules) = match tools {
+    let (python, modules) = match cx.setup.tus_clients(&cx.workspace.root) {
         Ok(tools) => tools,
         Err(error) => return Counts::failed(format!("set-up of interop: {error:#}")),
     };

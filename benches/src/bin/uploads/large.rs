@@ -1,0 +1,99 @@
+//! Large files on a fast line: one request against `curl -T`, and tus with checksums against other tus clients.
+
+use storycore_benches::{Goal, Options, Row, process};
+
+use crate::{
+    Failure, peers,
+    peers::TusPeer,
+    stage::{self, MIB, Platform, Took},
+};
+
+/// The client may not need more, in MiB.
+const MEMORY: f64 = 48.0;
+
+/// A file in one request, to a server that throws it away: as a plain PUT, which is what curl does, and as an asset, for
+/// which its SHA-256 is taken on the way.
+pub(crate) async fn one_stream(options: Options) -> Result<(), Failure> {
+    let (mib, runs) = if options.quick { (512, 3) } else { (2048, 7) };
+    let folder = stage::folder()?;
+    let file = stage::file(folder.path(), "film.bin", mib * MIB)?;
+    let sink = process::Server::this_binary(&["sink"])?;
+    let url = sink.ready.trim();
+    let peer = format!("{} -T", peers::curl_version().await?);
+    let to_curl = format!("{url}/film.bin");
+    let send = async |kind| peers::ours(kind, url, "bench-key", &file, "").await;
+    let mut pairs: [Vec<(Took, Took)>; 2] = Default::default();
+    // Once for the caches.
+    send("put").await?;
+    for _ in 0..runs {
+        let plain = send("put").await?;
+        let curl = peers::curl(&to_curl, &file).await?;
+        let asset = send("one-request").await?;
+        pairs[0].push((plain, curl));
+        pairs[1].push((asset, curl));
+    }
+    let (size, gib) = (mib as f64, mib as f64 / 1024.0);
+    for (pairs, name) in pairs.iter().zip(["as it is", "with its SHA-256"]) {
+        let what = format!("{mib} MiB in one request {name}");
+        let of = |see: &dyn Fn(&Took) -> f64| -> Vec<_> {
+            pairs.iter().map(|(ours, theirs)| (see(ours), see(theirs))).collect()
+        };
+        let (speed, metric) = (of(&|took| size / took.seconds), format!("{what}, MiB/s"));
+        options.print(&if name == "as it is" {
+            Row::new("uploads", metric, &peer, &speed, Goal::AtLeast(1.8))
+        } else {
+            Row::told("uploads", metric, &peer, &speed)
+        });
+        let cpu = of(&|took| took.cpu_seconds / gib);
+        options.print(&Row::told("uploads", format!("{what}, CPU a GiB, s"), &peer, &cpu));
+        let memory: Vec<_> = pairs.iter().map(|(ours, _)| (ours.peak_mib, MEMORY)).collect();
+        let metric = format!("{what}, peak memory, MiB");
+        options.print(&Row::new("uploads", metric, "none", &memory, Goal::AtMost(1.0)));
+    }
+    Ok(())
+}
+
+/// The same platform, one client after another.
+pub(crate) async fn tus(options: Options) -> Result<(), Failure> {
+    let (mib, runs) = if options.quick { (128, 3) } else { (1024, 5) };
+    let peers = TusPeer::all();
+    if peers.is_empty() {
+        eprintln!("skipped: tus: `cargo xtask bench uploads` installs the peers");
+        return Ok(());
+    }
+    let folder = stage::folder()?;
+    let file = stage::file(folder.path(), "film.bin", mib * MIB)?;
+    let platform = Platform::start(folder.path())?;
+    let (mut speeds, mut cpu, mut memory) = (vec![Vec::new(); peers.len()], Vec::new(), Vec::new());
+    for _ in 0..runs {
+        let ours = peers::ours("tus", &platform.url, &platform.key, &file, "16").await?;
+        platform.clear(1).await?;
+        let (size, gib) = (mib as f64, mib as f64 / 1024.0);
+        cpu.push((ours.cpu_seconds / gib, 1.0));
+        memory.push((ours.peak_mib, MEMORY));
+        for (peer, speeds) in peers.iter().zip(&mut speeds) {
+            let theirs = peer.upload(&platform, &file).await?;
+            platform.clear(1).await?;
+            speeds.push((size / ours.seconds, size / theirs.seconds));
+        }
+    }
+    let what = format!("{mib} MiB over tus with SHA-256");
+    for (peer, speeds) in peers.iter().zip(&speeds) {
+        options.print(&Row::new(
+            "uploads",
+            format!("{what}, MiB/s"),
+            peer.name,
+            speeds,
+            Goal::AtLeast(3.0),
+        ));
+    }
+    options.print(&Row::new(
+        "uploads",
+        format!("{what}, peak memory, MiB"),
+        "none",
+        &memory,
+        Goal::AtMost(1.0),
+    ));
+    options.print(&Row::told("uploads", format!("{what}, CPU a GiB, s"), "none", &cpu));
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Uploads over a line that is slow in a known way: many streams against one, and many small files at once against a loop.
+
+use storycore_benches::{Goal, Options, Row, process};
+
+use crate::{
+    Failure, peers,
+    stage::{self, MIB, Platform},
+};
+
+/// One large file: all streams that the client takes, and one.
+pub(crate) async fn streams(options: Options) -> Result<(), Failure> {
+    let (mib, runs) = if options.quick { (512, 1) } else { (2048, 3) };
+    let folder = stage::folder()?;
+    let file = stage::file(folder.path(), "film.bin", mib * MIB)?;
+    let platform = Platform::start(folder.path())?;
+    let line =
+        process::Server::this_binary(&["shaper", platform.url.trim_start_matches("http://")])?;
+    let url = line.ready.trim();
+    let mut pairs = Vec::new();
+    for _ in 0..runs {
+        let all = peers::ours("tus", url, &platform.key, &file, "16").await?;
+        platform.clear(1).await?;
+        let one = peers::ours("tus", url, &platform.key, &file, "1").await?;
+        platform.clear(1).await?;
+        pairs.push((mib as f64 / all.seconds, mib as f64 / one.seconds));
+    }
+    let what = format!("{mib} MiB at 50 ms and 20 MB/s a connection, MiB/s");
+    options.print(&Row::new("uploads", what, "ours with one stream", &pairs, Goal::AtLeast(8.0)));
+    Ok(())
+}
+
+/// Many small files, at once and one after another.
+pub(crate) async fn many_files(options: Options) -> Result<(), Failure> {
+    let (count, runs) = if options.quick { (100, 1) } else { (1000, 3) };
+    let folder = stage::folder()?;
+    let files = folder.path().join("files");
+    std::fs::create_dir(&files)?;
+    for n in 0..count {
+        stage::file(&files, &format!("{n:04}.bin"), 100 * 1024)?;
+    }
+    let platform = Platform::start(folder.path())?;
+    let line =
+        process::Server::this_binary(&["shaper", platform.url.trim_start_matches("http://")])?;
+    for (url, name) in [(line.ready.trim(), "at 50 ms"), (&*platform.url, "without delay")] {
+        let mut pairs = Vec::new();
+        for _ in 0..runs {
+            let all = peers::ours("many", url, &platform.key, &files, "").await?;
+            platform.clear(count).await?;
+            let one = peers::ours("one-by-one", url, &platform.key, &files, "").await?;
+            platform.clear(count).await?;
+            pairs.push((count as f64 / all.seconds, count as f64 / one.seconds));
+        }
+        let what = format!("{count} files of 100 KiB {name}, files/s");
+        options.print(&Row::new("uploads", what, "one after another", &pairs, Goal::AtLeast(5.0)));
+    }
+    Ok(())
+}

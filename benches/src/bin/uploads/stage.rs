@@ -1,0 +1,118 @@
+//! What the measurements stand on: a platform of its own, files in memory, and what a finished client says of itself.
+
+use std::{
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+};
+
+use serde::{Deserialize, Serialize};
+use storycore::Client;
+use storycore_benches::process;
+use tempfile::TempDir;
+
+use crate::Failure;
+
+pub(crate) const MIB: u64 = 1024 * 1024;
+
+/// What an upload took.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Took {
+    /// From the first request to the last answer, without the start of the process.
+    pub(crate) seconds: f64,
+    /// Of the whole process.
+    pub(crate) cpu_seconds: f64,
+    /// The most memory that the process had; zero where it is not known.
+    pub(crate) peak_mib: f64,
+}
+
+/// A folder whose files cost no disk, removed in the end.
+pub(crate) fn folder() -> io::Result<TempDir> {
+    let memory = Path::new("/dev/shm");
+    let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    tempfile::Builder::new().prefix("storycore-bench-").tempdir_in(place)
+}
+
+/// A file of bytes that no compression and no sparse file makes smaller (xorshift64*).
+pub(crate) fn file(folder: &Path, name: &str, size: u64) -> io::Result<PathBuf> {
+    let path = folder.join(name);
+    let mut file = io::BufWriter::with_capacity(1 << 20, std::fs::File::create(&path)?);
+    let mut state = size | 1;
+    let mut left = size;
+    while left > 0 {
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        let word = state.wrapping_mul(0x2545_F491_4F6C_DD1D).to_le_bytes();
+        let count = word.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        file.write_all(&word[..count])?;
+        left -= count as u64;
+    }
+    file.flush()?;
+    Ok(path)
+}
+
+/// A local platform in a process of its own.
+pub(crate) struct Platform {
+    _process: process::Server,
+    pub(crate) url: String,
+    pub(crate) key: String,
+}
+
+impl Platform {
+    /// Starts one whose files lie in `folder`.
+    pub(crate) fn start(folder: &Path) -> Result<Self, Failure> {
+        let process = process::Server::this_binary_with(&["platform"], &[("TMPDIR", folder)])?;
+        let (url, key) = process.ready.trim().split_once(' ').ok_or("no address")?;
+        let (url, key) = (url.to_owned(), key.to_owned());
+        Ok(Self { _process: process, url, key })
+    }
+
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
+        Ok(Client::builder().base_url(&self.url).api_key(&*self.key).build()?)
+    }
+
+    /// Checks that there are exactly `count` assets, and removes them.
+    pub(crate) async fn clear(&self, count: usize) -> Result<(), Failure> {
+        let client = self.client()?;
+        let mut assets = client.media().items(storycore::models::ListParams::new());
+        let mut ids = Vec::new();
+        while let Some(asset) = assets.next_item().await? {
+            ids.push(asset.id);
+        }
+        if ids.len() != count {
+            return Err(format!("{} assets came of {count} files", ids.len()).into());
+        }
+        for id in ids {
+            client.media().delete(&id).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The platform's process, which prints where it is.
+pub(crate) fn serve_platform() -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let platform = storycore_local::start(storycore_local::Config::in_memory()).await?;
+        println!("{} {}", platform.url(), platform.api_key());
+        std::future::pending::<()>().await;
+        Ok(())
+    })
+}
+
+/// Runs a program to its end: its last line, its exit, and the CPU that it used.
+pub(crate) async fn ended(mut command: tokio::process::Command) -> Result<(String, f64), Failure> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    let shown = format!("{:?}", command.as_std());
+    let before = process::children_cpu_seconds()?;
+    let output = command.spawn()?.wait_with_output().await?;
+    let cpu = process::children_cpu_seconds()? - before;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    good(output.status, &shown)?;
+    Ok((text.lines().last().unwrap_or_default().to_owned(), cpu))
+}
+
+fn good(status: ExitStatus, shown: &str) -> Result<(), Failure> {
+    if status.success() { Ok(()) } else { Err(format!("{shown} ended with {status}").into()) }
+}

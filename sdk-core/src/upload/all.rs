@@ -1,0 +1,230 @@
+//! Many uploads side by side: a bounded number at a time, each with a result of its own, so that one that fails stops no
+//! other. They share what one upload may have of streams.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use http::HeaderValue;
+
+use super::{
+    Progress, Upload, UploadSource, Uploaded,
+    progress::{Tally, Teller},
+};
+use crate::{client::Client, error::Error, models::UploadOptions};
+
+/// As many small files as a platform answers side by side; more brought nothing.
+const AT_ONCE: usize = 16;
+/// Streams of all uploads together.
+const STREAMS: usize = 16;
+
+/// Uploads of many files, made by [`media().upload_all`](crate::resources::Assets::upload_all). [`next`](Self::next) gives
+/// the result of each file as it ends.
+///
+/// Nothing is sent before the first `next`, and only while somebody waits in one; dropping it stops every request.
+#[must_use = "nothing is uploaded until next() is awaited"]
+pub struct UploadAll {
+    client: Client,
+    options: UploadOptions,
+    waiting: VecDeque<(usize, UploadSource)>,
+    running: FuturesUnordered<BoxFuture<'static, UploadedFile>>,
+    at_once: usize,
+    each: Box<dyn Fn(Upload) -> Upload + Send + Sync>,
+    tally: Arc<Tally>,
+    counts: Arc<Counts>,
+    teller: Option<Teller>,
+    state: State,
+}
+
+/// Files that ended.
+#[derive(Debug, Default)]
+struct Counts {
+    total: usize,
+    done: AtomicUsize,
+    failed: AtomicUsize,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    New,
+    Running,
+    Over,
+}
+
+/// How one file of several ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct UploadedFile {
+    /// Its place among those that were given, from 0.
+    pub index: usize,
+    /// What was uploaded, to be tried again where it failed. A stream can be read once only.
+    pub source: UploadSource,
+    /// What came of it.
+    pub result: Result<Uploaded, Error>,
+}
+
+/// How far many uploads are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct UploadAllProgress {
+    /// Files in all.
+    pub files: usize,
+    /// Files that are there.
+    pub files_done: usize,
+    /// Files that failed.
+    pub files_failed: usize,
+    /// The bytes of all files together. Streams of unknown length and files that cannot be read are not in its total.
+    pub bytes: Progress,
+}
+
+impl std::fmt::Debug for UploadAll {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UploadAll")
+            .field("options", &self.options)
+            .field("waiting", &self.waiting.len())
+            .field("running", &self.running.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl UploadAll {
+    pub(crate) fn new(client: Client, sources: Vec<UploadSource>, options: UploadOptions) -> Self {
+        let counts = Counts { total: sources.len(), ..Counts::default() };
+        Self {
+            client,
+            options,
+            waiting: sources.into_iter().enumerate().collect(),
+            running: FuturesUnordered::new(),
+            at_once: AT_ONCE,
+            each: Box::new(|upload| upload),
+            tally: Arc::new(Tally::default()),
+            counts: Arc::new(counts),
+            teller: None,
+            state: State::New,
+        }
+    }
+
+    /// The most files at a time, from 1. Default 16. Large files share 16 streams among them.
+    pub fn at_once(mut self, files: usize) -> Self {
+        self.at_once = files.max(1);
+        self
+    }
+
+    /// Sets each upload up: its chunks, its journal, the control that pauses or cancels all of them.
+    ///
+    /// ```no_run
+    /// # fn run(client: storycore::Client, files: Vec<std::path::PathBuf>) {
+    /// use storycore::{models::UploadOptions, upload::{Journal, UploadControl}};
+    /// let control = UploadControl::new();
+    /// let steered = control.clone();
+    /// let uploads = client
+    ///     .media()
+    ///     .upload_all(files, UploadOptions::new("video"))
+    ///     .each(move |upload| upload.control(&steered).journal(Journal::Off));
+    /// # }
+    /// ```
+    pub fn each(mut self, set_up: impl Fn(Upload) -> Upload + Send + Sync + 'static) -> Self {
+        self.each = Box::new(set_up);
+        self
+    }
+
+    /// Tells of the progress over all files, at most ten times a second and once at the end.
+    pub fn on_progress(
+        mut self,
+        on_progress: impl Fn(UploadAllProgress) + Send + Sync + 'static,
+    ) -> Self {
+        let counts = Arc::clone(&self.counts);
+        self.teller = Some(Teller::new(Arc::new(move |bytes| {
+            on_progress(UploadAllProgress {
+                files: counts.total,
+                files_done: counts.done.load(Relaxed),
+                files_failed: counts.failed.load(Relaxed),
+                bytes,
+            });
+        })));
+        self
+    }
+
+    /// The next file that ended, well or not; nothing when all have.
+    pub async fn next(&mut self) -> Option<UploadedFile> {
+        if self.state == State::New {
+            self.measure().await;
+            self.state = State::Running;
+        }
+        self.fill();
+        let ended = match &mut self.teller {
+            Some(teller) => teller.during(&self.tally, self.running.next()).await,
+            None => self.running.next().await,
+        };
+        match &ended {
+            Some(UploadedFile { result: Ok(_), .. }) => self.counts.done.fetch_add(1, Relaxed),
+            Some(_) => self.counts.failed.fetch_add(1, Relaxed),
+            None => 0,
+        };
+        if ended.is_none() && self.state == State::Running {
+            self.state = State::Over;
+            if let Some(teller) = &mut self.teller {
+                teller.end(&self.tally);
+            }
+        }
+        ended
+    }
+
+    /// All of them to their ends, in the order in which they were given.
+    pub async fn collect(mut self) -> Vec<UploadedFile> {
+        let mut all = Vec::with_capacity(self.waiting.len());
+        while let Some(file) = self.next().await {
+            all.push(file);
+        }
+        all.sort_by_key(|file| file.index);
+        all
+    }
+
+    /// How many bytes there are.
+    async fn measure(&self) {
+        let paths: Vec<_> = self.waiting.iter().map(|(_, source)| source.clone()).collect();
+        let measured = tokio::task::spawn_blocking(move || {
+            let size = |source: &UploadSource| match source {
+                UploadSource::Path(path) => path.metadata().map_or(0, |data| data.len()),
+                UploadSource::Bytes { bytes, .. } => bytes.len() as u64,
+                UploadSource::Stream(_) => 0,
+            };
+            paths.iter().map(size).sum()
+        });
+        self.tally.set_total(measured.await.unwrap_or_default());
+    }
+
+    /// Begins as many as may run.
+    fn fill(&mut self) {
+        let streams = STREAMS / self.at_once.min(self.counts.total.max(1)).min(STREAMS);
+        while self.running.len() < self.at_once {
+            let Some((index, source)) = self.waiting.pop_front() else { return };
+            let client = self.client_of(index);
+            let upload = Upload::new(client, source.clone(), self.options.clone());
+            let upload = (self.each)(upload.max_streams(streams));
+            let tally = Arc::new(Tally::among(&self.tally));
+            self.running.push(
+                async move {
+                    let result = upload.send_counted(&tally).await;
+                    UploadedFile { index, source, result }
+                }
+                .boxed(),
+            );
+        }
+    }
+
+    /// The client, its caller's idempotency key made one for each file.
+    fn client_of(&self, index: usize) -> Client {
+        let mut options = self.client.options().clone();
+        options.idempotency_key = options.idempotency_key.and_then(|key| {
+            let key = [key.as_bytes(), format!("-{index}").as_bytes()].concat();
+            HeaderValue::from_bytes(&key).ok()
+        });
+        self.client.with(options)
+    }
+}
