@@ -21,9 +21,8 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failure> {
             }
             "one-request" => one_request(&client, path).await?,
             "tus" => tus(&client, path, more.first().ok_or("how many streams?")?.parse()?).await?,
-            "many" => {
-                many(&client, path, more.first().ok_or("how many at once?")?.parse()?).await?
-            }
+            "many" => many(&client, path).await?,
+            "one-by-one" => one_by_one(&client, path).await?,
             _ => return Err("no such kind".into()),
         }
         Ok::<_, Failure>(started.elapsed().as_secs_f64())
