@@ -2,9 +2,10 @@
 //!
 //! To the driver: `{"id", "op": "client", "client", "options"}` makes a client; `{"id", "op": "call", "client", "method", "args",
 //! "options"}` calls it; `{"id", "op": "cancel", "target"}` cancels the call with the id `target`; `{"id", "op": "advance",
-//! "ms"}` moves the clock that the client's timers go by, or is refused as `unsupported`. Calls run side by side.
+//! "ms"}` moves the clock that the client's timers go by. Calls run side by side.
 //! From the driver, in any order: `{"id", "result"}` or `{"id", "error": {"kind", "message", "status", "code", "param",
-//! "request_id", "idempotency_key", "retry_after_ms", "attempts", "elapsed_ms", "retryable", "body"}}`.
+//! "request_id", "idempotency_key", "retry_after_ms", "attempts", "elapsed_ms", "retryable", "body", "details", "cause", "job"}}`. What a language does not
+//! have, such as a fork or a clock that can be moved, is refused with the kind `not_here`, and the scenario is left out.
 
 use std::{
     collections::{HashMap, HashSet},

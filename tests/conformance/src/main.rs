@@ -14,6 +14,7 @@ mod readme;
 mod requests;
 mod run;
 mod scenario;
+mod user;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
@@ -111,18 +112,23 @@ async fn run_all(arguments: Arguments, scenarios: Vec<scenario::Scenario>) -> Ex
             let result = tokio::time::timeout(deadline, run::run(&scenario, &command)).await;
             let result =
                 result.unwrap_or_else(|_| Err(anyhow::anyhow!("did not end within {deadline:?}")));
+            let left_out = result.as_ref().err().and_then(|e| e.downcast_ref::<run::NotHere>());
+            if let Some(why) = left_out {
+                println!("skipped: {}: {why}", scenario.name);
+                return None;
+            }
             match &result {
                 Ok(()) => println!("test {} ... ok", scenario.name),
                 Err(error) => println!("test {} ... FAILED\n    {error:#}", scenario.name),
             }
-            result.is_ok()
+            Some(result.is_ok())
         }
     }))
     .buffer_unordered(arguments.jobs.max(1))
     .collect::<Vec<_>>()
     .await;
-    let passed = results.iter().filter(|ok| **ok).count();
-    let failed = results.len() - passed;
-    println!("\n{passed} passed, {failed} failed");
+    let count = |wanted| results.iter().filter(|result| **result == wanted).count();
+    let (passed, failed, skipped) = (count(Some(true)), count(Some(false)), count(None));
+    println!("\n{passed} passed, {failed} failed, {skipped} skipped");
     if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -16,7 +16,18 @@ use crate::{
     proxy::Proxy,
     requests,
     scenario::{CallStep, ClientStep, FinishStep, HttpStep, Requests, Scenario, StepAction},
+    user,
 };
+
+/// The kind of error by which a driver says that its language does not have what was asked for.
+const NOT_HERE: &str = "not_here";
+/// The longest, in milliseconds, that is really waited where the clock cannot be moved.
+const MOST_WAITED: u64 = 30_000;
+
+/// A scenario that is not for this language, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NotHere(String);
 
 /// A scenario under way.
 struct Stage {
@@ -130,6 +141,12 @@ impl Stage {
                 Ok(())
             }
             StepAction::AdvanceMs(ms) => self.advance(*ms).await,
+            StepAction::Allow(step) => {
+                let url = self.bindings.fill(&json!(step.url))?;
+                let back = user::allow(&self.http, url.as_str().unwrap_or_default()).await?;
+                self.bindings.save(&step.save, back);
+                Ok(())
+            }
             StepAction::Proxied(expected) => {
                 let seen = json!(self.proxy.asked());
                 self.bindings.check(&json!(expected), Some(&seen), "the proxy")
@@ -224,12 +241,12 @@ impl Stage {
     async fn advance(&mut self, ms: u64) -> Result<()> {
         let operation = json!({"op": "advance", "ms": ms});
         match self.driver.send(operation).await?.outcome().await? {
+            // What the timers set off has its effect.
             Ok(_) => tokio::time::sleep(Duration::from_millis(150)).await,
+            Err(error) if error["kind"] != NOT_HERE => bail!("the clock stands: {error}"),
             // A language whose clock cannot be moved really waits.
-            Err(error) if error["kind"] == "unsupported" => {
-                tokio::time::sleep(Duration::from_millis(ms)).await;
-            }
-            Err(error) => bail!("the clock cannot be moved: {error}"),
+            Err(_) if ms <= MOST_WAITED => tokio::time::sleep(Duration::from_millis(ms)).await,
+            Err(error) => return Err(NotHere(error["message"].to_string()).into()),
         }
         Ok(())
     }
@@ -247,6 +264,9 @@ impl Stage {
         };
         ensure!(!text.contains(self.platform.api_key()), "the error shows the API key");
         match (outcome, error) {
+            (Err(seen), _) if seen["kind"] == NOT_HERE => {
+                Err(NotHere(seen["message"].to_string()).into())
+            }
             (Ok(seen), None) => {
                 if let Some(expected) = result {
                     let expected = self.bindings.fill(expected)?;

@@ -78,8 +78,18 @@ pub(crate) enum StepAction {
     AdvanceMs(u64),
     /// Looks at the driver's process: its `threads`, `sockets` (of which with `keepalive`) and `files`.
     Process(ProcessStep),
+    /// Allows a program in, as the person at the page `url`, and names the `code` and `state` that come back.
+    Allow(AllowStep),
     /// Checks what a proxy at `$proxy.url` was asked for so far: the first line of each request.
     Proxied(Vec<Value>),
+}
+
+/// What a person is asked to allow.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AllowStep {
+    pub(crate) url: String,
+    pub(crate) save: String,
 }
 
 /// A look at the driver's process.

@@ -7,6 +7,8 @@ mod calls;
 mod client;
 #[path = "driver/process.rs"]
 mod process;
+#[path = "driver/sign_in.rs"]
+mod sign_in;
 #[path = "driver/watching.rs"]
 mod watching;
 

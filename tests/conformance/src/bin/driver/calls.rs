@@ -16,7 +16,7 @@ use storycore::{
     webhooks::{EventData, MemoryStore, ReplayGuard, Taken, Webhook, sign},
 };
 
-use crate::{process, watching};
+use crate::{process, sign_in, watching};
 
 /// Makes one call and gives its result as JSON.
 pub(crate) async fn call(client: Option<Client>, operation: &Value) -> Result<Value, Error> {
@@ -63,6 +63,8 @@ pub(crate) async fn plain(client: Option<Client>, operation: &Value) -> Result<V
         "webhooks.get" => told(client.webhooks().get(id).await),
         "api_keys.get" => told(client.api_keys().get(id).await),
         "events.get" => told(client.events().get(id).await),
+        "oauth.begin" => sign_in::begin(&client, args),
+        "oauth.exchange" => sign_in::exchange(&client, args).await,
         "webhooks.create" => {
             let url = args["url"].as_str().unwrap_or_default();
             let events = args["events"].as_array().into_iter().flatten().filter_map(Value::as_str);

@@ -1,9 +1,11 @@
 //! Clients as scenarios set them up.
 
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 use serde_json::Value;
 use storycore::{CircuitBreaker, Client, Error, JwtCredential, Platform, oauth::OAuthCredential};
+
+use crate::sign_in;
 
 fn texts(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
@@ -69,6 +71,13 @@ pub(crate) fn make(options: &Value) -> Result<Client, Error> {
                 text(&value["client_secret"]),
                 texts(&value["scopes"]),
             )),
+            "anonymous" => builder.anonymous(),
+            // Tokens that a sign-in got, by its code.
+            "signed_in" => {
+                let tokens = sign_in::TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
+                let tokens = tokens.get(&text(&value["code"])).expect("a sign-in got tokens");
+                builder.oauth(OAuthCredential::tokens(text(&value["client_id"]), tokens.clone()))
+            }
             other => panic!("the driver knows no client option {other}"),
         };
     }
