@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 
+pub mod fixed;
 pub mod load;
 pub mod process;
 

@@ -1,11 +1,13 @@
 //! `cargo xtask bench [NAME…] [--quick] [--json]`: builds `benches/` for release and runs its
 //! binaries, one a name. What they measure and print is theirs.
 
+use std::ffi::OsString;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 
 use crate::setup::Setup;
+use crate::wheel;
 use crate::workspace::{Build, Workspace};
 
 const PACKAGE: &str = "storycore-benches";
@@ -49,11 +51,14 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         bail!("nothing to measure for {}", missing.join(" "));
     }
     let setup = Setup::to_stderr(&workspace.target);
-    let path = setup.path_with_ffmpeg()?;
-    let mut peers = Vec::new();
+    let mut environment: Vec<(&str, OsString)> = vec![("PATH", setup.path_with_ffmpeg()?.into())];
     if chosen.contains(&"uploads") {
         let (python, modules) = setup.tus_clients(&workspace.root)?;
-        peers = vec![("STORYCORE_BENCH_PYTHON", python), ("STORYCORE_BENCH_NPM", modules)];
+        environment.push(("STORYCORE_BENCH_PYTHON", python.into()));
+        environment.push(("STORYCORE_BENCH_NPM", modules.into()));
+    }
+    if chosen.contains(&"python") {
+        environment.extend(python(&setup, &workspace)?);
     }
     let build = Build::bin(&workspace, PACKAGE, true)?;
     let mut failed = false;
@@ -62,8 +67,7 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         let binary = binary.with_context(|| format!("no binary for {name}"))?;
         let status = Command::new(binary)
             .args(&request.flags)
-            .env("PATH", &path)
-            .envs(peers.iter().map(|(name, path)| (name, path)))
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .status()
             .with_context(|| format!("cannot run {}", binary.display()))?;
@@ -73,6 +77,18 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What the Python bench needs: our wheel, and a Python in which it stands beside what it is measured against.
+fn python(setup: &Setup, workspace: &Workspace) -> Result<[(&'static str, OsString); 2]> {
+    let requirements =
+        std::fs::read_to_string(workspace.root.join("benches/python/requirements.txt"))
+            .context("benches/python/requirements.txt")?;
+    let package = workspace.root.join("bindings-python");
+    let wheel = wheel::build(setup, &workspace.target, &package, |line| eprintln!("{line}"))?;
+    let python = setup.venv("bench-python", &requirements)?;
+    wheel::install(&python, &wheel)?;
+    Ok([("STORYCORE_BENCH_SIDES", python.into()), ("STORYCORE_BENCH_WHEEL", wheel.into())])
 }
 
 /// The binary that measures `name`: called like it, or `NAME-bench` where that is taken, as by the

@@ -1,6 +1,7 @@
 //! Python packages of this workspace as wheels, built by maturin as for PyPI: for release, with the lock file's versions.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -44,4 +45,12 @@ pub(crate) fn build(
         [wheel] => Ok(wheel.clone()),
         _ => bail!("maturin left {} wheels in {}, not one", wheels.len(), out.display()),
     }
+}
+
+/// Puts the wheel into `python`'s environment, in place of what was there of it; its dependencies are there already.
+pub(crate) fn install(python: &Path, wheel: &Path) -> Result<()> {
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    pip.args(["--no-index", "--no-deps", "--force-reinstall"]).arg(wheel);
+    process::output(pip).map(drop)
 }

@@ -1,0 +1,155 @@
+//! What is measured, in which order and with which goal (the list of the issue that asked for the package).
+
+use std::{collections::BTreeMap, fs, io, path::Path, time::Instant};
+
+use serde_json::json;
+use storycore_benches::{Goal, Options, Row, process};
+
+use crate::side::{self, Figures, Side};
+
+const BENCH: &str = "python";
+const OURS: &str = "ours";
+
+/// What a figure is read from, and which of two is which.
+type Figure = fn(Figures) -> f64;
+
+/// A comparison: our figure with a peer's, both of the same measurement.
+struct Compared {
+    what: &'static str,
+    at_once: usize,
+    metric: &'static str,
+    peer: &'static str,
+    figure: Figure,
+    goal: Goal,
+}
+
+const fn row(
+    (what, at_once): (&'static str, usize),
+    metric: &'static str,
+    peer: &'static str,
+    figure: Figure,
+    goal: Goal,
+) -> Compared {
+    Compared { what, at_once, metric, peer, figure, goal }
+}
+
+const ALONE: (&str, usize) = ("sync", 1);
+const THREADS: (&str, usize) = ("sync", 16);
+const ASYNC: (&str, usize) = ("async", 64);
+const PAGE: (&str, usize) = ("page", 1);
+const PAGE_READ: (&str, usize) = ("page_read", 1);
+
+#[rustfmt::skip]
+const COMPARED: [Compared; 12] = [
+    row(ALONE, "sync, one thread, calls/s", "httpx_pydantic", Figures::rate, Goal::AtLeast(3.5)),
+    row(ALONE, "sync, one thread, CPU µs a call", "httpx_pydantic", Figures::cpu_us, Goal::AtMost(1.0 / 6.0)),
+    row(ALONE, "sync, one thread, calls/s", "pycurl_msgspec", Figures::rate, Goal::AtLeast(1.0)),
+    row(ALONE, "sync, one thread, calls/s", "openai_sdk", Figures::rate, Goal::AtLeast(6.0)),
+    row(THREADS, "sync, 16 threads, calls/s", "httpx_pydantic", Figures::rate, Goal::AtLeast(35.0)),
+    row(THREADS, "sync, 16 threads, calls/s", "pycurl_msgspec", Figures::rate, Goal::AtLeast(3.0)),
+    row(ASYNC, "async, 64 in flight, calls/s", "aiohttp_msgspec", Figures::rate, Goal::AtLeast(7.0)),
+    row(ASYNC, "async, 64 in flight, µs of the loop's thread a call", "aiohttp_msgspec", Figures::own_thread_us, Goal::AtMost(0.08)),
+    row(ASYNC, "async, 64 in flight, CPU µs a call, all threads", "aiohttp_msgspec", Figures::cpu_us, Goal::AtMost(1.0 / 3.0)),
+    row(ASYNC, "async, 64 in flight, calls/s", "openai_sdk", Figures::rate, Goal::AtLeast(80.0)),
+    row(PAGE, "page of 100, pages/s", "httpx_pydantic", Figures::rate, Goal::AtLeast(3.5)),
+    row(PAGE_READ, "page of 100, every field read, pages/s", "httpx_pydantic", Figures::rate, Goal::AtLeast(2.5)),
+];
+
+pub(crate) fn run(options: Options, python: &Path, wheel: &Path) -> io::Result<()> {
+    let server = process::Server::this_binary(&["serve"])?;
+    compare(options, python, server.ready.trim())?;
+    imports(options, python)?;
+    let megabytes = fs::metadata(wheel)?.len() as f64 / 1e6;
+    options.print(&Row::new(BENCH, "wheel, MB", "none", &[(megabytes, 5.0)], Goal::AtMost(1.0)));
+    memory(options, python, server.ready.trim())
+}
+
+/// The sides that do a thing do it in turn, each time in another order, and every ratio is of one turn.
+fn compare(options: Options, python: &Path, url: &str) -> io::Result<()> {
+    let mut names = vec![OURS];
+    for row in &COMPARED {
+        if !names.contains(&row.peer) {
+            names.push(row.peer);
+        }
+    }
+    let mut sides = BTreeMap::new();
+    for name in &names {
+        sides.insert(*name, Side::start(python, name, url, "a-key-for-the-bench-only")?);
+    }
+    let (seconds, turns) = if options.quick { (0.5, 3) } else { (2.0, 7) };
+    for measured in [ALONE, THREADS, ASYNC, PAGE, PAGE_READ] {
+        let rows = || COMPARED.iter().filter(|row| (row.what, row.at_once) == measured);
+        let mut taking_part: Vec<&str> =
+            names.iter().copied().filter(|n| *n == OURS || rows().any(|r| r.peer == *n)).collect();
+        let mut results: BTreeMap<&str, Vec<Figures>> = BTreeMap::new();
+        let (what, at_once) = measured;
+        for turn in 0..=turns {
+            for name in &taking_part {
+                let side = sides.get_mut(name).ok_or_else(|| io::Error::other("no such side"))?;
+                // The first turn warms up: connections, caches, the interpreter's own specialising.
+                let figures = side.measure(what, at_once, if turn == 0 { 0.3 } else { seconds })?;
+                if turn > 0 {
+                    results.entry(name).or_default().push(figures);
+                }
+            }
+            taking_part.rotate_left(1);
+        }
+        for row in rows() {
+            let pairs: Vec<(f64, f64)> = results[OURS]
+                .iter()
+                .zip(&results[row.peer])
+                .map(|(ours, theirs)| ((row.figure)(*ours), (row.figure)(*theirs)))
+                .collect();
+            options.print(&Row::new(BENCH, row.metric, &sides[row.peer].name, &pairs, row.goal));
+        }
+    }
+    Ok(())
+}
+
+/// What an import adds to an interpreter that does nothing.
+fn imports(options: Options, python: &Path) -> io::Result<()> {
+    let programs = ["pass", "import storycore", "import openai"];
+    for program in programs {
+        side::python(python, program)?; // Compiles what is compiled once.
+    }
+    let turns = if options.quick { 5 } else { 25 };
+    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    for _ in 0..turns {
+        let mut took = [0.0; 3];
+        for (program, took) in programs.iter().zip(&mut took) {
+            let started = Instant::now();
+            side::python(python, program)?;
+            *took = started.elapsed().as_secs_f64() * 1e3;
+        }
+        let [bare, ours, openai] = took;
+        alone.push((ours - bare, 8.0));
+        beside.push((ours - bare, openai - bare));
+    }
+    let metric = "import, ms more than `python -c pass`";
+    options.print(&Row::new(BENCH, metric, "none", &alone, Goal::AtMost(1.0)));
+    options.print(&Row::new(BENCH, metric, "import openai", &beside, Goal::AtMost(0.1)));
+    Ok(())
+}
+
+/// Memory that stays where it was: after very many errors, and while a large file goes up.
+fn memory(options: Options, python: &Path, url: &str) -> io::Result<()> {
+    let calls = if options.quick { 10_000 } else { 100_000 };
+    let key = "a-key-for-the-bench-only";
+    for what in ["failing", "failing_async"] {
+        let mut side = Side::start(python, OURS, url, key)?;
+        let more = side.ask(&json!({"what": what, "calls": calls}))?;
+        let more = more["mib"].as_f64().unwrap_or(f64::NAN);
+        let metric = format!("{calls} calls that fail ({what}), MiB more than after a tenth");
+        options.print(&Row::new(BENCH, metric, "none", &[(more, 2.0)], Goal::AtMost(1.0)));
+    }
+    let platform = process::Server::this_binary(&["platform"])?;
+    let (url, key) =
+        platform.ready.trim().split_once(' ').ok_or_else(|| io::Error::other("no address"))?;
+    let mib: u64 = if options.quick { 128 } else { 1024 };
+    let mut side = Side::start(python, OURS, url, key)?;
+    let went = side.ask(&json!({"what": "upload", "mib": mib}))?;
+    let more = went["mib"].as_f64().unwrap_or(f64::NAN);
+    let metric = format!("upload of {mib} MiB, MiB more at the peak");
+    options.print(&Row::new(BENCH, metric, "none", &[(more, 64.0)], Goal::AtMost(1.0)));
+    Ok(())
+}
