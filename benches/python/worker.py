@@ -70,7 +70,7 @@ class Worker:
             self.client = self.side.Sync(self.url, self.key)
             project, page = self.client.get(ID), self.client.page()
             assert project.id == ID and project.settings["fps"] == 24 and project.created_at.year == 2026
-            assert len(page) == 100 and page[99].updated_at == project.updated_at
+            assert len(page) == 100 and page[99].created_at == project.created_at
         return self.client
 
     # `async` is a keyword; the task's name is looked up with `getattr`.

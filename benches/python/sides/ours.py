@@ -18,7 +18,7 @@ class Sync:
         return self.client.projects.get(id)
 
     def page(self) -> Any:
-        return self.client.projects.list(limit=100).data
+        return self.client.projects.list(page_size=100).data
 
     def upload(self, path: str) -> None:
         self.client.media.upload(file_path=path, name="film.mp4", type="video")
