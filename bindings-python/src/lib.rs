@@ -13,6 +13,10 @@ mod resources;
 
 use pyo3::prelude::*;
 
+/// For what is Rust; Python's objects have an allocator of their own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[pymodule]
 fn _storycore(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;

@@ -15,7 +15,7 @@ use crate::{
 /// Reads a whole body.
 pub(crate) fn whole<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     // The plain reader is the fast one; only what fails is read again for its path.
-    serde_json::from_slice(body).map_err(|error| explain::<T>(body, error))
+    read(body).map_err(|error| explain::<T>(body, error))
 }
 
 /// Reads a single object, bare (`{"id": …}`) or wrapped (`{"data": {…}}`).
@@ -26,11 +26,19 @@ pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     {
         return whole(inner.as_bytes());
     }
-    serde_json::from_slice(body).or_else(|error| match unwrapped(body) {
+    read(body).or_else(|error| match unwrapped(body) {
         // `data` may stand behind other fields.
         Some(inner) => whole(inner.as_bytes()),
         None => Err(explain::<T>(body, error)),
     })
+}
+
+/// Looks once whether the whole body is UTF-8, which is faster than at each text in it.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+    match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    }
 }
 
 fn begins_with_data(body: &[u8]) -> bool {
