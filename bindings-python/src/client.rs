@@ -11,7 +11,7 @@ use pyo3::{
 use storycore::{CallOptions, Client, ClientBuilder, Platform, RawResponse};
 
 use crate::{
-    bridge::{Give, Handle},
+    bridge::{Give, Handle, Ready},
     convert::{self, Arg},
     credentials::{CircuitBreaker, JwtCredential, OAuthCredential},
     errors,
@@ -206,6 +206,26 @@ client!(AsyncStoryCoreClient, is_async: true, {
     /// Ends what is under way and closes the connections. A client that was closed makes no more calls.
     fn close(slf: &Bound<'_, Self>) {
         slf.as_super().get().0.close();
+    }
+
+    /// The same as `close`, for who awaits it.
+    fn aclose(slf: &Bound<'_, Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        slf.as_super().get().0.close();
+        Ready::python(py, py.None())
+    }
+
+    fn __aenter__(slf: Py<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ready::python(py, slf.into_any())
+    }
+
+    #[pyo3(signature = (*_error))]
+    fn __aexit__(
+        slf: &Bound<'_, Self>,
+        py: Python<'_>,
+        _error: &Bound<'_, PyTuple>,
+    ) -> PyResult<Py<PyAny>> {
+        slf.as_super().get().0.close();
+        Ready::python(py, py.None())
     }
 });
 

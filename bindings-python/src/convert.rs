@@ -175,6 +175,37 @@ fn entry(
     Ok((name, from_python(value, depth + 1)?))
 }
 
+/// The fields of a mapping that stands in one argument.
+pub(crate) struct Fields<'py>(Bound<'py, PyDict>);
+
+impl<'py> Fields<'py> {
+    pub(crate) fn of(given: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let fields = PyDict::new(given.py());
+        fields.call_method1("update", (given.cast::<PyMapping>()?,))?;
+        Ok(Self(fields))
+    }
+
+    /// The field of this name; one that is not there is as if it were None.
+    pub(crate) fn take<T: FromPython>(&mut self, name: &str) -> PyResult<T> {
+        let value = match self.0.get_item(name)? {
+            Some(value) => {
+                self.0.del_item(name)?;
+                value
+            }
+            None => self.0.py().None().into_bound(self.0.py()),
+        };
+        T::from_python(&value)
+    }
+
+    /// Refuses what is not known: it would not be sent.
+    pub(crate) fn end(self) -> PyResult<()> {
+        match self.0.keys().iter().next() {
+            Some(name) => Err(PyTypeError::new_err(format!("there is no setting {name:?}"))),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A value as a query or a header has it.
 pub(crate) fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(match from_python(value, 0)? {
@@ -239,7 +270,6 @@ pub(crate) fn time<'py>(py: Python<'py>, time: Timestamp) -> PyResult<Bound<'py,
 }
 
 /// A day as a `date`.
-#[allow(dead_code)]
 pub(crate) fn date<'py>(py: Python<'py>, day: Date) -> PyResult<Bound<'py, PyDate>> {
     let part = |number: i8| u8::try_from(number).unwrap_or_default();
     PyDate::new(py, i32::from(day.year()), part(day.month()), part(day.day()))

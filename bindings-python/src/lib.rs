@@ -2,14 +2,18 @@
 //! is generated (`models/`, `resources/`); the runtime bridge and everything that streams is written here by hand.
 
 mod bridge;
+mod by_hand;
 mod client;
 mod convert;
 mod credentials;
 mod errors;
+mod items;
+mod logs;
 mod models;
 mod object;
 mod page;
 mod resources;
+mod telemetry;
 
 use pyo3::prelude::*;
 
@@ -28,6 +32,11 @@ fn _storycore(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<credentials::JwtCredential>()?;
     module.add_class::<credentials::OAuthCredential>()?;
     module.add_class::<credentials::CircuitBreaker>()?;
+    module.add_class::<by_hand::Progress>()?;
+    module.add_class::<by_hand::UploadControl>()?;
+    module.add_class::<items::Items>()?;
+    module.add_class::<items::AsyncItems>()?;
+    module.add_class::<bridge::Call>()?;
     module.add_class::<page::Page>()?;
     models::add(module)?;
     resources::add(module)

@@ -14,7 +14,7 @@ use pyo3::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::convert;
+use crate::{convert, models::Model};
 
 /// An object's data: its own, or a row of a page that it keeps alive.
 pub(crate) enum Held<T> {
@@ -37,6 +37,18 @@ impl<T> Deref for Held<T> {
             Self::Row(rows, at) => &rows[*at],
         }
     }
+}
+
+/// The objects of a list within an object.
+pub(crate) fn list<'py, T: Model + Clone>(
+    py: Python<'py>,
+    objects: &[T],
+) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for object in objects {
+        list.append(T::python(py, Held::new(object.clone()))?)?;
+    }
+    Ok(list)
 }
 
 /// `Project(id='prj_1', name='Film')`: what is there, in the order in which it is documented.

@@ -265,6 +265,11 @@ impl<T: Send + 'static> Items<T> {
         Self { pages, ready: Vec::new().into_iter() }
     }
 
+    /// The pages that are still to come. Objects of the page that was begun are dropped.
+    pub fn into_pages(self) -> Pages<T> {
+        self.pages
+    }
+
     /// The next object, or nothing at the end.
     ///
     /// # Errors

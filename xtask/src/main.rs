@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks")]
 
 mod bench;
+mod bindings;
 mod counts;
 mod demo;
 mod licences;
@@ -24,6 +25,7 @@ cargo xtask test [PART…] [--long]            all parts, or those named:
                                              python node swift kotlin examples
                                              (--long: 300 runs of faults and not 40)
 cargo xtask mutants [--all] [NAME…]          takes the client's rules out, one by one, and sees scenarios fail
+cargo xtask bindings [--check]               writes the languages' bindings from sdk-core, or sees that they are current
 cargo xtask bench [NAME…] [--quick] [--json] measurements against what one would use instead:
                                              core platform uploads webhooks python node mobile
 ";
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         "demo" => demo::run(rest),
         "mutants" => mutants::run(rest),
         "bench" => bench::run(rest),
+        "bindings" => bindings::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -2,16 +2,19 @@
 //! wakes the thread that waits for it and no other.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
     time::Duration,
 };
 
 use pyo3::prelude::*;
-use storycore::{Client, Error};
+use storycore::Client;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
-use super::Waited;
+use super::Failure;
 
 /// How often a waiting call looks whether a signal came.
 const SIGNALS: Duration = Duration::from_millis(50);
@@ -50,10 +53,10 @@ impl Places {
         client: &Client,
         closing: &CancellationToken,
         work: W,
-    ) -> Waited<T>
+    ) -> Result<T, Failure>
     where
         T: Send,
-        F: Future<Output = Result<T, Error>>,
+        F: Future<Output = Result<T, Failure>>,
         W: FnOnce(&Client) -> F + Send,
     {
         if tokio::runtime::Handle::try_current().is_ok() {
@@ -66,22 +69,19 @@ impl Places {
         }
         let place = match self.take() {
             Some(place) => place,
-            None => match Place::new(client) {
-                Ok(place) => place,
-                Err(error) => return Waited::NoRuntime(error),
-            },
+            None => Place::new(client)?,
         };
         let runtime = place.runtime.as_ref().expect("it is taken when the place is dropped");
-        let waited = runtime.block_on(async {
+        let (waited, is_whole) = runtime.block_on(async {
             tokio::select! {
                 biased;
-                outcome = work(&place.client) => Waited::Answered(outcome),
-                error = interrupted() => Waited::Interrupted(error),
-                () = closing.cancelled() => Waited::Closed,
+                outcome = work(&place.client) => (outcome, true),
+                error = interrupted() => (Err(Failure::Raised(error)), false),
+                () = closing.cancelled() => (Err(Failure::Closed), false),
             }
         });
         // What was stopped in the middle goes with its place: nobody would drive its connections to their end.
-        if matches!(waited, Waited::Answered(_)) {
+        if is_whole && !matches!(waited, Err(Failure::Raised(_))) {
             self.give_back(place);
         }
         waited
@@ -115,6 +115,19 @@ async fn interrupted() -> PyErr {
         tokio::time::sleep(SIGNALS).await;
         if let Err(error) = Python::attach(|py| py.check_signals()) {
             return error;
+        }
+    }
+}
+
+/// Waits for what another thread works on.
+pub(super) fn receive<T>(receiver: &Receiver<T>) -> Result<T, Failure> {
+    loop {
+        match receiver.recv_timeout(SIGNALS) {
+            Ok(received) => return Ok(received),
+            Err(RecvTimeoutError::Disconnected) => return Err(Failure::Closed),
+            Err(RecvTimeoutError::Timeout) => {
+                Python::attach(|py| py.check_signals()).map_err(Failure::Raised)?;
+            }
         }
     }
 }

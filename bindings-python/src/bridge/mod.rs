@@ -1,17 +1,28 @@
-//! Where calls run. A sync client's run on the thread that makes them; an async client's on threads of this module's own.
-//! Nothing begins before the first call, and a process that was forked off begins anew.
+//! Where calls run. A sync client's run on the thread that makes them; an async client's, and lists that fetch ahead, on
+//! threads of this module's own. Nothing begins before the first call, and a process that was forked off begins anew.
 
+mod awaited;
 mod blocking;
+mod event_loop;
 mod process;
+mod shards;
+mod teller;
 
 use std::sync::Arc;
 
+use futures_util::future::AbortHandle;
 use pyo3::prelude::*;
 use storycore::{CallOptions, Client, Error};
 use tokio_util::sync::CancellationToken;
 
-use self::{blocking::Places, process::PerProcess};
-use crate::errors;
+pub(crate) use self::awaited::{Call, Ready};
+pub(crate) use self::teller::Teller;
+use self::{
+    blocking::Places,
+    process::PerProcess,
+    shards::{ShardClients, Shards},
+};
+use crate::{errors, logs, telemetry};
 
 /// What every call of a client needs: the client itself, its connections in this process, and whether it was closed.
 pub(crate) struct Handle {
@@ -24,7 +35,14 @@ pub(crate) struct Handle {
 /// What a client and those made by its `with_options` share.
 struct Shared {
     client: Client,
-    places: PerProcess<Places>,
+    local: PerProcess<Local>,
+}
+
+/// What a client has in one process.
+#[derive(Default)]
+struct Local {
+    places: Places,
+    shard_clients: ShardClients,
 }
 
 /// What a call gives, as Python sees it.
@@ -38,10 +56,46 @@ impl Give for () {
     }
 }
 
+impl Give for bytes::Bytes {
+    fn give(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(pyo3::types::PyBytes::new(py, &self).into_any().unbind())
+    }
+}
+
+/// Why a call gives nothing.
+pub(crate) enum Failure {
+    Client(Error),
+    /// Python code that the call uses raised this, or a handler of a signal did.
+    Raised(PyErr),
+    Closed,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Client(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Raised(error.into())
+    }
+}
+
+impl Failure {
+    pub(crate) fn raised(self, py: Python<'_>) -> PyErr {
+        match self {
+            Self::Client(error) => errors::raised(py, error),
+            Self::Raised(error) => error,
+            Self::Closed => errors::closed(py),
+        }
+    }
+}
+
 impl Handle {
     pub(crate) fn new(client: Client, is_async: bool) -> Arc<Self> {
         Arc::new(Self {
-            shared: Arc::new(Shared { client, places: PerProcess::default() }),
+            shared: Arc::new(Shared { client, local: PerProcess::default() }),
             options: None,
             closing: CancellationToken::new(),
             is_async,
@@ -59,8 +113,8 @@ impl Handle {
     }
 
     /// The client that every other one is made of.
-    pub(crate) fn client(&self) -> Client {
-        self.configured(&self.shared.client)
+    pub(crate) fn client(&self) -> &Client {
+        &self.shared.client
     }
 
     pub(crate) fn is_async(&self) -> bool {
@@ -68,66 +122,175 @@ impl Handle {
     }
 
     /// Makes a call: gives its result, or what is awaited for it.
-    pub(crate) fn run<T, F, W>(&self, py: Python<'_>, work: W) -> PyResult<Py<PyAny>>
+    pub(crate) fn run<T, F, W>(self: &Arc<Self>, py: Python<'_>, work: W) -> PyResult<Py<PyAny>>
     where
         T: Give,
         F: Future<Output = Result<T, Error>> + Send + 'static,
         W: FnOnce(Client) -> F + Send + 'static,
     {
-        self.wait(py, work)?.give(py)
+        self.run_telling(py, |client, _| work(client))
     }
 
-    /// Makes a call and waits for it on this thread, without holding the interpreter.
-    pub(crate) fn wait<T, F, W>(&self, py: Python<'_>, work: W) -> PyResult<T>
+    /// Makes a call that has Python functions of its own to be told.
+    pub(crate) fn run_telling<T, F, W>(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        work: W,
+    ) -> PyResult<Py<PyAny>>
+    where
+        T: Give,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+        W: FnOnce(Client, Teller) -> F + Send + 'static,
+    {
+        self.check_open(py)?;
+        let options = self.options(py)?;
+        if !self.is_async {
+            let teller = Teller::here();
+            let work = |client| teller.clone().or(work(client, teller.clone()));
+            return self.wait(py, options, work)?.give(py);
+        }
+        let handle = Arc::clone(self);
+        Call::python(py, move |event_loop, token| {
+            let teller = Teller::within(Arc::clone(&event_loop));
+            let told = teller.clone();
+            let work = |client| teller.clone().or(work(client, teller));
+            handle.launch(options, None, work, move |outcome| {
+                let give = move |py: Python<'_>| match told.taken() {
+                    // What was told last was told before this.
+                    Some(error) => Err(error),
+                    None => match outcome {
+                        Ok(value) => value.give(py),
+                        Err(failure) => Err(failure.raised(py)),
+                    },
+                };
+                event_loop.complete(token, Box::new(give));
+            })
+        })
+    }
+
+    /// Waits on this thread, without holding the interpreter.
+    fn wait<T, F, W>(&self, py: Python<'_>, options: Option<CallOptions>, work: W) -> PyResult<T>
     where
         T: Send,
-        F: Future<Output = Result<T, Error>>,
+        F: Future<Output = Result<T, Failure>>,
         W: FnOnce(Client) -> F + Send,
     {
-        if self.closing.is_cancelled() {
-            return Err(errors::closed(py));
-        }
         let waited = py.detach(|| {
-            let places = self.shared.places.get_or_make(Places::default);
-            places.wait(&self.shared.client, &self.closing, |client| work(self.configured(client)))
+            let local = self.shared.local.get_or_make(Local::default);
+            let work = |client: &Client| work(configured(client, options));
+            local.places.wait(&self.shared.client, &self.closing, work)
         });
-        waited.raise(py)
+        logs::flush(py);
+        waited.map_err(|failure| failure.raised(py))
+    }
+
+    /// Begins work on a thread of this module's own, which says how it ended. Aborting it stops its requests.
+    fn launch<T, F, W>(
+        &self,
+        options: Option<CallOptions>,
+        shard: Option<usize>,
+        work: W,
+        done: impl FnOnce(Result<T, Failure>) + Send + 'static,
+    ) -> PyResult<AbortHandle>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+        W: FnOnce(Client) -> F,
+    {
+        let shards = Shards::get()?;
+        let shard = shard.unwrap_or_else(|| shards.choose());
+        let local = self.shared.local.get_or_make(Local::default);
+        let client = local.shard_clients.of(shard, &self.shared.client);
+        let work = work(configured(&client, options));
+        let closing = self.closing.clone();
+        Ok(shards.submit(shard, async move {
+            let outcome = tokio::select! {
+                biased;
+                outcome = work => outcome,
+                () = closing.cancelled() => Err(Failure::Closed),
+            };
+            done(outcome);
+        }))
+    }
+
+    /// Where a list that goes on by itself is fetched, and the client for it.
+    pub(crate) fn settle(&self, py: Python<'_>) -> PyResult<(usize, Client)> {
+        self.check_open(py)?;
+        let shard = Shards::get()?.choose();
+        let local = self.shared.local.get_or_make(Local::default);
+        let client = local.shard_clients.of(shard, &self.shared.client);
+        Ok((shard, configured(&client, self.options(py)?)))
+    }
+
+    /// The next step of something that goes on by itself, waited for or awaited. `give` makes of it what Python sees.
+    pub(crate) fn step<T, F>(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        shard: usize,
+        work: F,
+        give: impl FnOnce(Python<'_>, PyResult<T>) -> PyResult<Py<PyAny>> + Send + 'static,
+    ) -> PyResult<Py<PyAny>>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.check_open(py)?;
+        let work = async { work.await.map_err(Failure::Client) };
+        if self.is_async {
+            let handle = Arc::clone(self);
+            return Call::python(py, move |event_loop, token| {
+                handle.launch(
+                    None,
+                    Some(shard),
+                    |_| work,
+                    move |outcome| {
+                        let give = move |py: Python<'_>| {
+                            give(py, outcome.map_err(|failure| failure.raised(py)))
+                        };
+                        event_loop.complete(token, Box::new(give));
+                    },
+                )
+            });
+        }
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        let done = move |outcome| drop(sender.try_send(outcome));
+        let under_way = self.launch(None, Some(shard), |_| work, done)?;
+        let waited = py.detach(move || blocking::receive(&receiver));
+        if waited.is_err() {
+            under_way.abort();
+        }
+        logs::flush(py);
+        let outcome = waited.and_then(|outcome| outcome).map_err(|failure| failure.raised(py));
+        give(py, outcome)
     }
 
     /// Ends what is under way, and closes the connections.
     pub(crate) fn close(&self) {
         self.closing.cancel();
         if self.options.is_none()
-            && let Some(places) = self.shared.places.get()
+            && let Some(local) = self.shared.local.get()
         {
-            places.clear();
+            local.places.clear();
+            local.shard_clients.clear();
         }
     }
 
-    fn configured(&self, client: &Client) -> Client {
-        match &self.options {
-            Some(options) => client.with(options.clone()),
-            None => client.clone(),
-        }
+    fn check_open(&self, py: Python<'_>) -> PyResult<()> {
+        if self.closing.is_cancelled() { Err(errors::closed(py)) } else { Ok(()) }
+    }
+
+    /// The options of a call that begins now: those of this client, and the caller's trace.
+    fn options(&self, py: Python<'_>) -> PyResult<Option<CallOptions>> {
+        let Some(trace) = telemetry::traceparent(py)? else { return Ok(self.options.clone()) };
+        let options = self.options.clone().unwrap_or_default();
+        let options = options.header("traceparent", &trace);
+        options.map(Some).map_err(|error| errors::raised(py, error))
     }
 }
 
-/// How waiting ended.
-enum Waited<T> {
-    Answered(Result<T, Error>),
-    /// Python's own handler of a signal raised this.
-    Interrupted(PyErr),
-    Closed,
-    NoRuntime(std::io::Error),
-}
-
-impl<T> Waited<T> {
-    fn raise(self, py: Python<'_>) -> PyResult<T> {
-        match self {
-            Self::Answered(outcome) => outcome.map_err(|error| errors::raised(py, error)),
-            Self::Interrupted(error) => Err(error),
-            Self::Closed => Err(errors::closed(py)),
-            Self::NoRuntime(error) => Err(error.into()),
-        }
+fn configured(client: &Client, options: Option<CallOptions>) -> Client {
+    match options {
+        Some(options) => client.with(options),
+        None => client.clone(),
     }
 }

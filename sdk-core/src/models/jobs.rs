@@ -101,11 +101,12 @@ impl Job {
 }
 
 /// One event of a job, as [`events`](crate::resources::Jobs::events) gives it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobEvent {
     /// Its id in the stream, from which a broken stream is taken up.
     pub id: Option<String>,
     /// Its name: `job.progress`, `job.completed`, `job.failed`, `job.cancelled`, or one that this version does not know.
+    #[serde(rename = "type")]
     pub kind: String,
     /// The job as it then was; of a `job.progress` it may have only `id`, `status` and `progress`.
     pub job: Job,

@@ -101,8 +101,12 @@ impl<'a> Assets<'a> {
     ///
     /// # Errors
     /// As [`Jobs::create`](super::Jobs::create).
-    pub async fn process(&self, id: &str, settings: VideoSettings) -> Result<Job, Error> {
-        self.0.client.jobs().create(NewJob::video_processing(id, settings)).await
+    pub async fn process(
+        &self,
+        asset_id: &str,
+        output_settings: VideoSettings,
+    ) -> Result<Job, Error> {
+        self.0.client.jobs().create(NewJob::video_processing(asset_id, output_settings)).await
     }
 
     /// The asset with this id.

@@ -1,0 +1,112 @@
+//! The threads on which async calls run: two runtimes of one thread each, which beat one that shares its work between
+//! threads. While little is under way one does it all.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use futures_util::{
+    FutureExt as _,
+    future::{AbortHandle, abortable},
+};
+use storycore::Client;
+use tokio::{runtime::Builder, sync::mpsc};
+
+use super::process::PerProcess;
+
+const SHARDS: usize = 2;
+
+/// Calls under way up to which the first shard does all of them.
+const FEW: usize = 8;
+
+static RUNNING: PerProcess<Shards> = PerProcess::new();
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The threads of this process. They end with it.
+pub(super) struct Shards([Shard; SHARDS]);
+
+struct Shard {
+    work: mpsc::UnboundedSender<Work>,
+    under_way: Arc<AtomicUsize>,
+}
+
+/// Something under way, until it is dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Shards {
+    pub(super) fn get() -> std::io::Result<Arc<Self>> {
+        if let Some(running) = RUNNING.get() {
+            return Ok(running);
+        }
+        let started = Self([Shard::start(0)?, Shard::start(1)?]);
+        // Of two threads that come here at once, one's shards end for want of senders.
+        Ok(RUNNING.get_or_make(|| started))
+    }
+
+    /// The shard for the next call.
+    pub(super) fn choose(&self) -> usize {
+        let under_way = |at: usize| self.0[at].under_way.load(Relaxed);
+        usize::from(under_way(0) >= FEW && under_way(1) < under_way(0))
+    }
+
+    pub(super) fn submit(
+        &self,
+        shard: usize,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> AbortHandle {
+        let Shard { work: sender, under_way } = &self.0[shard];
+        under_way.fetch_add(1, Relaxed);
+        let counted = Counted(Arc::clone(under_way));
+        let (work, abort) = abortable(async move {
+            work.await;
+            drop(counted);
+        });
+        // The receiver lives as long as the process.
+        let _ = sender.send(Box::pin(work.map(drop)));
+        abort
+    }
+}
+
+impl Shard {
+    fn start(number: usize) -> std::io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (sender, mut work) = mpsc::unbounded_channel::<Work>();
+        std::thread::Builder::new().name(format!("storycore-{number}")).spawn(move || {
+            runtime.block_on(async {
+                while let Some(work) = work.recv().await {
+                    tokio::spawn(work);
+                }
+            });
+        })?;
+        Ok(Self { work: sender, under_way: Arc::default() })
+    }
+}
+
+/// A client's connections on each shard.
+#[derive(Default)]
+pub(super) struct ShardClients(Mutex<[Option<Client>; SHARDS]>);
+
+impl ShardClients {
+    pub(super) fn of(&self, shard: usize, client: &Client) -> Client {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all[shard].get_or_insert_with(|| client.with_own_connections()).clone()
+    }
+
+    /// Closes the connections.
+    pub(super) fn clear(&self) {
+        let closed = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(closed);
+    }
+}

@@ -1,0 +1,84 @@
+//! A call's own Python functions: where they run, and that what one of them raises ends the call and is what it raises.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use pyo3::prelude::*;
+use storycore::Error;
+use tokio::sync::Notify;
+
+use super::{Failure, event_loop::EventLoop};
+
+/// Something to be done while the interpreter is held.
+pub(super) type Told = Box<dyn FnOnce(Python<'_>) + Send>;
+
+/// Calls the functions of one call: on the thread that waits, or in the event loop.
+#[derive(Clone)]
+pub(crate) struct Teller {
+    event_loop: Option<Arc<EventLoop>>,
+    raised: Arc<Raised>,
+}
+
+#[derive(Default)]
+struct Raised {
+    error: Mutex<Option<PyErr>>,
+    has_raised: AtomicBool,
+    rung: Notify,
+}
+
+impl Teller {
+    pub(super) fn here() -> Self {
+        Self { event_loop: None, raised: Arc::default() }
+    }
+
+    pub(super) fn within(event_loop: Arc<EventLoop>) -> Self {
+        Self { event_loop: Some(event_loop), raised: Arc::default() }
+    }
+
+    /// Has a function called, unless one raised something before.
+    pub(crate) fn tell(&self, function: impl FnOnce(Python<'_>) -> PyResult<()> + Send + 'static) {
+        let this = self.clone();
+        let told = move |py: Python<'_>| {
+            if !this.raised.has_raised.load(Relaxed)
+                && let Err(error) = function(py)
+            {
+                this.raise(error);
+            }
+        };
+        match &self.event_loop {
+            None => Python::attach(told),
+            Some(event_loop) => event_loop.tell(Box::new(told)),
+        }
+    }
+
+    /// Ends the call with this.
+    pub(crate) fn raise(&self, error: PyErr) {
+        self.lock().get_or_insert(error);
+        self.raised.has_raised.store(true, Relaxed);
+        self.raised.rung.notify_one();
+    }
+
+    /// What was raised, once.
+    pub(super) fn taken(&self) -> Option<PyErr> {
+        if self.raised.has_raised.load(Relaxed) { self.lock().take() } else { None }
+    }
+
+    /// Does `work` until something is raised.
+    pub(super) async fn or<T>(
+        self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Failure> {
+        let outcome = tokio::select! {
+            biased;
+            () = self.raised.rung.notified() => Err(Failure::Closed),
+            outcome = work => outcome.map_err(Failure::Client),
+        };
+        self.taken().map_or(outcome, |error| Err(Failure::Raised(error)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<PyErr>> {
+        self.raised.error.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,125 @@
+"""The async client: real coroutines, cancelled with their task, in any number of event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import warnings
+
+import pytest
+
+from storycore import AsyncStoryCoreClient, CallCancelledError, NotFoundError
+from storycore.testing import LocalPlatform
+
+
+def test_calls_run_side_by_side(async_client: AsyncStoryCoreClient) -> None:
+    async def main() -> None:
+        made = await asyncio.gather(*[async_client.projects.create(name=f"Film {n}") for n in range(50)])
+        assert len({project.id for project in made}) == 50
+        found = [project.name async for project in async_client.projects.items(page_size=7, sort="name.asc")]
+        assert sorted(found) == sorted(project.name for project in made)
+        pages = [len(page) async for page in async_client.projects.pages(page_size=20)]
+        assert pages == [20, 20, 10]
+        with pytest.raises(NotFoundError):
+            await async_client.projects.get("prj_none")
+
+    asyncio.run(main())
+
+
+def test_a_call_is_a_coroutine_for_every_tool_of_asyncio(async_client: AsyncStoryCoreClient) -> None:
+    async def main() -> None:
+        call = async_client.projects.create(name="Film")
+        assert asyncio.iscoroutine(call)
+        project = await asyncio.create_task(call)
+        assert (await asyncio.wait_for(async_client.projects.get(project.id), 30)).name == "Film"
+        assert (await asyncio.shield(async_client.projects.get(project.id))).id == project.id
+        done, _ = await asyncio.wait([asyncio.ensure_future(async_client.projects.get(project.id))])
+        assert done.pop().result() == project
+        with pytest.raises(RuntimeError, match="already awaited"):
+            await call
+
+    asyncio.run(main())
+    assert len(asyncio.run(async_client.projects.list())) == 1
+
+
+def test_one_client_works_in_one_loop_after_another(async_client: AsyncStoryCoreClient) -> None:
+    ids = [asyncio.run(async_client.projects.create(name=f"Film {n}")).id for n in range(20)]
+    assert len(set(ids)) == 20
+
+
+def test_loops_that_ended_leave_no_files_open(async_client: AsyncStoryCoreClient) -> None:
+    asyncio.run(async_client.projects.list())
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        asyncio.run(async_client.projects.list())
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) <= before + 2
+
+
+def test_a_cancelled_task_stops_its_request(
+    async_client: AsyncStoryCoreClient, storycore_platform: LocalPlatform
+) -> None:
+    storycore_platform.fault("/api/projects/*", times=0, status=503)
+
+    async def main() -> None:
+        task = asyncio.create_task(async_client.projects.get("prj_1"))
+        while not storycore_platform.requests():
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        count = len(storycore_platform.requests())
+        await asyncio.sleep(0.5)
+        assert len(storycore_platform.requests()) == count
+
+    asyncio.run(main())
+
+
+def test_a_timeout_of_asyncio_ends_a_call(
+    async_client: AsyncStoryCoreClient, storycore_platform: LocalPlatform
+) -> None:
+    storycore_platform.fault("/api/projects", times=0, delay_ms=60_000)
+
+    async def main() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(async_client.projects.list(), 0.2)
+
+    asyncio.run(main())
+
+
+def test_closing_ends_what_is_under_way(
+    async_client: AsyncStoryCoreClient, storycore_platform: LocalPlatform
+) -> None:
+    storycore_platform.fault("/api/projects", times=0, delay_ms=60_000)
+
+    async def main() -> None:
+        async with async_client as client:
+            task = asyncio.create_task(client.projects.list())
+            while not storycore_platform.requests():
+                await asyncio.sleep(0.01)
+        with pytest.raises(CallCancelledError):
+            await task
+        with pytest.raises(CallCancelledError):
+            client.projects.list()
+
+    asyncio.run(main())
+
+
+def test_a_call_that_nobody_awaits_is_told(async_client: AsyncStoryCoreClient) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        async_client.projects.list()
+        gc.collect()
+    assert any("never awaited" in str(warning.message) for warning in caught)
+
+
+def test_an_error_in_a_task_leaves_the_others_alone(async_client: AsyncStoryCoreClient) -> None:
+    async def main() -> None:
+        made = await async_client.projects.create(name="Film")
+        calls = [async_client.projects.get(id) for id in (made.id, "prj_none", made.id)]
+        first, second, third = await asyncio.gather(*calls, return_exceptions=True)
+        assert first == third == made and isinstance(second, NotFoundError)
+
+    asyncio.run(main())
