@@ -46,7 +46,6 @@ impl ApiKeys {
         *, name, description=None, permissions=None, scopes=None,
         expires_in_days=Arg(Patch::Keep), rate_limit=None, allow_jwt=None
     ))]
-    #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn create(
         &self,
         py: Python<'_>,

@@ -77,7 +77,6 @@ impl Assets {
         *, page_size=None, max_items=None, offset=None, sort=None, status=None, r#type=None,
         project_id=None, filters=None
     ))]
-    #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn list(
         &self,
         py: Python<'_>,
@@ -113,7 +112,6 @@ impl Assets {
         *, page_size=None, max_items=None, offset=None, sort=None, status=None, r#type=None,
         project_id=None, filters=None
     ))]
-    #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn pages(
         &self,
         py: Python<'_>,
@@ -149,7 +147,6 @@ impl Assets {
         *, page_size=None, max_items=None, offset=None, sort=None, status=None, r#type=None,
         project_id=None, filters=None
     ))]
-    #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn items(
         &self,
         py: Python<'_>,

@@ -88,7 +88,6 @@ impl Jobs {
         *, page_size=None, max_items=None, offset=None, sort=None, status=None, r#type=None,
         project_id=None, filters=None
     ))]
-    #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn list(
         &self,
         py: Python<'_>,
@@ -124,7 +123,6 @@ impl Jobs {
         *, page_size=None, max_items=None, offset=None, sort=None, status=None, r#type=None,
         project_id=None, filters=None
     ))]
-    #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn pages(
         &self,
         py: Python<'_>,
@@ -160,7 +158,6 @@ impl Jobs {
         *, page_size=None, max_items=None, offset=None, sort=None, status=None, r#type=None,
         project_id=None, filters=None
     ))]
-    #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn items(
         &self,
         py: Python<'_>,

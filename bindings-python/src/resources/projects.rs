@@ -50,7 +50,6 @@ impl Projects {
         *, name, description=None, status=None, rag_status=None, progress=None, budget=None,
         spent=None, start_date=None, end_date=None, settings=None
     ))]
-    #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn create(
         &self,
         py: Python<'_>,
@@ -111,7 +110,6 @@ impl Projects {
         spent=Arg(Patch::Keep), start_date=Arg(Patch::Keep), end_date=Arg(Patch::Keep),
         settings=Arg(Patch::Keep)
     ))]
-    #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn update(
         &self,
         py: Python<'_>,
@@ -165,7 +163,6 @@ impl Projects {
         *, page_size=None, max_items=None, offset=None, sort=None, status=None, rag_status=None,
         name=None, filters=None
     ))]
-    #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn list(
         &self,
         py: Python<'_>,
@@ -201,7 +198,6 @@ impl Projects {
         *, page_size=None, max_items=None, offset=None, sort=None, status=None, rag_status=None,
         name=None, filters=None
     ))]
-    #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn pages(
         &self,
         py: Python<'_>,
@@ -237,7 +233,6 @@ impl Projects {
         *, page_size=None, max_items=None, offset=None, sort=None, status=None, rag_status=None,
         name=None, filters=None
     ))]
-    #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn items(
         &self,
         py: Python<'_>,

@@ -46,7 +46,6 @@ impl Webhooks {
         *, url, events, name=None, secret=None, retry_count=None, timeout_seconds=None,
         is_active=None
     ))]
-    #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn create(
         &self,
         py: Python<'_>,
@@ -95,7 +94,6 @@ impl Webhooks {
         id, *, url=Arg(Patch::Keep), events=Arg(Patch::Keep), name=Arg(Patch::Keep),
         retry_count=Arg(Patch::Keep), timeout_seconds=Arg(Patch::Keep), is_active=Arg(Patch::Keep)
     ))]
-    #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn update(
         &self,
         py: Python<'_>,

@@ -14,8 +14,9 @@ use super::{
 };
 
 /// Methods that stream from files, take callbacks, or have options of their own.
-const BY_HAND: [&str; 5] = [
+const BY_HAND: [&str; 6] = [
     "Assets.upload",
+    "Assets.upload_all",
     "Assets.upload_with_progress",
     "Assets.prepare_upload",
     "Jobs.wait",

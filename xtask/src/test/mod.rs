@@ -39,6 +39,7 @@ struct Step {
 
 const STEPS: &[Step] = &[
     Step { part: "core", name: "formatting", run: steps::formatting },
+    Step { part: "core", name: "bindings", run: steps::bindings },
     Step { part: "core", name: "licences and sources", run: steps::licences },
     Step { part: "platform", name: "specification", run: steps::openapi },
     Step { part: "core", name: "clippy", run: steps::clippy },

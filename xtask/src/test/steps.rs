@@ -21,6 +21,18 @@ pub(super) fn formatting(_: &Context) -> Counts {
     check("cargo fmt", cargo, COMPILE)
 }
 
+/// What is generated from the client is what would be generated now.
+pub(super) fn bindings(cx: &Context) -> Counts {
+    match crate::bindings::stale(&cx.workspace.root) {
+        Ok(stale) if stale.is_empty() => Counts::passed(),
+        Ok(stale) => {
+            let names: Vec<_> = stale.iter().map(|path| path.display().to_string()).collect();
+            Counts::failed(format!("cargo xtask bindings would change {}", names.join(", ")))
+        }
+        Err(error) => Counts::failed(format!("bindings: {error:#}")),
+    }
+}
+
 pub(super) fn licences(cx: &Context) -> Counts {
     licences::check(&cx.workspace.root, &cx.workspace.metadata)
 }

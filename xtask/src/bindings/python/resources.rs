@@ -20,7 +20,8 @@ pub(super) fn write(sdk: &Sdk, files: &mut Files) {
 
 fn module(sdk: &Sdk) -> String {
     let mut text = marked("//", "resources")
-        + "//! What one can ask for, and the ways to it from a client.\n\n";
+        + "//! What one can ask for, and the ways to it from a client.\n\
+         #![allow(clippy::too_many_arguments, reason = \"they are Python's keywords\")]\n\n";
     for resource in &sdk.resources {
         text += &format!("mod {};\n", resource.file);
     }
@@ -131,9 +132,6 @@ fn method(sdk: &Sdk, accessor: &str, of: &Method) -> String {
                 wrapped(&signature, 90).join("\n        ")
             ),
         };
-    }
-    if arguments.len() > 5 {
-        text += "#[allow(clippy::too_many_arguments, reason = \"they are keywords\")]\n";
     }
     text += &format!("fn {}(\n&self,\npy: Python<'_>,\n", of.name);
     for argument in &arguments {
