@@ -12,10 +12,7 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 
-use super::blocking;
-
-/// Bytes written at a time.
-const BLOCK: usize = 256 * 1024;
+use super::{block::Block, blocking};
 
 /// The hash of a chunk, as it grows.
 #[derive(Debug, Clone)]
@@ -56,7 +53,7 @@ impl Checksum {
 
 /// A chunk on its way to the disk.
 pub(crate) struct Appending {
-    filling: Vec<u8>,
+    filling: Block,
     disk: Option<JoinHandle<io::Result<Box<Writer>>>>,
     idle: Option<Box<Writer>>,
 }
@@ -68,7 +65,8 @@ pub(crate) struct Writer {
     pub(crate) hash: Option<Sha256>,
     /// Of this chunk.
     pub(crate) checksum: Option<Checksum>,
-    block: Vec<u8>,
+    /// The block that was written, to be filled again.
+    block: Block,
 }
 
 impl Appending {
@@ -82,12 +80,8 @@ impl Appending {
         blocking(move || {
             let mut file = OpenOptions::new().write(true).open(path)?;
             file.seek(io::SeekFrom::Start(offset))?;
-            let writer = Writer { file, hash, checksum, block: Vec::with_capacity(BLOCK) };
-            Ok(Self {
-                filling: Vec::with_capacity(BLOCK),
-                disk: None,
-                idle: Some(Box::new(writer)),
-            })
+            let writer = Writer { file, hash, checksum, block: Block::new() };
+            Ok(Self { filling: Block::new(), disk: None, idle: Some(Box::new(writer)) })
         })
         .await
     }
@@ -95,9 +89,8 @@ impl Appending {
     /// Takes in a piece.
     pub(crate) async fn write(&mut self, mut piece: Bytes) -> io::Result<()> {
         while !piece.is_empty() {
-            let fits = piece.len().min(BLOCK - self.filling.len());
-            self.filling.extend_from_slice(&piece.split_to(fits));
-            if self.filling.len() == BLOCK {
+            self.filling.take(&mut piece);
+            if self.filling.is_full() {
                 self.flush().await?;
             }
         }
@@ -112,18 +105,17 @@ impl Appending {
 
     async fn flush(&mut self) -> io::Result<()> {
         let mut writer = self.writer().await?;
-        let empty = std::mem::take(&mut writer.block);
-        writer.block = std::mem::replace(&mut self.filling, empty);
+        std::mem::swap(&mut writer.block, &mut self.filling);
         self.disk = Some(tokio::task::spawn_blocking(move || {
-            let writer_ref = &mut *writer;
-            writer_ref.file.write_all(&writer_ref.block)?;
-            if let Some(hash) = &mut writer_ref.hash {
-                hash.update(&writer_ref.block);
+            let Writer { file, hash, checksum, block } = &mut *writer;
+            file.write_all(block.filled())?;
+            if let Some(hash) = hash {
+                hash.update(block.filled());
             }
-            if let Some(checksum) = &mut writer_ref.checksum {
-                checksum.update(&writer_ref.block);
+            if let Some(checksum) = checksum {
+                checksum.update(block.filled());
             }
-            writer_ref.block.clear();
+            block.clear();
             Ok(writer)
         }));
         Ok(())

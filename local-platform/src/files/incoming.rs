@@ -11,15 +11,12 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 
-use super::{Temporary, blocking};
-
-/// Bytes written at a time.
-const BLOCK: usize = 256 * 1024;
+use super::{Temporary, block::Block, blocking};
 
 /// A file that is being taken in; removed when dropped.
 pub(crate) struct Incoming {
     temporary: Temporary,
-    filling: Vec<u8>,
+    filling: Block,
     disk: Disk,
     size: u64,
     durable: bool,
@@ -36,7 +33,7 @@ struct Writer {
     file: File,
     hash: Sha256,
     /// The block that was written, to be filled again.
-    block: Vec<u8>,
+    block: Block,
 }
 
 /// A whole file that has no asset yet; removed when dropped.
@@ -64,15 +61,11 @@ impl Received {
         blocking(move || {
             let mut file = File::open(temporary.path())?;
             let mut hash = Sha256::new();
-            let mut block = vec![0; BLOCK];
+            let mut block = Block::new();
             let mut size = 0;
-            loop {
-                let read = io::Read::read(&mut file, &mut block)?;
-                if read == 0 {
-                    break;
-                }
-                hash.update(&block[..read]);
-                size += read as u64;
+            while block.read(&mut file)? {
+                hash.update(block.filled());
+                size += block.filled().len() as u64;
             }
             if durable {
                 file.sync_all()?;
@@ -87,10 +80,10 @@ impl Incoming {
     pub(super) async fn create(path: PathBuf, durable: bool) -> io::Result<Self> {
         blocking(move || {
             let file = File::create_new(&path)?;
-            let writer = Writer { file, hash: Sha256::new(), block: Vec::new() };
+            let writer = Writer { file, hash: Sha256::new(), block: Block::new() };
             Ok(Self {
                 temporary: Temporary::new(path),
-                filling: Vec::with_capacity(BLOCK),
+                filling: Block::new(),
                 disk: Disk::Idle(Box::new(writer)),
                 size: 0,
                 durable,
@@ -108,9 +101,8 @@ impl Incoming {
     pub(crate) async fn write(&mut self, mut piece: Bytes) -> io::Result<()> {
         self.size += piece.len() as u64;
         while !piece.is_empty() {
-            let fits = piece.len().min(BLOCK - self.filling.len());
-            self.filling.extend_from_slice(&piece.split_to(fits));
-            if self.filling.len() == BLOCK {
+            self.filling.take(&mut piece);
+            if self.filling.is_full() {
                 self.flush().await?;
             }
         }
@@ -135,11 +127,10 @@ impl Incoming {
     /// Has the filled block written, once the one before it is.
     async fn flush(&mut self) -> io::Result<()> {
         let mut writer = self.writer().await?;
-        let empty = std::mem::take(&mut writer.block);
-        writer.block = std::mem::replace(&mut self.filling, empty);
+        std::mem::swap(&mut writer.block, &mut self.filling);
         self.disk = Disk::Writing(tokio::task::spawn_blocking(move || {
-            writer.file.write_all(&writer.block)?;
-            writer.hash.update(&writer.block);
+            writer.file.write_all(writer.block.filled())?;
+            writer.hash.update(writer.block.filled());
             writer.block.clear();
             Ok(writer)
         }));

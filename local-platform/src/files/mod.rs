@@ -4,6 +4,7 @@
 //! committed; what a crash leaves without a row is removed by the next start, in `sweep`.
 
 mod appending;
+mod block;
 mod incoming;
 mod kind;
 mod sweep;

@@ -2,13 +2,13 @@
 
 use std::{
     fs::File,
-    io::{self, Read as _, Write as _},
+    io,
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Files, Received, blocking};
+use super::{Files, Received, block::Block, blocking};
 
 impl Files {
     /// Where an upload's bytes are.
@@ -70,15 +70,7 @@ impl Files {
     /// The SHA-256 of an upload's bytes, in hexadecimal.
     pub(crate) async fn hash_upload(&self, id: &str) -> io::Result<String> {
         let path = self.upload(id);
-        blocking(move || {
-            let mut hash = Sha256::new();
-            pass(&path, |block| {
-                hash.update(block);
-                Ok(())
-            })?;
-            Ok(hex::encode(hash.finalize()))
-        })
-        .await
+        blocking(move || hash_of(&[path])).await
     }
 
     /// One new file with the bytes of several uploads, in order.
@@ -87,33 +79,41 @@ impl Files {
         let temporary = super::Temporary::new(to.clone());
         let (from, durable) =
             (ids.iter().map(|id| self.upload(id)).collect::<Vec<_>>(), self.durable);
-        blocking(move || {
+        let (all, hashed) = (from.clone(), tokio::task::spawn_blocking(move || hash_of(&from)));
+        let size = blocking(move || {
             let mut file = File::create_new(to)?;
-            let (mut hash, mut size) = (Sha256::new(), 0);
-            for part in from {
-                pass(&part, |block| {
-                    hash.update(block);
-                    size += block.len() as u64;
-                    file.write_all(block)
-                })?;
+            let mut size = 0;
+            for part in all {
+                // The kernel copies by itself, or, where the file system can, shares the bytes.
+                size += io::copy(&mut File::open(part)?, &mut file)?;
             }
             if durable {
                 file.sync_all()?;
             }
-            Ok(Received { temporary, size, sha256: hex::encode(hash.finalize()) })
+            Ok(size)
         })
-        .await
+        .await;
+        // The temporary file is not let go of while someone may still write to it.
+        let sha256 = hashed.await.map_err(io::Error::other)??;
+        Ok(Received { temporary, size: size?, sha256 })
     }
 }
 
-/// Shows a file's bytes, block by block.
-fn pass(path: &Path, mut see: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-    let mut file = File::open(path)?;
-    let mut block = vec![0; 256 * 1024];
-    loop {
-        match file.read(&mut block)? {
-            0 => return Ok(()),
-            read => see(&block[..read])?,
-        }
+/// The SHA-256 of several files in order.
+fn hash_of(files: &[PathBuf]) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    for file in files {
+        pass(file, |block| hash.update(block))?;
     }
+    Ok(hex::encode(hash.finalize()))
+}
+
+/// Shows a file's bytes, block by block.
+fn pass(path: &Path, mut see: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    let mut block = Block::new();
+    while block.read(&mut file)? {
+        see(block.filled());
+    }
+    Ok(())
 }

@@ -23,6 +23,9 @@ const AT_ONCE: usize = 16;
 /// Streams of all uploads together.
 const STREAMS: usize = 16;
 
+/// Characters of an idempotency key.
+const MOST_OF_A_KEY: usize = 255;
+
 /// Uploads of many files, made by [`media().upload_all`](crate::resources::Assets::upload_all). [`next`](Self::next) gives
 /// the result of each file as it ends.
 ///
@@ -222,8 +225,9 @@ impl UploadAll {
     fn client_of(&self, index: usize) -> Client {
         let mut options = self.client.options().clone();
         options.idempotency_key = options.idempotency_key.and_then(|key| {
-            let key = [key.as_bytes(), format!("-{index}").as_bytes()].concat();
-            HeaderValue::from_bytes(&key).ok()
+            let (key, end) = (key.as_bytes(), format!("-{index}"));
+            let room = key.len().min(MOST_OF_A_KEY - end.len());
+            HeaderValue::from_bytes(&[&key[..room], end.as_bytes()].concat()).ok()
         });
         self.client.with(options)
     }

@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use futures_util::{
@@ -20,9 +20,6 @@ use super::{
     controller::{Controller, Measured},
     part::{Context, Halt, Part, step},
 };
-
-/// How long goodput is measured for.
-const LOOK: Duration = Duration::from_secs(2);
 
 /// Sends every part to its end.
 pub(crate) async fn run(
@@ -73,7 +70,7 @@ async fn send(
             running.push(async move { (number, step(ctx, part).await) });
         }
         full &= running.len() >= controller.streams();
-        let left = LOOK.saturating_sub(since.elapsed());
+        let left = controller.look().saturating_sub(since.elapsed());
         match tokio::time::timeout(left, running.next()).await {
             Ok(None) => return Ok(()),
             Ok(Some((number, outcome))) => match outcome? {
@@ -83,7 +80,7 @@ async fn send(
             },
             Err(_) => {}
         }
-        if since.elapsed() >= LOOK {
+        if since.elapsed() >= controller.look() {
             let wire = ctx.tally.wire();
             controller.observe(Measured {
                 goodput: (wire - before) as f64 / since.elapsed().as_secs_f64(),

@@ -2,13 +2,21 @@
 //! The platform's offset is the truth throughout; the retry table is `judge`.
 
 use std::{
+    future::poll_fn,
+    io,
     ops::Range,
     path::PathBuf,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
     time::{Duration, Instant},
+};
+
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, MaybeDone, maybe_done},
 };
 
 use super::{
@@ -102,10 +110,48 @@ pub(crate) struct State {
     pub(crate) counted: u64,
     /// What an earlier process sent; until they are compared with the file nothing is added to them.
     pub(crate) unverified: Option<Vec<SentChunk>>,
+    /// The hash of the chunk that comes next.
+    ahead: Option<Ahead>,
     best: u64,
     failures: u32,
     resends: u32,
     last_length: u64,
+}
+
+/// A chunk whose hash is taken while the one before it is sent. Dropping it stops that.
+struct Ahead {
+    start: u64,
+    length: u64,
+    sha256: MaybeDone<BoxFuture<'static, io::Result<[u8; 32]>>>,
+}
+
+impl std::fmt::Debug for Ahead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ahead").field("start", &self.start).finish_non_exhaustive()
+    }
+}
+
+impl Ahead {
+    fn of(source: &UploadSource, start: u64, length: u64) -> Self {
+        let source = source.clone();
+        let sha256 = async move { source.sha256(start..start + length).await };
+        Self { start, length, sha256: maybe_done(sha256.boxed()) }
+    }
+
+    async fn sha256(mut self) -> io::Result<[u8; 32]> {
+        (&mut self.sha256).await;
+        Pin::new(&mut self.sha256).take_output().expect("it was awaited just now, and once only")
+    }
+
+    /// Does `work` while this is taken.
+    async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            let _ = Pin::new(&mut self.sha256).poll(cx);
+            work.as_mut().poll(cx)
+        })
+        .await
+    }
 }
 
 impl State {
@@ -183,8 +229,10 @@ async fn attempt(ctx: &Context<'_>, part: &Part) -> Result<bool, Trouble> {
     if left == 0 {
         return Ok(true);
     }
-    let size = ctx.sizes.lock().unwrap_or_else(PoisonError::into_inner).bytes();
-    send(ctx, part, &location, offset, left.min(size)).await
+    let start = part.range.start + (offset - part.base);
+    let ahead = part.with(|s| s.ahead.take()).filter(|ahead| ahead.start == start);
+    let ahead = ahead.unwrap_or_else(|| Ahead::of(&part.source, start, left.min(ctx.chunk_size())));
+    send(ctx, part, &location, offset, ahead).await
 }
 
 async fn create(ctx: &Context<'_>, part: &Part) -> Result<String, Trouble> {
@@ -268,13 +316,12 @@ async fn send(
     part: &Part,
     location: &str,
     offset: u64,
-    length: u64,
+    ahead: Ahead,
 ) -> Result<bool, Trouble> {
-    let start = part.range.start + (offset - part.base);
+    let (start, length) = (ahead.start, ahead.length);
     ctx.unchanged()?;
-    let sha256 = if ctx.checksums || ctx.ledger.is_some() {
-        let sha256 = part.source.sha256(start..start + length).await;
-        Some(sha256.map_err(|e| Error::upload(e.to_string()).with_source(e))?)
+    let sha256 = if ctx.hashes() {
+        Some(ahead.sha256().await.map_err(|e| Error::upload(e.to_string()).with_source(e))?)
     } else {
         None
     };
@@ -294,7 +341,16 @@ async fn send(
         stall: ctx.stall,
     };
     let (request, began) = (Arc::new(InFlight::new(&ctx.tally)), Instant::now());
-    let answer = ctx.wire.send(location, chunk, &request).await;
+    let sending = ctx.wire.send(location, chunk, &request);
+    let left = part.range.end - (start + length);
+    let answer = if ctx.hashes() && left > 0 {
+        let mut next = Ahead::of(&part.source, start + length, left.min(ctx.chunk_size()));
+        let answer = next.beside(sending).await;
+        part.with(|s| s.ahead = Some(next));
+        answer
+    } else {
+        sending.await
+    };
     request.end();
     let held = answer.map_err(|e| Trouble::Failed(Asked::Chunk, e))?;
     let now = held.offset.unwrap_or(offset + length);
@@ -343,6 +399,7 @@ async fn recover(ctx: &Context<'_>, part: &Part, asked: Asked, error: Error) -> 
             if !sizes.too_large(length) {
                 return Err(error.into());
             }
+            part.with(|s| s.ahead = None);
         }
         // What went by of a stream cannot be read again.
         Next::Gone if matches!(part.kind, Kind::Piece { .. }) => return Err(error.into()),
@@ -381,6 +438,16 @@ async fn recover(ctx: &Context<'_>, part: &Part, asked: Asked, error: Error) -> 
 }
 
 impl Context<'_> {
+    /// Whether the hash of each chunk is of use to anybody.
+    fn hashes(&self) -> bool {
+        self.checksums || self.ledger.is_some()
+    }
+
+    /// What a chunk should have.
+    fn chunk_size(&self) -> u64 {
+        self.sizes.lock().unwrap_or_else(PoisonError::into_inner).bytes()
+    }
+
     /// Says what was begun anew.
     pub(crate) fn restarted(&self, what: String) {
         tracing::warn!("{what}");
