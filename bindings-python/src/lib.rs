@@ -14,6 +14,7 @@ mod object;
 mod page;
 mod resources;
 mod telemetry;
+mod webhooks;
 
 use pyo3::prelude::*;
 
@@ -39,5 +40,6 @@ fn _storycore(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<bridge::Call>()?;
     module.add_class::<page::Page>()?;
     models::add(module)?;
-    resources::add(module)
+    resources::add(module)?;
+    webhooks::add(module)
 }

@@ -229,7 +229,7 @@ def test_the_fixture_is_empty_for_each_test(pytester: pytest.Pytester) -> None:
             assert turn == 1, "the second one fails"
         """
     )
-    ended = pytester.runpytest_subprocess("-s", "-p", "storycore.pytest_plugin")
+    ended = pytester.runpytest_subprocess("-s")
     ended.assert_outcomes(passed=1, failed=1)
     urls = {line.split()[-1] for line in ended.outlines if "platform at http" in line}
     assert len(urls) == 1, "one process serves both tests"

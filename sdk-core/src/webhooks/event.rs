@@ -157,6 +157,14 @@ fn first_two(body: &[u8]) -> Option<(Range<usize>, Range<usize>)> {
 }
 
 impl Event {
+    /// Reads a delivery that was verified before, such as one out of a queue. Nothing is verified here.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WebhookSignature`](crate::ErrorKind::WebhookSignature) when it is no event.
+    pub fn from_verified<'a>(raw: impl Into<RawBody<'a>>) -> Result<Self, Error> {
+        Self::read(raw.into())
+    }
+
     pub(crate) fn read(body: RawBody<'_>) -> Result<Self, Error> {
         let bytes = body.as_bytes();
         let (id, kind) = match first_two(bytes) {
