@@ -59,7 +59,8 @@ def verified(
             if isinstance(guard, AsyncReplayGuard):
                 raise TypeError("a view that is not async needs a ReplayGuard")
             receive = _sync(view, webhook, guard)
-        return csrf_exempt(require_POST(wraps(view)(receive)))
+        decorated: _View = csrf_exempt(require_POST(wraps(view)(receive)))
+        return decorated
 
     return decorate
 

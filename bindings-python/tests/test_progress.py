@@ -1,0 +1,55 @@
+"""``storycore.progress``: bars of tqdm and rich over real uploads."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+import rich.console
+import rich.progress
+
+from storycore import StoryCoreClient, UploadError
+from storycore.progress import rich_bar, tqdm_bar
+
+SIZE = 3 * 1024 * 1024
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(b"\0" * SIZE)
+    return path
+
+
+def test_tqdm_ends_at_the_files_size(client: StoryCoreClient, film: Path) -> None:
+    said = io.StringIO()
+    with tqdm_bar("film.mp4", file=said, mininterval=0) as bar:
+        client.media.upload(film, progress=bar, journal=False)
+    assert "film.mp4: 100%" in said.getvalue() and "3.00M/3.00M" in said.getvalue()
+
+
+def test_rich_shares_one_display(client: StoryCoreClient, film: Path) -> None:
+    with rich.progress.Progress(console=rich.console.Console(file=io.StringIO())) as display:
+        for name in ("one", "two"):
+            with rich_bar(name, progress=display) as bar:
+                client.media.upload(film, name=name, progress=bar, journal=False)
+        assert [(task.description, task.completed, task.total) for task in display.tasks] == [
+            ("one", SIZE, SIZE),
+            ("two", SIZE, SIZE),
+        ]
+
+
+def test_rich_makes_a_display_of_its_own(
+    client: StoryCoreClient, film: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with rich_bar("film") as bar:
+        client.media.upload(film, progress=bar, journal=False)
+    assert "film" in capsys.readouterr().out
+
+
+def test_a_bar_is_closed_when_the_upload_fails(client: StoryCoreClient, tmp_path: Path) -> None:
+    said = io.StringIO()
+    with pytest.raises(UploadError), tqdm_bar(file=said) as bar:
+        client.media.upload(tmp_path / "nothing.mp4", progress=bar, journal=False)
+    assert said.getvalue().endswith("\n")
