@@ -150,6 +150,8 @@ pub(crate) struct Plan {
     pub(crate) change: Option<Change>,
 }
 
+/// More than what a multipart request has before a file.
+pub(crate) const FORM: u64 = 1024;
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
@@ -261,7 +263,7 @@ impl Plan {
     /// The bytes that this fault may cost, sent again.
     pub(crate) fn costs(&self, fault: &Fault) -> u64 {
         match fault.what {
-            _ if self.is_multipart => self.size,
+            _ if self.is_multipart => self.size + FORM,
             What::KillClient | What::KillServer { .. } => self.chunk * self.side_by_side(),
             // Only the whole file's checksum tells of it then, at the end.
             What::Flip if !self.checksums => self.size,

@@ -20,7 +20,7 @@ use tokio::{
 use crate::{
     client::Ended,
     judge,
-    plan::{Change, Plan, Random, What},
+    plan::{Change, FORM, Plan, Random, What},
     proxy::{Kill, Proxy},
 };
 
@@ -300,7 +300,8 @@ impl<'a> Run<'a> {
         };
         let (source, data) = (&self.source, self.data());
         judge::one_asset(self.platform.address, &self.platform.key, &asset, source, &data).await?;
-        judge::nothing_is_left(&data, &self.journal())?;
+        let begun_anew = self.seen.change.is_some_and(Change::is_another);
+        judge::nothing_is_left(&data, &self.journal(), begun_anew)?;
         let script = self.proxy.script();
         for fault in script.all_struck() {
             *self.seen.faults.entry(fault.name()).or_default() += 1;
@@ -319,6 +320,9 @@ impl<'a> Run<'a> {
                 let gone = script.all_struck().iter().any(|fault| fault.what == What::Gone);
                 ensure!(gone || restarts.is_empty(), "the file was the same: {restarts:?}");
             }
+        }
+        if self.plan.is_multipart {
+            self.seen.may_resend += FORM;
         }
         self.seen.size = source.size;
         self.seen.resent = (script.sent() - thrown_away).saturating_sub(source.size);
