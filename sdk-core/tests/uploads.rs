@@ -479,3 +479,51 @@ async fn an_upload_whose_asset_was_deleted_before_its_end_was_heard_of_is_begun_
     world.only_asset(&sha256).await;
     world.end().await;
 }
+
+/// Its answer never arrived: the platform made the asset, and nobody heard of it.
+#[tokio::test]
+async fn a_small_file_whose_answer_was_lost_is_one_asset_at_the_next_call() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("note.bin", 100_000, 21);
+    let fault = json!({"method": "POST", "path": "/api/assets/upload", "times": 3, "action": {"drop_after": true}});
+    world.fault(fault).await;
+    let error = world.upload(&path).send().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    let uploaded = world.upload(&path).send().await.unwrap();
+    assert_eq!(uploaded.restarts, [""; 0]);
+    world.only_asset(&sha256).await;
+    // What ended well is over: the same file again is another asset.
+    world.upload(&path).send().await.unwrap();
+    assert_eq!(world.client.media().list(ListParams::new()).await.unwrap().data.len(), 2);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_small_file_that_changed_after_its_answer_was_lost_is_uploaded_as_it_is_now() {
+    let world = World::new().await;
+    let (path, _) = world.file("note.bin", 500_000, 22);
+    let fault = json!({"method": "POST", "path": "/api/assets/upload", "times": 3, "action": {"drop_after": true}});
+    world.fault(fault).await;
+    world.upload(&path).send().await.unwrap_err();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[250_000] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let uploaded = world.upload(&path).send().await.unwrap();
+    assert_eq!(uploaded.asset.sha256, Some(hex::encode(Sha256::digest(&bytes))));
+    assert_eq!(uploaded.restarts.len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_small_file_whose_asset_was_deleted_meanwhile_is_uploaded_anew() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("note.bin", 1000, 23);
+    let fault = json!({"method": "POST", "path": "/api/assets/upload", "times": 3, "action": {"drop_after": true}});
+    world.fault(fault).await;
+    world.upload(&path).send().await.unwrap_err();
+    let page = world.client.media().list(ListParams::new()).await.unwrap();
+    world.client.media().delete(&page.data[0].id).await.unwrap();
+    world.upload(&path).send().await.unwrap();
+    world.only_asset(&sha256).await;
+    world.end().await;
+}

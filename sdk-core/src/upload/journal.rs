@@ -2,7 +2,6 @@
 //! upload is held by a lock of the operating system, which a killed process cannot keep.
 
 use std::{
-    fs::{File, TryLockError},
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -11,7 +10,12 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::fingerprint::{Fingerprint, Stamp};
+use super::{
+    clean,
+    fingerprint::{Fingerprint, Stamp},
+    ledger::Ledger,
+    lock::Lock,
+};
 use crate::error::Error;
 
 /// Where uploads are written down, so that they continue after a crash.
@@ -30,7 +34,8 @@ const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS upload (
     id TEXT PRIMARY KEY, identity TEXT NOT NULL UNIQUE, origin TEXT NOT NULL, path TEXT NOT NULL,
     size INTEGER NOT NULL, mtime INTEGER NOT NULL, inode INTEGER NOT NULL, head BLOB NOT NULL, tail BLOB NOT NULL,
-    last_key TEXT NOT NULL, is_joining INTEGER NOT NULL DEFAULT 0, expires_at INTEGER
+    last_key TEXT NOT NULL, is_joining INTEGER NOT NULL DEFAULT 0, expires_at INTEGER,
+    touched_at INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE IF NOT EXISTS part (
     upload TEXT NOT NULL REFERENCES upload (id) ON DELETE CASCADE, number INTEGER NOT NULL,
@@ -42,6 +47,9 @@ CREATE TABLE IF NOT EXISTS chunk (
     PRIMARY KEY (upload, part, first),
     FOREIGN KEY (upload, part) REFERENCES part (upload, number) ON DELETE CASCADE
 ) STRICT;";
+
+const LOCK_TRIES: u32 = 3;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// A chunk that was sent, or was about to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,11 +132,21 @@ impl Book {
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;",
         )
         .and_then(|()| db.execute_batch(SCHEMA))
+        .and_then(|()| clean::renew(&db))
         .map_err(|e| text(&e))?;
         Ok(Self { db: Arc::new(Mutex::new(db)), locks })
     }
 
-    async fn run<T: Send + 'static>(
+    /// Forgets what nobody can continue any more. It is in nobody's way: a failure is only told.
+    pub(crate) async fn clean(&self) {
+        let locks = self.locks.clone();
+        let cleaned = self.run(move |db| clean::clean(db, &locks, std::time::SystemTime::now()));
+        if let Err(error) = cleaned.await {
+            tracing::warn!(%error, "the upload journal could not be cleaned");
+        }
+    }
+
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
@@ -143,19 +161,22 @@ impl Book {
         })
     }
 
-    /// Takes the upload with this identity for this process, or tells that another has it.
-    pub(crate) async fn lock(&self, identity: &str) -> Result<Lock, Error> {
+    /// Takes the upload with this identity for this process; nothing while another has it.
+    pub(crate) async fn lock(&self, identity: &str) -> Result<Option<Lock>, Error> {
         let path = self.locks.join(identity);
-        let taken = tokio::task::spawn_blocking(move || Lock::take(path)).await;
-        match taken.map_err(io::Error::other).and_then(|t| t) {
-            Ok(Some(lock)) => Ok(lock),
-            Ok(None) => Err(Error::upload(
-                "this file is being uploaded already, by another process or task: wait for it, or cancel it there",
-            )),
-            Err(e) => {
-                Err(Error::upload(format!("the upload's lock cannot be taken: {e}")).with_source(e))
+        let taken = tokio::task::spawn_blocking(move || {
+            for _ in 0..LOCK_TRIES {
+                if let Some(lock) = Lock::take(path.clone())? {
+                    return Ok(Some(lock));
+                }
+                // Who cleans the journal holds a lock for a moment.
+                std::thread::sleep(LOCK_PAUSE);
             }
-        }
+            Ok(None)
+        });
+        taken.await.map_err(io::Error::other).and_then(|t| t).map_err(|e| {
+            Error::upload(format!("the upload's lock cannot be taken: {e}")).with_source(e)
+        })
     }
 
     /// The unfinished upload with this identity.
@@ -164,13 +185,14 @@ impl Book {
         self.run(move |db| find(db, &identity)).await
     }
 
-    /// Writes a new upload down, before anything of it is sent.
+    /// Writes a new upload down, before anything of it is sent. It `expires` in Unix seconds, where that is known already.
     pub(crate) async fn begin(
         &self,
         identity: &str,
         origin: &str,
         path: &Path,
         upload: Written,
+        expires: Option<i64>,
     ) -> Result<(), Error> {
         let (identity, origin) = (identity.to_owned(), origin.to_owned());
         let path = path.to_string_lossy().into_owned();
@@ -179,8 +201,8 @@ impl Book {
             t.execute("DELETE FROM upload WHERE identity = ?1", [&identity])?;
             let (stamp, file) = (upload.file.stamp, &upload.file);
             t.execute(
-                "INSERT INTO upload (id, identity, origin, path, size, mtime, inode, head, tail, last_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                params![upload.id, identity, origin, path, stamp.size.cast_signed(), stamp.mtime, stamp.inode, file.head, file.tail, upload.last_key],
+                "INSERT INTO upload (id, identity, origin, path, size, mtime, inode, head, tail, last_key, touched_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, unixepoch(), ?11)",
+                params![upload.id, identity, origin, path, stamp.size.cast_signed(), stamp.mtime, stamp.inode, file.head, file.tail, upload.last_key, expires],
             )?;
             for (number, part) in upload.parts.iter().enumerate() {
                 t.execute(
@@ -202,97 +224,6 @@ impl Book {
     /// The pages about one upload.
     pub(crate) fn of(&self, id: &str) -> Ledger {
         Ledger { book: self.clone(), id: id.to_owned() }
-    }
-}
-
-/// One upload's place in the journal.
-#[derive(Debug, Clone)]
-pub(crate) struct Ledger {
-    book: Book,
-    id: String,
-}
-
-impl Ledger {
-    /// A part has an address.
-    pub(crate) async fn located(
-        &self,
-        part: usize,
-        location: &str,
-        expires: Option<i64>,
-    ) -> Result<(), Error> {
-        let (id, location) = (self.id.clone(), location.to_owned());
-        self.book
-            .run(move |db| {
-                db.execute(
-                    "UPDATE part SET location = ?3 WHERE upload = ?1 AND number = ?2",
-                    params![id, part as i64, location],
-                )?;
-                db.execute(
-                    "UPDATE upload SET expires_at = coalesce(?2, expires_at) WHERE id = ?1",
-                    params![id, expires],
-                )
-                .map(drop)
-            })
-            .await
-    }
-
-    /// A chunk is about to be sent.
-    pub(crate) async fn chunk(&self, part: usize, chunk: SentChunk) -> Result<(), Error> {
-        let id = self.id.clone();
-        self.book
-            .run(move |db| {
-                db.execute(
-                    "INSERT OR REPLACE INTO chunk (upload, part, first, length, sha256) VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![id, part as i64, chunk.first.cast_signed(), chunk.length.cast_signed(), chunk.sha256],
-                )
-                .map(drop)
-            })
-            .await
-    }
-
-    /// The platform has a part up to here.
-    pub(crate) async fn acknowledged(&self, part: usize, offset: u64) -> Result<(), Error> {
-        let id = self.id.clone();
-        self.book
-            .run(move |db| {
-                let offset = offset.cast_signed();
-                db.execute(
-                    "UPDATE part SET acknowledged = ?3 WHERE upload = ?1 AND number = ?2",
-                    params![id, part as i64, offset],
-                )
-                .map(drop)
-            })
-            .await
-    }
-
-    /// The platform lost a part: it is made anew under another key.
-    pub(crate) async fn renewed(&self, part: usize, key: &str) -> Result<(), Error> {
-        let (id, key) = (self.id.clone(), key.to_owned());
-        self.book
-            .run(move |db| {
-                let t = db.transaction()?;
-                t.execute("DELETE FROM chunk WHERE upload = ?1 AND part = ?2", params![id, part as i64])?;
-                t.execute(
-                    "UPDATE part SET location = NULL, acknowledged = 0, key = ?3 WHERE upload = ?1 AND number = ?2",
-                    params![id, part as i64, key],
-                )?;
-                t.commit()
-            })
-            .await
-    }
-
-    /// The parts are about to be joined, or, the platform having refused it, are not.
-    pub(crate) async fn joining(&self, is_joining: bool, key: &str) -> Result<(), Error> {
-        let (id, key) = (self.id.clone(), key.to_owned());
-        self.book
-            .run(move |db| {
-                db.execute(
-                    "UPDATE upload SET is_joining = ?2, last_key = ?3 WHERE id = ?1",
-                    params![id, is_joining, key],
-                )
-                .map(drop)
-            })
-            .await
     }
 }
 
@@ -338,54 +269,6 @@ fn find(db: &Connection, identity: &str) -> rusqlite::Result<Option<Written>> {
         }
     }
     Ok(Some(upload))
-}
-
-/// An upload that is this process's own; the system takes it back however the process ends.
-#[derive(Debug)]
-pub(crate) struct Lock {
-    path: PathBuf,
-    file: File,
-}
-
-impl Lock {
-    fn take(path: PathBuf) -> io::Result<Option<Self>> {
-        loop {
-            let file = File::options().create(true).truncate(false).write(true).open(&path)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
-            // One whose owner removed it just now locks nothing.
-            if is_at(&file, &path) {
-                return Ok(Some(Self { path, file }));
-            }
-        }
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        if cfg!(unix) {
-            // Removed while it is held, so that nobody's else is.
-            let _ = std::fs::remove_file(&self.path);
-        }
-        let _ = self.file.unlock();
-    }
-}
-
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    match (file.metadata(), std::fs::metadata(path)) {
-        (Ok(held), Ok(there)) => (held.dev(), held.ino()) == (there.dev(), there.ino()),
-        _ => false,
-    }
-}
-
-#[cfg(not(unix))]
-fn is_at(_: &File, _: &Path) -> bool {
-    true
 }
 
 /// Where the user's programs keep what should outlive them (XDG base directories, and each system's own place).

@@ -2,19 +2,24 @@
 //! and a resume journal for the rest. This file is what a caller sees of it: an [`Upload`] and its knobs.
 
 mod all;
+mod clean;
 mod control;
 mod controller;
 mod engine;
 mod fingerprint;
 mod journal;
 mod judge;
+mod ledger;
+mod lock;
 pub(crate) mod multipart;
 mod outcome;
 mod part;
+mod place;
 mod plan;
 mod progress;
 pub(crate) mod raw;
 mod session;
+mod single;
 mod source;
 mod stream;
 mod tus;
@@ -31,6 +36,7 @@ use self::{
     fingerprint::Stamp,
     progress::{OnProgress, Tally, told},
     session::Job,
+    single::Single,
     stream::{Pieces, StreamJob},
     tus::Wire,
 };
@@ -282,10 +288,8 @@ impl Upload {
     }
 
     async fn multipart(&self, source: UploadSource, tally: &Arc<Tally>) -> Result<Uploaded, Error> {
-        let path = format!("{}/upload", self.client.platform().path(Resource::Assets)?);
-        let asset =
-            multipart::upload(&self.client, path, source, self.options.clone(), tally).await?;
-        Ok(Uploaded { asset, sent: tally.wire(), failures: 0, restarts: Vec::new() })
+        let (client, options, settings) = (&self.client, &self.options, &self.settings);
+        Single { client, source, options, settings, tally }.run().await
     }
 }
 

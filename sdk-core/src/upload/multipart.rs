@@ -17,7 +17,6 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
     UploadSource,
-    outcome::compare,
     progress::{InFlight, Tally},
     source::AHEAD,
 };
@@ -26,6 +25,7 @@ use crate::{
     decode,
     error::{Error, ErrorKind},
     models::{Asset, UploadOptions},
+    options::CallOptions,
     transport::{Body, Bounds, Made, Request, SendBody},
 };
 
@@ -40,17 +40,19 @@ pub(crate) fn bounds(size: u64) -> Bounds {
     Bounds { timeout: Some(time.max(Duration::from_secs(180)) * 2), attempt_timeout: Some(time) }
 }
 
-/// Uploads a file in one request; each attempt reads it anew.
+/// Uploads a file in one request; each attempt reads it anew. The asset, and the SHA-256 of what was sent, where that was
+/// all of it.
 pub(crate) async fn upload(
     client: &Client,
+    options: &CallOptions,
     path: String,
+    boundary: &str,
     source: UploadSource,
-    options: UploadOptions,
+    fields: UploadOptions,
     tally: &Arc<Tally>,
-) -> Result<Asset, Error> {
+) -> Result<(Asset, Option<[u8; 32]>), Error> {
     let size = source.size().await?;
-    let boundary = format!("storycore-{}", crate::random::uuid().simple());
-    let head = head(&boundary, &source.file_name(), &options)?;
+    let head = head(boundary, &source.file_name(), &fields)?;
     let tail = Bytes::from(format!("\r\n--{boundary}--\r\n"));
     let length = head.len() as u64 + size + tail.len() as u64;
     let content_type = format!("multipart/form-data; boundary={boundary}");
@@ -74,24 +76,20 @@ pub(crate) async fn upload(
     };
     let request =
         Request::new(Method::POST, "/assets/upload", path).body(Body::Rebuilt(Arc::new(make)));
-    let answer = client
-        .transport()
-        .send_within(&request, client.options(), bounds(size))
-        .await
-        .map_err(of_source)?;
-    if let Some(capture) = &client.options().capture {
+    let answer =
+        client.transport().send_within(&request, options, bounds(size)).await.map_err(of_source)?;
+    if let Some(capture) = &options.capture {
         capture.set(answer.clone());
     }
     tally.moved(0, size);
     let asset: Asset = decode::object(&answer.body).map_err(|e| decode::from(e, &answer))?;
     let digest = digest.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(digest) = digest {
+    let sent = match digest {
         // One that did not see every byte says nothing: an earlier attempt may have been the one that arrived.
-        if let Some(sent) = digest.of_all(size).await {
-            compare(client, &asset, &sent).await?;
-        }
-    }
-    Ok(asset)
+        Some(digest) => digest.of_all(size).await,
+        None => None,
+    };
+    Ok((asset, sent))
 }
 
 /// A request that broke because its file did is an error of the file.

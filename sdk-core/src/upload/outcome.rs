@@ -71,8 +71,7 @@ pub(crate) async fn compare(
     asset: &Asset,
     sha256: &[u8; 32],
 ) -> Result<(), Error> {
-    let sent = hex::encode(sha256);
-    if asset.sha256.as_ref().is_none_or(|stored| stored.eq_ignore_ascii_case(&sent)) {
+    if is_of(asset, sha256) {
         return Ok(());
     }
     let removed = client.media().delete(&asset.id).await;
@@ -81,4 +80,10 @@ pub(crate) async fn compare(
         "the platform stored other bytes as {} than the file has ({kept}): upload the file again",
         asset.id
     )))
+}
+
+/// Whether an asset has these bytes, as far as the platform says.
+pub(crate) fn is_of(asset: &Asset, sha256: &[u8; 32]) -> bool {
+    let sent = hex::encode(sha256);
+    asset.sha256.as_ref().is_none_or(|stored| stored.eq_ignore_ascii_case(&sent))
 }

@@ -22,8 +22,9 @@ use futures_util::{
 use super::{
     UploadSource,
     fingerprint::Stamp,
-    journal::{Ledger, SentChunk},
+    journal::SentChunk,
     judge::{Asked, Next, judge},
+    ledger::Ledger,
     plan::ChunkSize,
     progress::{InFlight, Tally},
     source::cannot_read,
@@ -361,7 +362,8 @@ async fn send(
     }
     ctx.sizes.lock().unwrap_or_else(PoisonError::into_inner).took(length, began.elapsed());
     if let Some(ledger) = &ctx.ledger {
-        ledger.acknowledged(part.number, now).await?;
+        let expires = held.expires.as_deref().and_then(expires_at);
+        ledger.acknowledged(part.number, now, expires).await?;
     }
     part.with(|s| s.asset_id = held.asset_id);
     part.at(ctx, now);

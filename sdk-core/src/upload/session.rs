@@ -9,22 +9,20 @@ use std::{
     },
 };
 
-use sha2::{Digest as _, Sha256};
-
 use super::{
     Settings, UploadSource, Uploaded,
     control::Wanted,
     controller::Controller,
     engine,
     fingerprint::{Fingerprint, Stamp},
-    journal::{Book, Lock, Written, WrittenPart},
+    journal::{Written, WrittenPart},
     judge::{Asked, Next, judge},
     multipart::by_extension,
     outcome::{asset, compare, discard},
     part::{Context, Halt, Kind, Part, State, is_unchanged},
+    place::{Place, Taken},
     plan::{self, ChunkSize},
     progress::Tally,
-    source::cannot_read,
     tus::{Abilities, New, Wire, metadata},
 };
 use crate::{
@@ -49,15 +47,6 @@ pub(crate) struct Job<'a> {
     pub(crate) abilities: Abilities,
     /// The file and what it is now.
     pub(crate) stamp: Option<(PathBuf, Stamp)>,
-}
-
-/// An upload's place in the journal.
-struct Place {
-    book: Book,
-    identity: String,
-    path: PathBuf,
-    file: Fingerprint,
-    _lock: Lock,
 }
 
 /// What is told of the file beside its bytes.
@@ -136,21 +125,15 @@ impl Job<'_> {
 
     /// Where the journal has this upload, locked for this process.
     async fn place(&self) -> Result<Option<Place>, Error> {
-        let UploadSource::Path(path) = &self.source else { return Ok(None) };
-        let Some(book) = Book::open(&self.settings.journal).await? else { return Ok(None) };
-        let full = tokio::fs::canonicalize(path).await.map_err(|e| cannot_read(path, e))?;
-        let mut hash = Sha256::new();
         let origin = self.client.url(&self.path);
-        for text in
-            [origin.as_str(), &full.to_string_lossy(), &describe(&self.source, self.options)]
-        {
-            hash.update(text);
-            hash.update([0]);
+        let described = describe(&self.source, self.options);
+        match Place::take(&self.settings.journal, &self.source, &origin, &described).await? {
+            Taken::Place(place) => Ok(Some(*place)),
+            Taken::Nowhere => Ok(None),
+            Taken::ByAnother => Err(Error::upload(
+                "this file is being uploaded already, by another process or task: wait for it, or cancel it there",
+            )),
         }
-        let identity = hex::encode(hash.finalize());
-        let lock = book.lock(&identity).await?;
-        let file = Fingerprint::read(full.clone()).await.map_err(|e| cannot_read(path, e))?;
-        Ok(Some(Place { book, identity, path: full, file, _lock: lock }))
     }
 
     /// The upload that an earlier process began of this file; one of another content is taken back.
@@ -159,7 +142,7 @@ impl Job<'_> {
         place: &Place,
         restarts: &mut Vec<String>,
     ) -> Result<Option<Written>, Error> {
-        let Some(written) = place.book.find(&place.identity).await? else { return Ok(None) };
+        let Some(written) = place.find().await? else { return Ok(None) };
         if written.file.may_be(&place.file) && !written.parts.is_empty() {
             return Ok(Some(written));
         }
@@ -201,11 +184,8 @@ impl Job<'_> {
             parts: ranges.into_iter().map(part).collect(),
         };
         if let Some(place) = place {
-            let origin = self.client.url(&self.path);
-            place
-                .book
-                .begin(&place.identity, origin.as_str(), &place.path, written.clone())
-                .await?;
+            // The platform tells when the first part is made.
+            place.begin(written.clone(), None).await?;
         }
         Ok(written)
     }

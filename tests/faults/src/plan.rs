@@ -190,6 +190,13 @@ impl Plan {
                 Change::Copied,
             ]));
         }
+        if is_multipart && size > 4 * FORM && random.chance(15) {
+            // Alone: an answer that is lost as well would leave bytes that nobody can tell are wrong.
+            let refusal = What::Status { status: 503, retry_after: None, after: 0 };
+            plan.faults.push(Fault { at: size / 2, on: On::Body, what: What::Flip });
+            plan.faults.push(Fault { at: size, on: On::Post, what: refusal });
+            return plan;
+        }
         for _ in 0..random.within(2, 6) {
             plan.fault(random);
         }
@@ -205,7 +212,7 @@ impl Plan {
         let (on, what) = match kind {
             0..12 => (On::Body, What::Cut { reset: random.chance(50) }),
             12..20 => (On::Body, What::Stall),
-            20..26 => (On::Body, What::Flip),
+            20..26 if !self.is_multipart => (On::Body, What::Flip),
             26..36 => (On::Body, What::KillServer { down_ms }),
             // What is killed before its end begins with other bytes in the change's place.
             36..46 if self.change.is_none() => (On::Body, What::KillClient),

@@ -1,0 +1,172 @@
+//! A small file in one multipart request, under a key that is written down before: called again after a crash, the platform
+//! gives the asset that it had made, and makes no second one.
+
+use std::{sync::Arc, time::SystemTime};
+
+use http::HeaderValue;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Settings, UploadSource, Uploaded,
+    fingerprint::Fingerprint,
+    journal::Written,
+    multipart,
+    outcome::{asset, compare, is_of},
+    place::{Place, Taken},
+    progress::Tally,
+    session::describe,
+};
+use crate::{
+    client::Client,
+    error::Error,
+    models::{Asset, UploadOptions},
+    platform::Resource,
+};
+
+/// How long platforms keep the answer to a key, in seconds.
+const KEPT: i64 = 24 * 60 * 60;
+
+/// The SHA-256 of what was sent, where all of it was.
+type Sent = Option<[u8; 32]>;
+
+/// What is uploaded.
+pub(crate) struct Single<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) source: UploadSource,
+    pub(crate) options: &'a UploadOptions,
+    pub(crate) settings: &'a Settings,
+    pub(crate) tally: &'a Arc<Tally>,
+}
+
+impl Single<'_> {
+    pub(crate) async fn run(&self) -> Result<Uploaded, Error> {
+        let path = format!("{}/upload", self.client.platform().path(Resource::Assets)?);
+        let own = self.client.options().idempotency_key.as_ref();
+        if let Some(key) = own.and_then(|key| key.to_str().ok()) {
+            // Whoever gives a key remembers it, too.
+            let (asset, sha256) = self.send(&path, key).await?;
+            self.compare(&asset, sha256).await?;
+            return Ok(self.uploaded(asset, Vec::new()));
+        }
+        let origin = self.client.url(&path);
+        let described = describe(&self.source, self.options);
+        let taken = Place::take(&self.settings.journal, &self.source, &origin, &described).await?;
+        // Two at a time are two uploads: there are no parts that they could mix.
+        let place = match taken {
+            Taken::Place(place) => Some(*place),
+            Taken::Nowhere | Taken::ByAnother => None,
+        };
+        let mut known = match &place {
+            Some(place) => place.find().await?.filter(|known| known.file.may_be(&place.file)),
+            None => None,
+        };
+        let mut restarts = Vec::new();
+        loop {
+            let is_known = known.is_some();
+            let written = match known.take() {
+                Some(written) => written,
+                None => self.begin(place.as_ref()).await?,
+            };
+            match self.once(&path, &written.last_key, is_known).await {
+                Ok(Some((asset, sha256))) => {
+                    let compared = self.compare(&asset, sha256).await;
+                    forget(place.as_ref(), &written).await?;
+                    compared?;
+                    return Ok(self.uploaded(asset, restarts));
+                }
+                Ok(None) => {
+                    let what = "what the platform has of the earlier upload is not this file: it was begun anew";
+                    tracing::warn!("{what}");
+                    restarts.push(what.to_owned());
+                }
+                Err(error) => {
+                    // What the platform refused left nothing there.
+                    if error.status().is_some_and(|s| s < 500 && !matches!(s, 408 | 409 | 429)) {
+                        forget(place.as_ref(), &written).await?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// One call under this key. Nothing, when it is an earlier one's and what it made is gone or was of other bytes.
+    async fn once(
+        &self,
+        path: &str,
+        key: &str,
+        is_known: bool,
+    ) -> Result<Option<(Asset, Sent)>, Error> {
+        let (made, sha256) = match self.send(path, key).await {
+            Err(error) if is_known && error.code() == Some("idempotency_mismatch") => {
+                return Ok(None);
+            }
+            outcome => outcome?,
+        };
+        if !is_known {
+            return Ok(Some((made, sha256)));
+        }
+        let size = made.size.unwrap_or_default();
+        match asset(self.client, "", Some(made.id), size, &sha256.unwrap_or_default()).await {
+            Ok(asset) if sha256.is_none_or(|sent| is_of(&asset, &sent)) => {
+                Ok(Some((asset, sha256)))
+            }
+            Ok(_) => Ok(None),
+            Err(error) if matches!(error.status(), Some(404 | 410)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn send(&self, path: &str, key: &str) -> Result<(Asset, Sent), Error> {
+        let mut options = self.client.options().clone();
+        options.idempotency_key = HeaderValue::try_from(key).ok();
+        // The same key has the same body, whoever sends it.
+        let boundary = format!("storycore-{}", hex::encode(&Sha256::digest(key)[..16]));
+        let (source, fields) = (self.source.clone(), self.options.clone());
+        multipart::upload(
+            self.client,
+            &options,
+            path.to_owned(),
+            &boundary,
+            source,
+            fields,
+            self.tally,
+        )
+        .await
+    }
+
+    async fn begin(&self, place: Option<&Place>) -> Result<Written, Error> {
+        let uuid = || crate::random::uuid().to_string();
+        let written = Written {
+            id: uuid(),
+            last_key: uuid(),
+            is_joining: false,
+            file: place.map_or_else(|| Fingerprint::none(0), |place| place.file.clone()),
+            parts: Vec::new(),
+        };
+        if let Some(place) = place {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            let expires = now.map_or(0, |now| now.as_secs().cast_signed()) + KEPT;
+            place.begin(written.clone(), Some(expires)).await?;
+        }
+        Ok(written)
+    }
+
+    async fn compare(&self, asset: &Asset, sha256: Sent) -> Result<(), Error> {
+        match sha256 {
+            Some(sha256) => compare(self.client, asset, &sha256).await,
+            None => Ok(()),
+        }
+    }
+
+    fn uploaded(&self, asset: Asset, restarts: Vec<String>) -> Uploaded {
+        Uploaded { asset, sent: self.tally.wire(), failures: 0, restarts }
+    }
+}
+
+async fn forget(place: Option<&Place>, written: &Written) -> Result<(), Error> {
+    match place {
+        Some(place) => place.book.forget(&written.id).await,
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,147 @@
+//! The resume journal over weeks: it keeps what can be continued, and nothing else.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(missing_docs)]
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use rusqlite::Connection;
+use storycore::{
+    Client,
+    models::UploadOptions,
+    upload::{Journal, Upload},
+};
+use storycore_local::{Config, Running, start};
+
+const MIB: usize = 1024 * 1024;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+struct World {
+    platform: Running,
+    client: Client,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let platform = start(Config::in_memory()).await.unwrap();
+        let client =
+            Client::builder().base_url(platform.url()).api_key(platform.api_key()).build().unwrap();
+        Self { platform, client, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self, name: &str, size: usize) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, vec![name.len() as u8; size]).unwrap();
+        path
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.folder.path().join("journal.sqlite3")
+    }
+
+    fn locks(&self) -> PathBuf {
+        self.folder.path().join("journal.sqlite3.locks")
+    }
+
+    fn upload(&self, path: &Path) -> Upload {
+        let upload = self.client.media().prepare_upload(path, UploadOptions::new("document"));
+        upload.journal(Journal::At(self.journal())).chunk_size(MIB as u64)
+    }
+
+    /// An upload that stops in the middle, as at a crash.
+    async fn crash(&self, path: &Path) {
+        let fault = serde_json::json!({"method": "PATCH", "path": "/api/assets/uploads/*", "nth": 4, "times": 0, "action": {"stall": true, "after_bytes": 10}});
+        self.client.request("POST", "/_local/faults").json(&fault).send().await.unwrap();
+        let upload = self.upload(path).send();
+        let stalled = tokio::time::timeout(Duration::from_secs(2), upload).await;
+        assert!(stalled.is_err(), "it ended: {stalled:?}");
+        self.client.request("DELETE", "/_local/faults").send().await.unwrap();
+    }
+
+    /// The files whose uploads are in the journal.
+    fn written(&self) -> Vec<String> {
+        let db = Connection::open(self.journal()).unwrap();
+        let mut paths = db.prepare("SELECT path FROM upload").unwrap();
+        let paths = paths.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        paths.map(|path| path.unwrap().rsplit('/').next().unwrap().to_owned()).collect()
+    }
+
+    fn sql(&self, text: &str) {
+        Connection::open(self.journal()).unwrap().execute_batch(text).unwrap();
+    }
+
+    async fn end(self) {
+        self.platform.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_can_be_continued_stays_and_the_others_are_forgotten() {
+    let world = World::new().await;
+    let note = world.file("note.bin", 1000);
+    for name in ["stays.bin", "removed.bin", "expired.bin", "untouched.bin"] {
+        let path = world.file(name, 20 * MIB);
+        world.crash(&path).await;
+    }
+    assert_eq!(world.written().len(), 4);
+    world.sql("UPDATE upload SET expires_at = unixepoch() - 10 WHERE path LIKE '%expired.bin'");
+    world.sql("UPDATE upload SET expires_at = NULL, touched_at = unixepoch() - 3000000 WHERE path LIKE '%untouched.bin'");
+    std::fs::remove_file(world.folder.path().join("removed.bin")).unwrap();
+    world.upload(&note).send().await.unwrap();
+    assert_eq!(world.written(), ["stays.bin"]);
+    let uploaded = world.upload(&world.folder.path().join("stays.bin")).send().await.unwrap();
+    assert!(uploaded.sent < 20 * MIB as u64, "it went on");
+    assert_eq!(world.written(), [""; 0]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_file_on_a_disk_that_is_not_there_now_is_waited_for() {
+    let world = World::new().await;
+    let disk = world.folder.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let film = world.file("disk/film.bin", 20 * MIB);
+    world.crash(&film).await;
+    let away = world.folder.path().join("away");
+    std::fs::rename(&disk, &away).unwrap();
+    world.upload(&world.file("note.bin", 1000)).send().await.unwrap();
+    assert_eq!(world.written(), ["film.bin"]);
+    std::fs::rename(&away, &disk).unwrap();
+    assert!(world.upload(&film).send().await.unwrap().sent < 20 * MIB as u64);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_locks_of_killed_processes_are_removed_after_a_day() {
+    let world = World::new().await;
+    let note = world.file("note.bin", 1000);
+    world.upload(&note).send().await.unwrap();
+    for (name, age) in [("left-behind", 2 * DAY), ("just-taken", Duration::ZERO), ("held", 2 * DAY)]
+    {
+        let lock = File::create(world.locks().join(name)).unwrap();
+        lock.set_modified(SystemTime::now() - age).unwrap();
+    }
+    let held = File::open(world.locks().join("held")).unwrap();
+    held.lock().unwrap();
+    world.upload(&note).send().await.unwrap();
+    let locks = std::fs::read_dir(world.locks()).unwrap();
+    let mut locks: Vec<_> = locks.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    locks.sort();
+    assert_eq!(locks, ["held", "just-taken", "opening"]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_journal_of_the_version_before_is_read() {
+    let world = World::new().await;
+    let film = world.file("film.bin", 20 * MIB);
+    world.crash(&film).await;
+    world.sql("ALTER TABLE upload DROP COLUMN touched_at");
+    let uploaded = world.upload(&film).send().await.unwrap();
+    assert!(uploaded.sent < 20 * MIB as u64, "it went on");
+    world.end().await;
+}
