@@ -4,7 +4,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, Once, PoisonError, Weak},
     time::Duration,
 };
 
@@ -84,6 +84,31 @@ pub(crate) struct Written {
     pub(crate) parts: Vec<WrittenPart>,
 }
 
+/// What uploads that run in this process have open, so that many small ones open it once. Nothing is kept open for longer.
+static OPEN: Mutex<Vec<Open>> = Mutex::new(Vec::new());
+
+struct Open {
+    /// SQLite's connections must not be carried over a fork.
+    process: u32,
+    path: PathBuf,
+    db: Weak<Mutex<Connection>>,
+}
+
+fn shared(path: &Path) -> Option<Arc<Mutex<Connection>>> {
+    // Held by a thread that a fork did not bring along, it would be held for ever.
+    let open = OPEN.try_lock().ok()?;
+    let process = std::process::id();
+    open.iter().find(|o| o.process == process && o.path == path).and_then(|o| o.db.upgrade())
+}
+
+fn share(path: PathBuf, db: &Arc<Mutex<Connection>>) {
+    if let Ok(mut open) = OPEN.try_lock() {
+        let process = std::process::id();
+        open.retain(|o| o.process == process && o.path != path && o.db.strong_count() > 0);
+        open.push(Open { process, path, db: Arc::downgrade(db) });
+    }
+}
+
 /// An open journal.
 #[derive(Debug, Clone)]
 pub(crate) struct Book {
@@ -110,7 +135,11 @@ impl Book {
                 "the upload journal {shown} cannot be opened: {problem}"
             ))),
             Err(problem) => {
-                tracing::warn!(journal = shown, problem, "uploading without a journal");
+                // Once: a program that sends thousands of files does it thousands of times.
+                static TOLD: Once = Once::new();
+                TOLD.call_once(|| {
+                    tracing::warn!(journal = shown, problem, "uploading without a journal");
+                });
                 Ok(None)
             }
         }
@@ -121,11 +150,15 @@ impl Book {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".locks");
         let locks = path.with_file_name(name);
+        let path = std::path::absolute(path).map_err(|e| text(&e))?;
+        if let Some(db) = shared(&path) {
+            return Ok(Self { db, locks });
+        }
         std::fs::create_dir_all(&locks).map_err(|e| text(&e))?;
         // One after another: SQLite turns the log on for one alone, and does not let a second one wait for it.
         let opening = std::fs::File::create(locks.join("opening")).map_err(|e| text(&e))?;
         opening.lock().map_err(|e| text(&e))?;
-        let db = Connection::open(path).map_err(|e| text(&e))?;
+        let db = Connection::open(&path).map_err(|e| text(&e))?;
         db.busy_timeout(Duration::from_secs(10)).map_err(|e| text(&e))?;
         // A power cut may lose the last lines, which the platform's own offsets then make good.
         db.execute_batch(
@@ -134,16 +167,13 @@ impl Book {
         .and_then(|()| db.execute_batch(SCHEMA))
         .and_then(|()| clean::renew(&db))
         .map_err(|e| text(&e))?;
-        Ok(Self { db: Arc::new(Mutex::new(db)), locks })
-    }
-
-    /// Forgets what nobody can continue any more. It is in nobody's way: a failure is only told.
-    pub(crate) async fn clean(&self) {
-        let locks = self.locks.clone();
-        let cleaned = self.run(move |db| clean::clean(db, &locks, std::time::SystemTime::now()));
-        if let Err(error) = cleaned.await {
+        if let Err(error) = clean::clean(&db, &locks, std::time::SystemTime::now()) {
+            // What is left there is in nobody's way.
             tracing::warn!(%error, "the upload journal could not be cleaned");
         }
+        let db = Arc::new(Mutex::new(db));
+        share(path, &db);
+        Ok(Self { db, locks })
     }
 
     pub(crate) async fn run<T: Send + 'static>(

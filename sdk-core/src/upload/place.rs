@@ -64,10 +64,8 @@ impl Place {
         self.book.find(&self.identity).await
     }
 
-    /// Writes a new upload down, and forgets what nobody can continue.
+    /// Writes a new upload down.
     pub(crate) async fn begin(&self, upload: Written, expires: Option<i64>) -> Result<(), Error> {
-        self.book.begin(&self.identity, &self.origin, &self.path, upload, expires).await?;
-        self.book.clean().await;
-        Ok(())
+        self.book.begin(&self.identity, &self.origin, &self.path, upload, expires).await
     }
 }
