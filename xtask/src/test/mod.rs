@@ -56,6 +56,7 @@ const STEPS: &[Step] = &[
     Step { part: "faults", name: "matrix", run: steps::faults },
     Step { part: "python", name: "tests", run: python::tests },
     Step { part: "examples", name: "tests", run: |cx| steps::packages(cx, "examples") },
+    Step { part: "examples", name: "Python", run: python::examples },
     Step { part: "examples", name: "demo", run: steps::demo },
     Step { part: "platform", name: "wheel of the command line", run: python::cli_wheel },
     Step { part: "platform", name: "schemathesis", run: steps::schemathesis },

@@ -1,6 +1,6 @@
 //! The steps that are Python: the command line's wheel in an empty environment, and the tests of the Python package.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,7 +8,6 @@ use anyhow::Result;
 
 use super::Context;
 use crate::counts::Counts;
-use crate::process;
 use crate::wheel;
 use crate::workspace::tally;
 
@@ -29,35 +28,43 @@ pub(super) fn cli_wheel(cx: &Context) -> Counts {
     tally("storycore-cli's wheel", run, TESTS)
 }
 
-/// The Python that has the wheel of this working tree, and what the tests need.
-fn installed(cx: &Context, folder: &Path) -> Result<PathBuf> {
-    let packages = std::fs::read_to_string(folder.join("tests/requirements.txt"))?;
-    let python = cx.setup.venv("python", &packages)?;
-    let wheel = wheel::build(&cx.setup, &cx.workspace.target, folder, |line| println!("{line}"))?;
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-    pip.arg("--force-reinstall").arg(wheel);
-    process::output(pip)?;
+/// The Python called `name` that has the wheel of this working tree, and what `requirements` lists.
+fn installed(cx: &Context, name: &str, requirements: &str) -> Result<PathBuf> {
+    let root = &cx.workspace.root;
+    let packages = std::fs::read_to_string(root.join(requirements))?;
+    let python = cx.setup.venv(name, &packages)?;
+    let package = root.join("bindings-python");
+    let wheel = wheel::build(&cx.setup, &cx.workspace.target, &package, |line| println!("{line}"))?;
+    wheel::install(&python, &wheel)?;
     Ok(python)
 }
 
 /// The tests of `bindings-python`, against the platform of this build.
 pub(super) fn tests(cx: &Context) -> Counts {
+    pytest(cx, "python", "bindings-python/tests")
+}
+
+/// The examples in Python, each run as a reader would.
+pub(super) fn examples(cx: &Context) -> Counts {
+    pytest(cx, "python-examples", "examples/python/tests")
+}
+
+/// Runs the tests in `folder` with the Python called `name`.
+fn pytest(cx: &Context, name: &str, folder: &str) -> Counts {
     let (environment, build) = match (cx.environment(), cx.build()) {
         (Ok(environment), Ok(build)) => (environment, build),
         (Err(counts), _) | (_, Err(counts)) => return counts,
     };
     let Some(storycore) = build.bins.get("storycore") else {
-        return Counts::failed("python: the storycore binary does not compile");
+        return Counts::failed(format!("{name}: the storycore binary does not compile"));
     };
-    let folder = cx.workspace.root.join("bindings-python");
-    let python = match installed(cx, &folder) {
+    let python = match installed(cx, name, &format!("{folder}/requirements.txt")) {
         Ok(python) => python,
-        Err(error) => return Counts::failed(format!("set-up of python: {error:#}")),
+        Err(error) => return Counts::failed(format!("set-up of {name}: {error:#}")),
     };
     let mut pytest = Command::new(python);
-    pytest.args(["-m", "pytest", "-q", "-rfEs", "-p", "no:cacheprovider", "tests"]);
-    pytest.current_dir(&folder).envs(environment.iter().cloned());
+    pytest.args(["-m", "pytest", "-q", "-rfEs", "-p", "no:cacheprovider", "."]);
+    pytest.current_dir(cx.workspace.root.join(folder)).envs(environment.iter().cloned());
     pytest.env("STORYCORE_CLI", storycore);
-    tally("python", pytest, TESTS)
+    tally(name, pytest, TESTS)
 }
