@@ -12,9 +12,10 @@ use storycore::{CallOptions, Client, ClientBuilder, Platform, RawResponse};
 
 use crate::{
     bridge::{Give, Handle, Ready},
-    convert::{self, Arg},
+    by_hand::Content,
+    convert::{self, Arg, FromPython},
     credentials::{CircuitBreaker, JwtCredential, OAuthCredential},
-    errors,
+    errors, logs,
     resources::Resources,
 };
 
@@ -39,7 +40,7 @@ macro_rules! client {
         #[pyo3(signature = (
             api_key=None, *, base_url=None, platform=None, jwt=None, oauth=None, timeout=None, attempt_timeout=None,
             connect_timeout=None, max_retries=None, max_retry_after=None, max_in_flight=None, circuit_breaker=None,
-            headers=None, app_info=None, allow_insecure_http=false, ca_certificates=None, client_certificate=None,
+            headers=None, app_info=None, anonymous=false, allow_insecure_http=false, ca_certificates=None, client_certificate=None,
             proxy=None,
         ))]
         #[allow(clippy::too_many_arguments, reason = "they are keywords")]
@@ -59,18 +60,24 @@ macro_rules! client {
             circuit_breaker: Option<&Bound<'_, CircuitBreaker>>,
             headers: Option<&Bound<'_, PyDict>>,
             app_info: Option<(String, String)>,
+            anonymous: bool,
             allow_insecure_http: bool,
-            ca_certificates: Option<Vec<u8>>,
-            client_certificate: Option<(Vec<u8>, Vec<u8>)>,
+            ca_certificates: Option<Arg<Pem>>,
+            client_certificate: Option<(Arg<Pem>, Arg<Pem>)>,
             proxy: Option<String>,
         ) -> PyResult<PyClassInitializer<Self>> {
             let mut builder = Client::builder().allow_insecure_http(allow_insecure_http);
-            match (api_key, jwt, oauth) {
-                (Some(key), None, None) => builder = builder.api_key(key),
-                (None, Some(jwt), None) => builder = builder.jwt(jwt.get().0.clone()),
-                (None, None, Some(oauth)) => builder = builder.oauth(oauth.get().0.clone()),
-                (None, None, None) => {}
-                _ => return Err(PyTypeError::new_err("give one of api_key, jwt and oauth")),
+            match (api_key, jwt, oauth, anonymous) {
+                (Some(key), None, None, false) => builder = builder.api_key(key),
+                (None, Some(jwt), None, false) => builder = builder.jwt(jwt.get().0.clone()),
+                (None, None, Some(oauth), false) => builder = builder.oauth(oauth.get().0.clone()),
+                (None, None, None, true) => builder = builder.anonymous(),
+                (None, None, None, false) => {}
+                _ => {
+                    return Err(PyTypeError::new_err(
+                        "give one of api_key, jwt, oauth and anonymous",
+                    ));
+                }
             }
             if let Some(name) = platform {
                 let platform = Platform::by_name(&name).map_err(|e| errors::raised(py, e))?;
@@ -106,17 +113,16 @@ macro_rules! client {
             if let Some((name, version)) = app_info {
                 builder = builder.app_info(name, version);
             }
-            if let Some(pem) = ca_certificates {
+            if let Some(Arg(Pem(pem))) = ca_certificates {
                 builder = builder.add_root_certificates(pem);
             }
-            if let Some((chain, key)) = client_certificate {
-                let key = String::from_utf8(key)
-                    .map_err(|_| PyValueError::new_err("the key of client_certificate is no PEM"))?;
+            if let Some((Arg(Pem(chain)), Arg(Pem(key)))) = client_certificate {
                 builder = builder.client_certificate(chain, key);
             }
             if let Some(url) = proxy {
                 builder = builder.proxy(url);
             }
+            logs::look(py);
             let client = speaking(py, builder).build().map_err(|e| errors::raised(py, e))?;
             Ok(PyClassInitializer::from(Resources(Handle::new(client, $is_async)))
                 .add_subclass(Self))
@@ -126,6 +132,7 @@ macro_rules! client {
         /// `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. Nothing else reads them.
         #[staticmethod]
         fn from_env(py: Python<'_>) -> PyResult<Py<Self>> {
+            logs::look(py);
             let client = Client::from_env().map_err(|e| errors::raised(py, e))?;
             made(py, Handle::new(client, $is_async), Self)
         }
@@ -150,19 +157,24 @@ macro_rules! client {
         }
 
         /// Sends what is not typed here, with retries, limits and credentials as every call. `path` stands below the
-        /// base URL.
-        #[pyo3(signature = (method, path, *, query=None, json=None, headers=None))]
+        /// base URL. `content` is bytes or an object with `read`, in place of `json`; the latter can be sent once only, so that a
+        /// request that fails with it is not tried again.
+        #[pyo3(signature = (method, path, *, query=None, json=None, content=None, content_type=None, headers=None))]
         fn request(
             slf: &Bound<'_, Self>,
             method: &str,
             path: &str,
             query: Option<&Bound<'_, PyDict>>,
             json: Option<Arg<serde_json::Value>>,
+            content: Option<&Bound<'_, PyAny>>,
+            content_type: Option<String>,
             headers: Option<&Bound<'_, PyDict>>,
         ) -> PyResult<Py<PyAny>> {
             let (method, path) = (method.to_owned(), path.to_owned());
+            let content = content.map(Content::of).transpose()?;
+            let content_type = content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
             let (query, headers) = (texts(query)?, texts(headers)?);
-            slf.as_super().get().0.run(slf.py(), move |client| async move {
+            slf.as_super().get().0.run_telling(slf.py(), move |client, teller| async move {
                 let mut request = client.request(&method, &path);
                 for (name, value) in &query {
                     request = request.query(name, value);
@@ -172,6 +184,10 @@ macro_rules! client {
                 }
                 if let Some(Arg(json)) = json {
                     request = request.json(&json);
+                }
+                if let Some(content) = content {
+                    let (length, pieces) = content.pieces(teller);
+                    request = request.stream(&content_type, length, pieces);
                 }
                 request.send().await
             })
@@ -228,6 +244,19 @@ client!(AsyncStoryCoreClient, is_async: true, {
         Ready::python(py, py.None())
     }
 });
+
+/// A certificate or key as text, in bytes or not.
+struct Pem(String);
+
+impl FromPython for Pem {
+    fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let not_text = |_| PyValueError::new_err("a certificate or key must be PEM");
+        match value.extract::<&[u8]>() {
+            Ok(bytes) => String::from_utf8(bytes.to_vec()).map(Self).map_err(not_text),
+            Err(_) => value.extract().map(Self),
+        }
+    }
+}
 
 fn made<T: pyo3::PyClass<BaseType = Resources>>(
     py: Python<'_>,

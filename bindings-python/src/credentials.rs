@@ -1,11 +1,16 @@
-//! Credentials that a client renews by itself, and the circuit breaker: settings with more than one part.
+//! Credentials that a client renews by itself, signing in, and the circuit breaker: settings with more than one part.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use pyo3::prelude::*;
-use storycore::oauth;
+use storycore::{Secret, oauth};
 
-use crate::convert::Arg;
+use crate::{
+    bridge::{Give, Handle},
+    convert::Arg,
+    errors,
+    resources::Resources,
+};
 
 /// A key whose text signs JWTs, which the client makes and renews.
 #[pyclass(frozen, module = "storycore")]
@@ -33,21 +38,153 @@ impl JwtCredential {
     }
 }
 
+/// What a token endpoint gives.
+#[pyclass(frozen, module = "storycore")]
+pub(crate) struct TokenSet(oauth::TokenSet);
+
+#[pymethods]
+impl TokenSet {
+    /// Tokens that were stored.
+    #[new]
+    #[pyo3(signature = (access_token, *, refresh_token=None, expires_in=None, scope=None))]
+    fn new(
+        access_token: String,
+        refresh_token: Option<String>,
+        expires_in: Option<u64>,
+        scope: Option<String>,
+    ) -> Self {
+        let refresh_token = refresh_token.map(Secret::from);
+        let access_token = access_token.into();
+        Self(oauth::TokenSet { access_token, refresh_token, expires_in, scope })
+    }
+
+    /// What opens the platform.
+    #[getter]
+    fn access_token(&self) -> &str {
+        self.0.access_token.expose()
+    }
+
+    /// What gets the next access token; good for one use.
+    #[getter]
+    fn refresh_token(&self) -> Option<&str> {
+        self.0.refresh_token.as_ref().map(Secret::expose)
+    }
+
+    /// Seconds that the access token holds.
+    #[getter]
+    fn expires_in(&self) -> Option<u64> {
+        self.0.expires_in
+    }
+
+    /// What it is good for, where that is not what was asked for.
+    #[getter]
+    fn scope(&self) -> Option<&str> {
+        self.0.scope.as_deref()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("TokenSet(expires_in={:?})", self.0.expires_in)
+    }
+}
+
+impl Give for oauth::TokenSet {
+    fn give(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(Py::new(py, TokenSet(self))?.into_any())
+    }
+}
+
 /// OAuth tokens that the client gets and renews.
 #[pyclass(frozen, module = "storycore")]
 pub(crate) struct OAuthCredential(pub(crate) oauth::OAuthCredential);
 
 #[pymethods]
 impl OAuthCredential {
-    /// Tokens of a program that signs in by itself.
+    /// The program's own access, by its id and secret.
     #[staticmethod]
-    #[pyo3(signature = (client_id, client_secret, scopes=Vec::new()))]
-    fn client_credentials(client_id: String, client_secret: String, scopes: Vec<String>) -> Self {
-        Self(oauth::OAuthCredential::client_credentials(client_id, client_secret, scopes))
+    #[pyo3(signature = (client_id, client_secret, scopes=Vec::new(), *, on_tokens=None))]
+    fn client_credentials(
+        client_id: String,
+        client_secret: String,
+        scopes: Vec<String>,
+        on_tokens: Option<Py<PyAny>>,
+    ) -> Self {
+        let credential =
+            oauth::OAuthCredential::client_credentials(client_id, client_secret, scopes);
+        Self(telling(credential, on_tokens))
+    }
+
+    /// A user's access, by tokens that an `Authorization` gave. `on_tokens` is told of every new set, so that it can be
+    /// stored: a refresh token is good for one use.
+    #[staticmethod]
+    #[pyo3(signature = (client_id, tokens, *, client_secret=None, on_tokens=None))]
+    fn tokens(
+        client_id: String,
+        tokens: &Bound<'_, TokenSet>,
+        client_secret: Option<String>,
+        on_tokens: Option<Py<PyAny>>,
+    ) -> Self {
+        let mut credential = oauth::OAuthCredential::tokens(client_id, tokens.get().0.clone());
+        if let Some(secret) = client_secret {
+            credential = credential.client_secret(secret);
+        }
+        Self(telling(credential, on_tokens))
     }
 
     fn __repr__(&self) -> &'static str {
         "OAuthCredential()"
+    }
+}
+
+fn telling(
+    credential: oauth::OAuthCredential,
+    on_tokens: Option<Py<PyAny>>,
+) -> oauth::OAuthCredential {
+    let Some(function) = on_tokens else { return credential };
+    credential.on_tokens(move |tokens| {
+        let tokens = TokenSet(tokens.clone());
+        Python::attach(|py| {
+            // The call that needed the tokens goes on: they are good, stored or not.
+            if let Err(error) = function.call1(py, (tokens,)) {
+                error.write_unraisable(py, Some(function.bind(py)));
+            }
+        });
+    })
+}
+
+/// A sign-in under way: authorization code with PKCE.
+#[pyclass(frozen, module = "storycore")]
+pub(crate) struct Authorization(Arc<oauth::Authorization>);
+
+#[pymethods]
+impl Authorization {
+    /// A sign-in of `client_id` that comes back to `redirect_uri`.
+    #[new]
+    #[pyo3(signature = (client_id, redirect_uri, scopes=Vec::new()))]
+    fn new(client_id: String, redirect_uri: String, scopes: Vec<String>) -> Self {
+        Self(Arc::new(oauth::Authorization::new(client_id, redirect_uri, scopes)))
+    }
+
+    /// The page that the user is to open.
+    fn url(&self, client: &Bound<'_, Resources>) -> PyResult<String> {
+        let url = self.0.url(client.get().0.client());
+        url.map_err(|error| errors::raised(client.py(), error))
+    }
+
+    /// Exchanges the code that came back to the redirect URI, with the `state` that came with it, for a `TokenSet`.
+    fn exchange(
+        &self,
+        py: Python<'_>,
+        client: &Bound<'_, Resources>,
+        code: String,
+        state: String,
+    ) -> PyResult<Py<PyAny>> {
+        let this = Arc::clone(&self.0);
+        let handle: &Arc<Handle> = &client.get().0;
+        handle.run(py, move |client| async move { this.exchange(&client, &code, &state).await })
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "Authorization()"
     }
 }
 

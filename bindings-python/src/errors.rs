@@ -62,12 +62,16 @@ fn cause<'py>(
 
 /// What a call of a closed client raises, and one that was under way when it was closed.
 pub(crate) fn closed(py: Python<'_>) -> PyErr {
+    of_kind(py, "cancelled", "the client was closed")
+}
+
+/// An error that is made here and not in the client.
+pub(crate) fn of_kind(py: Python<'_>, kind: &str, message: &str) -> PyErr {
     let raised = || {
-        let message = "the client was closed";
         let fields = PyDict::new(py);
         fields.set_item("message", message)?;
-        fields.set_item("kind", "cancelled")?;
-        let class = py.import("storycore.errors")?.getattr("CallCancelledError")?;
+        fields.set_item("kind", kind)?;
+        let class = py.import("storycore.errors")?.getattr("BY_KIND")?.get_item(kind)?;
         class.call1((message, fields)).map(PyErr::from_value)
     };
     raised().unwrap_or_else(|failed| failed)

@@ -1,7 +1,265 @@
-//! The client's log lines in Python's `logging`: kept in a bounded queue, and handed over in batches when the interpreter is
-//! held anyhow.
+//! The client's log lines and spans in Python's `logging`, under the logger `storycore`: kept in a bounded queue, and handed
+//! over in batches when the interpreter is held anyhow. A program that does not use `logging` pays nothing.
 
-use pyo3::prelude::*;
+use std::{
+    collections::VecDeque,
+    fmt::{Debug, Write as _},
+    sync::{
+        Mutex, MutexGuard, Once, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use pyo3::{prelude::*, types::PyDict};
+use serde_json::{Map, Value};
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    level_filters::LevelFilter,
+    span::{Attributes, Id, Record},
+    subscriber::Interest,
+};
+use tracing_subscriber::{
+    Layer,
+    layer::{Context, SubscriberExt as _},
+    registry::LookupSpan,
+};
+
+use crate::convert;
+
+/// Lines that wait to be handed over; more are counted and dropped.
+const MOST: usize = 1024;
+
+/// How often the logger is asked for its level.
+const LOOK: Duration = Duration::from_secs(1);
+
+static LINES: Mutex<VecDeque<Line>> = Mutex::new(VecDeque::new());
+static IS_EMPTY: AtomicBool = AtomicBool::new(true);
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+static NUMBER: AtomicU64 = AtomicU64::new(1);
+static LOOKED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// The most that is wanted: 0 is nothing, 1 errors, up to 5, everything.
+static WANTED: AtomicU8 = AtomicU8::new(0);
+
+struct Line {
+    level: Level,
+    message: String,
+    /// Of a span: its name, its parent's, its place in the order in which spans began, and its fields.
+    span: Option<Span>,
+    fields: Map<String, Value>,
+}
+
+struct Span {
+    name: &'static str,
+    parent: Option<&'static str>,
+    number: u64,
+}
+
+/// Asks the logger what it wants to hear, if `logging` is there; nothing is imported for it.
+pub(crate) fn look(py: Python<'_>) {
+    *LOOKED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    let level = || -> PyResult<u8> {
+        let modules = py.import("sys")?.getattr("modules")?;
+        let Some(logging) = modules.cast::<PyDict>()?.get_item("logging")? else { return Ok(0) };
+        let logger = logging.call_method1("getLogger", ("storycore",))?;
+        let level: i64 = logger.call_method0("getEffectiveLevel")?.extract()?;
+        Ok(match level {
+            ..=9 => 5,
+            10..=19 => 4,
+            20..=29 => 3,
+            30..=39 => 2,
+            _ => 1,
+        })
+    };
+    let wanted = level().unwrap_or(0);
+    if WANTED.swap(wanted, Relaxed) == wanted {
+        return;
+    }
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        let subscriber = tracing_subscriber::registry().with(ToLogging);
+        // The extension has a tracing of its own: nothing else sets this.
+        let _ = tracing::subscriber::set_global_default(subscriber);
+    });
+    tracing::callsite::rebuild_interest_cache();
+}
 
 /// Hands over what is there.
-pub(crate) fn flush(_: Python<'_>) {}
+pub(crate) fn flush(py: Python<'_>) {
+    let is_due =
+        LOOKED.try_lock().is_ok_and(|looked| looked.is_none_or(|looked| looked.elapsed() > LOOK));
+    if is_due {
+        look(py);
+    }
+    if IS_EMPTY.load(Relaxed) {
+        return;
+    }
+    let batch = std::mem::take(&mut *lines());
+    IS_EMPTY.store(true, Relaxed);
+    let dropped = DROPPED.swap(0, Relaxed);
+    if let Err(error) = hand_over(py, batch, dropped) {
+        error.write_unraisable(py, None);
+    }
+}
+
+fn hand_over(py: Python<'_>, batch: VecDeque<Line>, dropped: u64) -> PyResult<()> {
+    let logging = py.import("logging")?;
+    let logger = logging.call_method1("getLogger", ("storycore",))?;
+    for line in batch {
+        let level = match line.level {
+            Level::ERROR => 40,
+            Level::WARN => 30,
+            Level::INFO => 20,
+            Level::DEBUG => 10,
+            Level::TRACE => 5,
+        };
+        if !logger.call_method1("isEnabledFor", (level,))?.is_truthy()? {
+            continue;
+        }
+        let told = PyDict::new(py);
+        if let Some(span) = &line.span {
+            told.set_item("span", span.name)?;
+            told.set_item("parent", span.parent)?;
+            told.set_item("number", span.number)?;
+        }
+        told.set_item("fields", convert::dict(py, &line.fields)?)?;
+        let extra = PyDict::new(py);
+        extra.set_item("storycore", told)?;
+        let record = logger.call_method1(
+            "makeRecord",
+            ("storycore", level, "storycore", 0, line.message, (), py.None(), py.None(), extra),
+        )?;
+        logger.call_method1("handle", (record,))?;
+    }
+    if dropped > 0 {
+        logger.call_method1("warning", ("%d lines of the client were dropped", dropped))?;
+    }
+    Ok(())
+}
+
+fn lines() -> MutexGuard<'static, VecDeque<Line>> {
+    LINES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn keep(line: Line) {
+    let mut lines = lines();
+    if lines.len() < MOST {
+        lines.push_back(line);
+    } else {
+        DROPPED.fetch_add(1, Relaxed);
+    }
+    IS_EMPTY.store(false, Relaxed);
+}
+
+/// Whether it is of the client, and as important as is wanted.
+fn is_wanted(metadata: &Metadata<'_>) -> bool {
+    let rank = match *metadata.level() {
+        Level::ERROR => 1,
+        Level::WARN => 2,
+        Level::INFO => 3,
+        Level::DEBUG => 4,
+        Level::TRACE => 5,
+    };
+    rank <= WANTED.load(Relaxed) && metadata.target().starts_with("storycore")
+}
+
+struct ToLogging;
+
+/// What is kept of a span while it lasts.
+struct Begun {
+    at: Instant,
+    number: u64,
+    fields: Map<String, Value>,
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToLogging {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if is_wanted(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        is_wanted(metadata)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(match WANTED.load(Relaxed) {
+            0 => LevelFilter::OFF,
+            1 => LevelFilter::ERROR,
+            2 => LevelFilter::WARN,
+            3 => LevelFilter::INFO,
+            4 => LevelFilter::DEBUG,
+            _ => LevelFilter::TRACE,
+        })
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        let number = NUMBER.fetch_add(1, Relaxed);
+        span.extensions_mut().insert(Begun { at: Instant::now(), number, fields: fields.0 });
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        let mut fields = Fields::default();
+        values.record(&mut fields);
+        if let Some(begun) = span.extensions_mut().get_mut::<Begun>() {
+            begun.fields.extend(fields.0);
+        }
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        let Some(span) = context.span(&id) else { return };
+        let Some(begun) = span.extensions_mut().remove::<Begun>() else { return };
+        let ms = begun.at.elapsed().as_secs_f64() * 1000.0;
+        let mut message = span.name().to_owned();
+        for (name, value) in &begun.fields {
+            let _ = match value.as_str() {
+                Some(text) => write!(message, " {name}={text}"),
+                None => write!(message, " {name}={value}"),
+            };
+        }
+        let _ = write!(message, " took {ms:.1} ms");
+        let parent = span.parent().map(|parent| parent.name());
+        let told = Span { name: span.name(), parent, number: begun.number };
+        let level = *span.metadata().level();
+        keep(Line { level, message, span: Some(told), fields: begun.fields });
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let mut message = match fields.0.remove("message") {
+            Some(Value::String(message)) => message,
+            _ => String::new(),
+        };
+        for (name, value) in &fields.0 {
+            let _ = write!(message, " {name}={value}");
+        }
+        keep(Line { level: *event.metadata().level(), message, span: None, fields: fields.0 });
+    }
+}
+
+#[derive(Default)]
+struct Fields(Map<String, Value>);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}").into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+}

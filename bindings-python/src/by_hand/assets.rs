@@ -1,31 +1,20 @@
 //! Uploading: from a path, from bytes, or from anything that Python can read from.
 
-use std::{
-    io,
-    path::PathBuf,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::stream;
 use pyo3::{
     exceptions::{PyTypeError, PyValueError},
     prelude::*,
-    types::{PyByteArray, PyBytes, PyString},
+    types::{PyByteArray, PyBytes},
 };
 use storycore::{
     models::UploadOptions,
     upload::{self, Journal, UploadSource},
 };
 
-use crate::{
-    bridge::{Handle, Teller},
-    convert::Arg,
-};
-
-/// How much is asked of a file object at a time.
-const PIECE: usize = 256 * 1024;
+use super::content::{self, Reading};
+use crate::{bridge::Handle, convert::Arg};
 
 /// What uploads.
 #[pyclass(frozen, subclass, module = "storycore", name = "_AssetsByHand")]
@@ -138,9 +127,6 @@ impl Assets {
     }
 }
 
-/// Who is told what reading a file object raised, once the call has begun.
-type Reading = Arc<OnceLock<Teller>>;
-
 /// What is uploaded, the name by which its kind is guessed, and the reading of a file object.
 fn source(
     given: &Bound<'_, PyAny>,
@@ -160,13 +146,7 @@ fn source(
         let own = given.getattr("name").ok().and_then(|name| name.extract::<PathBuf>().ok());
         let own = own.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
         let name = named(file_name.or(own));
-        let reading = Reading::default();
-        let file = Arc::new(given.clone().unbind());
-        let pieces = Pieces { file, reading: Arc::clone(&reading) };
-        let pieces = stream::try_unfold(pieces, |pieces| async {
-            let read = pieces.read().await?;
-            Ok((!read.is_empty()).then_some((read, pieces)))
-        });
+        let (pieces, reading) = content::pieces(given);
         return Ok((UploadSource::stream(name.clone(), pieces), name, Some(reading)));
     }
     let path: PathBuf = given.extract().map_err(|_| {
@@ -176,37 +156,6 @@ fn source(
     })?;
     let name = path.to_string_lossy().into_owned();
     Ok((UploadSource::Path(path), name, None))
-}
-
-/// A Python object that is read, on a thread that may wait.
-struct Pieces {
-    file: Arc<Py<PyAny>>,
-    reading: Reading,
-}
-
-impl Pieces {
-    async fn read(&self) -> io::Result<Bytes> {
-        let (file, teller) = (Arc::clone(&self.file), self.reading.get().cloned());
-        let piece = tokio::task::spawn_blocking(move || {
-            Python::attach(|py| {
-                let read = file.call_method1(py, "read", (PIECE,)).and_then(|read| {
-                    let read = read.bind(py);
-                    if read.cast::<PyString>().is_ok() {
-                        return Err(PyTypeError::new_err("the file must be opened in binary mode"));
-                    }
-                    Ok(Bytes::copy_from_slice(read.extract::<&[u8]>()?))
-                });
-                read.map_err(|error| {
-                    let said = error.to_string();
-                    if let Some(teller) = teller {
-                        teller.raise(error);
-                    }
-                    io::Error::other(said)
-                })
-            })
-        });
-        piece.await.map_err(io::Error::other)?
-    }
 }
 
 fn journal_of(given: &Bound<'_, PyAny>) -> PyResult<Journal> {

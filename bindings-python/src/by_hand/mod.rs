@@ -2,7 +2,9 @@
 //! generated class of a resource extends the one here.
 
 mod assets;
+mod content;
 mod jobs;
 
 pub(crate) use assets::{Assets, Progress, UploadControl};
+pub(crate) use content::Content;
 pub(crate) use jobs::Jobs;
