@@ -160,6 +160,7 @@ macro_rules! client {
         /// base URL. `content` is bytes or an object with `read`, in place of `json`; the latter can be sent once only, so that a
         /// request that fails with it is not tried again.
         #[pyo3(signature = (method, path, *, query=None, json=None, content=None, content_type=None, headers=None))]
+        #[allow(clippy::too_many_arguments, reason = "they are keywords")]
         fn request(
             slf: &Bound<'_, Self>,
             method: &str,

@@ -16,8 +16,10 @@ from .errors import *
 def __getattr__(name: str) -> object:
     """Enums come with the first value that is read, or here, by their name."""
     if not name.startswith("_"):
-        from . import enums
+        # Not `from . import`, which asks this very function first.
+        from importlib import import_module
 
+        enums = import_module(".enums", __name__)
         if hasattr(enums, name):
             return getattr(enums, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
