@@ -47,7 +47,7 @@ fn begins_with_data(body: &[u8]) -> bool {
 }
 
 /// What is inside `{"data": {…}}`, unless the object has an `id` of its own, as an event has, whose `data` is a field.
-fn unwrapped(body: &[u8]) -> Option<&str> {
+pub(crate) fn unwrapped(body: &[u8]) -> Option<&str> {
     #[derive(Deserialize)]
     struct Wrapped<'a> {
         id: Option<IgnoredAny>,

@@ -48,7 +48,11 @@ async fn fetch<T: DeserializeOwned>(
     let query = params.query(offset, limit);
     let request = Request::new(http::Method::GET, template, path).query(query);
     let answer = client.send(&request).await?;
-    decode::whole(&answer.body).map_err(|e| decode::from(e, &answer))
+    let mut page: Page<T> =
+        decode::whole(&answer.body).map_err(|e| decode::from(e, &answer))?;
+    // Several pages are on their way at a time, so that one capture could not hold them.
+    page.raw = client.options().capture.is_some().then_some(answer.body);
+    Ok(page)
 }
 
 /// Asks for so many objects from an offset on.
@@ -334,7 +338,7 @@ mod tests {
     type Log = Arc<Mutex<Vec<(u32, u64)>>>;
 
     fn page(data: Vec<u64>, offset: u64, limit: u64, total: u64, has_more: bool) -> Page<u64> {
-        Page { data, pagination: Pagination { total, limit, offset, has_more } }
+        Page { data, pagination: Pagination { total, limit, offset, has_more }, raw: None }
     }
 
     /// The list of the numbers below `total`, in pages of at most `largest`.

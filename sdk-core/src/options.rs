@@ -110,6 +110,18 @@ pub struct RawResponse {
 }
 
 impl RawResponse {
+    /// The JSON of the single object in the body, bare or wrapped. For bindings, whose objects are the wire's JSON.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn object(&self) -> Bytes {
+        // Most objects are bare and say `data` nowhere: these are not read once more.
+        let may_be_wrapped = memchr::memmem::find(&self.body, b"\"data\"").is_some();
+        match may_be_wrapped.then(|| crate::decode::unwrapped(&self.body)).flatten() {
+            Some(inner) => self.body.slice_ref(inner.as_bytes()),
+            None => self.body.clone(),
+        }
+    }
+
     /// The body as `T`.
     ///
     /// # Errors

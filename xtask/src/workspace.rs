@@ -86,6 +86,8 @@ pub(crate) struct Build {
     tests: BTreeMap<(PathBuf, String, String), PathBuf>,
     /// Ordinary binaries by name.
     pub(crate) bins: BTreeMap<String, PathBuf>,
+    /// Libraries that other languages load, by name.
+    pub(crate) libraries: BTreeMap<String, PathBuf>,
 }
 
 impl Build {
@@ -130,6 +132,12 @@ impl Build {
 
     fn artifact(&mut self, message: &Value) {
         let text = |value: &Value| value.as_str().map(str::to_owned);
+        if message["target"]["kind"][0] == "cdylib"
+            && let (Some(name), Some(file)) =
+                (text(&message["target"]["name"]), text(&message["filenames"][0]))
+        {
+            self.libraries.insert(name, file.into());
+        }
         let (Some(executable), Some(manifest), Some(kind), Some(name)) = (
             text(&message["executable"]),
             text(&message["manifest_path"]),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// Where a page stands in the whole list.
@@ -30,6 +31,10 @@ pub struct Page<T> {
     /// Where it stands.
     #[serde(default, deserialize_with = "super::or_default")]
     pub pagination: Pagination,
+    /// The page as it arrived, where a [`Capture`](crate::Capture) was given: for bindings, whose objects are the wire's JSON.
+    #[doc(hidden)]
+    #[serde(skip)]
+    pub raw: Option<Bytes>,
 }
 
 /// What a list is asked with.

@@ -2,6 +2,7 @@
 //! table. Steps run in the order of this file, quick ones first; none stops another.
 
 mod doctests;
+mod node;
 mod python;
 mod steps;
 
@@ -55,6 +56,7 @@ const STEPS: &[Step] = &[
     Step { part: "faults", name: "tests", run: |cx| steps::packages(cx, "faults") },
     Step { part: "faults", name: "matrix", run: steps::faults },
     Step { part: "python", name: "tests", run: python::tests },
+    Step { part: "node", name: "tests", run: node::tests },
     Step { part: "examples", name: "tests", run: |cx| steps::packages(cx, "examples") },
     Step { part: "examples", name: "Python", run: python::examples },
     Step { part: "examples", name: "demo", run: steps::demo },

@@ -1,0 +1,5 @@
+//! Lets Node's own symbols be found when Node loads the library.
+
+fn main() {
+    napi_build::setup();
+}

@@ -1,0 +1,110 @@
+// One environment's side of the bridge to the native threads: which promise waits for which call, and the one function
+// through which all answers arrive, many at a time in one JSON text.
+"use strict";
+
+const { Bridge } = require("./native.js");
+const { fromFields, native, CallCancelledError } = require("./errors.js");
+
+// What a value in a batch is; `src/bridge/outbox.rs` has the same numbers.
+const RESULT = 0;
+const FAILURE = 1;
+const BYTES = 2;
+const TOLD = 3;
+
+/** The calls whose answers have not arrived, by their numbers. */
+const waiting = new Map();
+let last = 0;
+
+const bridge = new Bridge(fetched);
+
+function fetched(text, buffers) {
+  const batch = JSON.parse(text);
+  for (let at = 0; at < batch.length; at += 3) {
+    const id = batch[at];
+    const call = waiting.get(id);
+    // It was taken back, and this was on its way already.
+    if (call === undefined) continue;
+    const value = batch[at + 2];
+    if (batch[at + 1] === TOLD) {
+      tell(call, value);
+      continue;
+    }
+    waiting.delete(id);
+    if (call.signal !== undefined) call.signal.removeEventListener("abort", call.onAbort);
+    switch (batch[at + 1]) {
+      case RESULT:
+        call.resolve(value);
+        break;
+      case BYTES:
+        call.resolve(buffers[value]);
+        break;
+      case FAILURE:
+        call.reject(fromFields(value));
+        break;
+    }
+  }
+}
+
+/** A function of the user's own must not take the others' answers with it. */
+function tell(call, value) {
+  if (call.told === undefined) return;
+  try {
+    call.told(value);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
+/**
+ * Starts a call and gives the promise of its end. `begin` is given the bridge and the call's number; `owner` is the client
+ * that it ends with.
+ */
+function start(owner, signal, told, begin) {
+  return new Promise((resolve, reject) => {
+    if (owner.isClosed) throw closed();
+    if (signal !== undefined && signal !== null) checkSignal(signal);
+    else signal = undefined;
+    if (signal?.aborted) throw signal.reason;
+    const id = (last = (last + 1) >>> 0);
+    const call = { owner, resolve, reject, told, signal, onAbort: undefined };
+    native(() => begin(bridge, id));
+    waiting.set(id, call);
+    if (signal !== undefined) {
+      call.onAbort = () => {
+        if (takeBack(id)) reject(signal.reason);
+      };
+      signal.addEventListener("abort", call.onAbort, { once: true });
+    }
+  });
+}
+
+function checkSignal(signal) {
+  if (typeof signal.addEventListener !== "function") {
+    throw new TypeError("`signal` must be an AbortSignal");
+  }
+}
+
+/** Ends a call without an answer. */
+function takeBack(id) {
+  const call = waiting.get(id);
+  if (call === undefined) return false;
+  waiting.delete(id);
+  if (call.signal !== undefined) call.signal.removeEventListener("abort", call.onAbort);
+  bridge.cancel(id);
+  return true;
+}
+
+/** Ends every call of a client that is closed. */
+function closeAll(owner) {
+  for (const [id, call] of waiting) {
+    if (call.owner === owner && takeBack(id)) call.reject(closed());
+  }
+}
+
+function closed() {
+  return new CallCancelledError("the client was closed");
+}
+
+module.exports = { start, closeAll };

@@ -1,0 +1,8 @@
+// What `require("storycore")` gives; `index.mjs` gives the same to `import`, so that there is one of each class.
+"use strict";
+
+const { fromFields, native, ...errors } = require("./errors.js");
+const { StoryCoreClient } = require("./client.js");
+const { version } = require("../package.json");
+
+module.exports = { StoryCoreClient, StoryCoreSDK: StoryCoreClient, version, ...errors };

@@ -1,0 +1,4 @@
+// The same as `testing.js`, for `import`.
+import testing from "./testing.js";
+
+export const { LocalPlatform, LocalPlatformError } = testing;

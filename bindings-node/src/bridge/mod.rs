@@ -1,0 +1,186 @@
+//! Between one JavaScript environment (the main thread, or a worker) and the threads that make its calls. Calls are known by
+//! numbers that JavaScript gives them. While one is under way the environment is kept from ending, and not longer.
+
+mod outbox;
+pub(crate) mod shards;
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use futures_util::{
+    FutureExt as _,
+    future::{AbortHandle, Abortable},
+};
+use napi::{
+    Env,
+    bindgen_prelude::{Buffer, Either, FnArgs, Function, Latin1String},
+    threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue},
+};
+use napi_derive::napi;
+
+use self::outbox::Outbox;
+pub(crate) use self::outbox::Reply;
+use self::shards::Place;
+use crate::failure::Failure;
+
+/// What a call ends with.
+pub(crate) type Outcome = Result<Reply, Failure>;
+
+/// The text of several answers, and the bytes beside it. ASCII goes the short way into JavaScript.
+type Told = FnArgs<(Either<Latin1String, String>, Vec<Buffer>)>;
+/// The one function of an environment that other threads can call. `Weak`: by itself it keeps nothing from ending.
+type Wake = ThreadsafeFunction<(), UnknownReturnValue, Told, napi::Status, false, true>;
+
+/// One JavaScript environment.
+pub(crate) struct Environment {
+    outbox: Mutex<Outbox>,
+    wake: Mutex<Option<Wake>>,
+    /// Calls that can still be taken back.
+    running: Mutex<HashMap<u32, AbortHandle>>,
+    /// Calls whose end JavaScript has not heard. Changed on the environment's own thread alone.
+    open: AtomicUsize,
+}
+
+impl Environment {
+    /// Makes `work` on the thread of `place`; JavaScript hears how it ends, unless the call is taken back before.
+    pub(crate) fn run(
+        self: &Arc<Self>,
+        env: &Env,
+        id: u32,
+        place: Place,
+        work: impl Future<Output = Outcome> + Send + 'static,
+    ) -> napi::Result<()> {
+        let (handle, registration) = AbortHandle::new_pair();
+        lock(&self.running).insert(id, handle);
+        let own = Arc::clone(self);
+        let number = place.number();
+        let whole = async move {
+            let guarded = AssertUnwindSafe(work).catch_unwind();
+            let ended = Abortable::new(guarded, registration).await;
+            drop(place);
+            if let Ok(outcome) = ended {
+                own.end(id, outcome.unwrap_or_else(|_| Err(Failure::inside())));
+            }
+        };
+        if let Err(error) = shards::put(number, Box::pin(whole)) {
+            lock(&self.running).remove(&id);
+            let message = format!("no thread can be had for the client: {error}");
+            return Err(Failure::config(message).thrown());
+        }
+        self.opened(env)
+    }
+
+    fn end(&self, id: u32, outcome: Outcome) {
+        // Taken back meanwhile: nobody waits for it.
+        if lock(&self.running).remove(&id).is_none() {
+            return;
+        }
+        self.put(|outbox| outbox.end(id, outcome));
+    }
+
+    /// Lets a call tell of itself while it goes on.
+    pub(crate) fn tell(&self, id: u32, json: &str) {
+        self.put(|outbox| outbox.tell(id, json));
+    }
+
+    fn put(&self, add: impl FnOnce(&mut Outbox)) {
+        let mut outbox = lock(&self.outbox);
+        add(&mut outbox);
+        let is_first = !std::mem::replace(&mut outbox.is_told, true);
+        drop(outbox);
+        if is_first {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(wake) = &*lock(&self.wake) {
+            // An environment that ends takes no more calls, and nobody waits for them.
+            let _ = wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
+
+    /// What there is to tell. On the environment's own thread.
+    fn fetch(&self, env: &Env) -> napi::Result<Told> {
+        let mut outbox = lock(&self.outbox);
+        let batch = outbox.take().unwrap_or_default();
+        outbox.is_told = !outbox.is_empty();
+        let is_more = outbox.is_told;
+        drop(outbox);
+        if is_more {
+            self.wake();
+        }
+        self.closed(env, batch.ended)?;
+        let (text, buffers) = batch.into_text();
+        let text = if text.is_ascii() { Either::A(text.into()) } else { Either::B(text) };
+        let buffers = buffers.into_iter().map(|bytes| Buffer::from(Vec::from(bytes))).collect();
+        Ok(FnArgs::from((text, buffers)))
+    }
+
+    #[allow(deprecated, reason = "there is no other way to keep an environment for a while")]
+    fn opened(&self, env: &Env) -> napi::Result<()> {
+        match (self.open.fetch_add(1, Relaxed), &mut *lock(&self.wake)) {
+            (0, Some(wake)) => wake.refer(env),
+            _ => Ok(()),
+        }
+    }
+
+    #[allow(deprecated, reason = "there is no other way to keep an environment for a while")]
+    fn closed(&self, env: &Env, count: usize) -> napi::Result<()> {
+        if count == 0 || self.open.fetch_sub(count, Relaxed) != count {
+            return Ok(());
+        }
+        match &mut *lock(&self.wake) {
+            Some(wake) => wake.unref(env),
+            None => Ok(()),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An environment's bridge. There is one, which `lib/bridge.js` keeps.
+#[napi]
+pub struct Bridge(pub(crate) Arc<Environment>);
+
+#[napi]
+impl Bridge {
+    /// `fetched` is given the text of several answers and the bytes beside it.
+    #[napi(constructor)]
+    pub fn new(fetched: Function<'_, Told, UnknownReturnValue>) -> napi::Result<Self> {
+        let environment = Arc::new(Environment {
+            outbox: Mutex::default(),
+            wake: Mutex::default(),
+            running: Mutex::default(),
+            open: AtomicUsize::new(0),
+        });
+        let own = Arc::downgrade(&environment);
+        let wake: Wake = fetched
+            .build_threadsafe_function::<()>()
+            .weak::<true>()
+            .build_callback(move |context| match own.upgrade() {
+                Some(environment) => environment.fetch(&context.env),
+                None => Err(napi::Error::from_reason("the bridge is gone")),
+            })?;
+        *lock(&environment.wake) = Some(wake);
+        Ok(Self(environment))
+    }
+
+    /// Takes a call back: its requests stop, and nothing more is heard of it. Says whether it was still under way.
+    #[napi]
+    pub fn cancel(&self, env: Env, id: u32) -> napi::Result<bool> {
+        let Some(handle) = lock(&self.0.running).remove(&id) else { return Ok(false) };
+        handle.abort();
+        self.0.closed(&env, 1)?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,115 @@
+//! What goes out to one JavaScript environment: answers are written one behind the other into one JSON array,
+//! `[id, what, value, id, what, value, …]`, which JavaScript parses at once. One wake-up of its loop serves all that came
+//! until then.
+
+use std::{collections::VecDeque, io::Write as _};
+
+use bytes::Bytes;
+
+use crate::failure::Failure;
+
+/// A longer text is handed over in parts, so that JavaScript can do something else in between.
+const ENOUGH: usize = 256 * 1024;
+
+/// What a value in the text is; `lib/bridge.js` has the same numbers.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// The call ended with this.
+    Result = 0,
+    /// The call failed with this.
+    Failure = 1,
+    /// The call ended with the bytes that stand at this place beside the text.
+    Bytes = 2,
+    /// The call goes on, and tells this of itself.
+    Told = 3,
+}
+
+/// What a call gives.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// JSON as it arrived. It has been read once, so that it is known to be JSON.
+    Json(Bytes),
+    /// JSON that was written here.
+    Text(String),
+    Bytes(Bytes),
+    Nothing,
+}
+
+/// Several answers.
+#[derive(Default)]
+pub(crate) struct Batch {
+    text: Vec<u8>,
+    pub(crate) buffers: Vec<Bytes>,
+    /// Calls that end with it.
+    pub(crate) ended: usize,
+}
+
+impl Batch {
+    fn add(&mut self, id: u32, what: What, value: &[u8]) {
+        let separator = if self.text.is_empty() { '[' } else { ',' };
+        // Writing into memory does not fail.
+        let _ = write!(self.text, "{separator}{id},{},", what as u8);
+        self.text.extend_from_slice(value);
+        self.ended += usize::from(!matches!(what, What::Told));
+    }
+
+    /// The whole array.
+    pub(crate) fn into_text(mut self) -> (String, Vec<Bytes>) {
+        self.text.push(b']');
+        // All of it was checked when it was added.
+        let text = String::from_utf8(self.text)
+            .unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned());
+        (text, self.buffers)
+    }
+}
+
+/// The answers that wait to be fetched.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    batches: VecDeque<Batch>,
+    /// Whether the environment was told to fetch.
+    pub(crate) is_told: bool,
+}
+
+impl Outbox {
+    fn batch(&mut self) -> &mut Batch {
+        if self.batches.back().is_none_or(|batch| batch.text.len() >= ENOUGH) {
+            self.batches.push_back(Batch::default());
+        }
+        self.batches.back_mut().expect("one was put there")
+    }
+
+    /// How a call ended.
+    pub(crate) fn end(&mut self, id: u32, outcome: Result<Reply, Failure>) {
+        let batch = self.batch();
+        match outcome {
+            // The client read it as JSON, and passed over texts in it that nobody asked for.
+            Ok(Reply::Json(json)) if std::str::from_utf8(&json).is_err() => {
+                let told = r#"{"kind":"decode","message":"the answer is no UTF-8"}"#;
+                batch.add(id, What::Failure, told.as_bytes());
+            }
+            Ok(Reply::Json(json)) => batch.add(id, What::Result, &json),
+            Ok(Reply::Text(json)) => batch.add(id, What::Result, json.as_bytes()),
+            Ok(Reply::Nothing) => batch.add(id, What::Result, b"null"),
+            Ok(Reply::Bytes(bytes)) => {
+                let place = batch.buffers.len().to_string();
+                batch.buffers.push(bytes);
+                batch.add(id, What::Bytes, place.as_bytes());
+            }
+            Err(failure) => batch.add(id, What::Failure, failure.to_json().as_bytes()),
+        }
+    }
+
+    /// What a call tells of itself while it goes on.
+    pub(crate) fn tell(&mut self, id: u32, json: &str) {
+        self.batch().add(id, What::Told, json.as_bytes());
+    }
+
+    pub(crate) fn take(&mut self) -> Option<Batch> {
+        self.batches.pop_front()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+}

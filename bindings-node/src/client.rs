@@ -1,0 +1,241 @@
+//! The client as JavaScript makes it: its settings, and the start of each call. What the calls are is in `operations`.
+
+use napi::Env;
+use napi_derive::napi;
+use storycore::{
+    CallOptions, Capture, CircuitBreaker, Client, JwtCredential, Platform, oauth::OAuthCredential,
+};
+
+use crate::{
+    bridge::{
+        Bridge, Outcome, Reply,
+        shards::{Place, SHARDS},
+    },
+    failure::Failure,
+    fields::{self, Arguments, Fields},
+    operations,
+};
+
+/// A client, once for each thread that may make its calls: they share everything but their connections.
+#[napi]
+pub struct NativeClient {
+    /// Nothing once it is closed.
+    clients: Option<[Client; SHARDS]>,
+    platform: String,
+}
+
+#[napi]
+impl NativeClient {
+    /// A client with these settings, as JSON. `language` is what it says of itself to the platform.
+    #[napi(constructor)]
+    pub fn new(settings: String, language: String) -> napi::Result<Self> {
+        made(&settings, &language).map(Self::on_each_thread).map_err(|failure| failure.thrown())
+    }
+
+    /// A client that the environment sets up.
+    #[napi(factory)]
+    pub fn from_env() -> napi::Result<Self> {
+        let client = Client::from_env().map_err(|error| Failure::from(error).thrown())?;
+        Ok(Self::on_each_thread(client))
+    }
+
+    /// The name of the platform that it speaks to.
+    #[napi(getter)]
+    pub fn platform(&self) -> &str {
+        &self.platform
+    }
+
+    /// Lets go of its connections.
+    #[napi]
+    pub fn close(&mut self) {
+        self.clients = None;
+    }
+
+    /// Starts a call: the number of an operation, its arguments as a JSON array, its options as a JSON object.
+    #[napi]
+    pub fn start(
+        &self,
+        env: Env,
+        bridge: &Bridge,
+        id: u32,
+        operation: u32,
+        arguments: String,
+        options: Option<String>,
+    ) -> napi::Result<()> {
+        let place = Place::choose();
+        let client = self.on(&place)?.clone();
+        bridge.0.run(&env, id, place, async move {
+            let call = Call::new(&client, &arguments, options.as_deref())?;
+            operations::run(operation, call).await
+        })
+    }
+
+    fn on_each_thread(client: Client) -> Self {
+        let platform = client.platform().name().to_owned();
+        let clients = std::array::from_fn(|number| match number {
+            0 => client.clone(),
+            _ => client.with_own_connections(),
+        });
+        Self { clients: Some(clients), platform }
+    }
+
+    /// The client whose connections are driven there.
+    pub(crate) fn on(&self, place: &Place) -> napi::Result<&Client> {
+        match &self.clients {
+            Some(clients) => Ok(&clients[place.number()]),
+            None => Err(Failure::closed().thrown()),
+        }
+    }
+}
+
+/// One call: the client with its options, what was given to it, and what the platform will have answered.
+pub(crate) struct Call {
+    pub(crate) client: Client,
+    pub(crate) arguments: Arguments,
+    capture: Capture,
+}
+
+impl Call {
+    pub(crate) fn new(
+        client: &Client,
+        arguments: &str,
+        options: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let capture = Capture::new();
+        let options: CallOptions = fields::options(options)?.capture(&capture);
+        let arguments = Arguments::parse(arguments)?;
+        Ok(Self { client: client.with(options), arguments, capture })
+    }
+
+    /// The object that was answered, as it arrived. The client has read it by then.
+    pub(crate) fn object(&self) -> Outcome {
+        Ok(match self.capture.response() {
+            Some(answer) => Reply::Json(answer.object()),
+            None => Reply::Nothing,
+        })
+    }
+
+    /// A page as it arrived. The client has read it by then.
+    pub(crate) fn page<T>(&self, page: &storycore::models::Page<T>) -> Outcome {
+        Ok(page.raw.clone().map_or(Reply::Nothing, Reply::Json))
+    }
+
+    /// The whole answer as it arrived, or `known` where it was empty.
+    pub(crate) fn object_or(&self, known: impl FnOnce() -> serde_json::Value) -> Outcome {
+        match self.capture.response() {
+            Some(answer) if !answer.body.trim_ascii().is_empty() => {
+                Ok(Reply::Json(answer.object()))
+            }
+            _ => Ok(Reply::Text(known().to_string())),
+        }
+    }
+}
+
+fn made(settings: &str, language: &str) -> Result<Client, Failure> {
+    let mut given = Fields::parse("the client's options", settings)?;
+    let mut builder = Client::builder().language(language);
+    if let Some(name) = given.take::<String>("platform")? {
+        builder = builder.platform(Platform::by_name(&name)?);
+    }
+    if let Some(url) = given.take::<String>("baseUrl")? {
+        builder = builder.base_url(url);
+    }
+    let mut credentials = 0;
+    if let Some(key) = given.take::<String>("apiKey")? {
+        (builder, credentials) = (builder.api_key(key), credentials + 1);
+    }
+    if let Some(jwt) = given.inner("jwt")? {
+        (builder, credentials) = (builder.jwt(self::jwt(jwt)?), credentials + 1);
+    }
+    if let Some(oauth) = given.inner("oauth")? {
+        (builder, credentials) = (builder.oauth(self::oauth(oauth)?), credentials + 1);
+    }
+    if given.take("anonymous")?.unwrap_or(false) {
+        (builder, credentials) = (builder.anonymous(), credentials + 1);
+    }
+    if let Some(time) = given.time("timeout")? {
+        builder = builder.timeout(time);
+    }
+    if let Some(time) = given.time("attemptTimeout")? {
+        builder = builder.attempt_timeout(time);
+    }
+    if let Some(time) = given.time("connectTimeout")? {
+        builder = builder.connect_timeout(time);
+    }
+    if let Some(time) = given.time("maxRetryAfter")? {
+        builder = builder.max_retry_after(time);
+    }
+    if let Some(retries) = given.take("maxRetries")? {
+        builder = builder.max_retries(retries);
+    }
+    if let Some(most) = given.take("maxInFlight")? {
+        builder = builder.pacing(most);
+    }
+    if let Some(breaker) = given.inner("circuitBreaker")? {
+        builder = builder.circuit_breaker(circuit_breaker(breaker)?);
+    }
+    if let Some(headers) = given.inner("headers")? {
+        for (name, value) in headers.texts()? {
+            builder = builder.header(&name, &value);
+        }
+    }
+    if let Some(mut app) = given.inner("appInfo")? {
+        let (name, version): (String, String) = (app.need("name")?, app.need("version")?);
+        app.end()?;
+        builder = builder.app_info(name, version);
+    }
+    if let Some(allow) = given.take("allowInsecureHttp")? {
+        builder = builder.allow_insecure_http(allow);
+    }
+    if let Some(pem) = given.take::<String>("caCertificates")? {
+        builder = builder.add_root_certificates(pem);
+    }
+    if let Some(mut shown) = given.inner("clientCertificate")? {
+        let (chain, key): (String, String) = (shown.need("chain")?, shown.need("key")?);
+        shown.end()?;
+        builder = builder.client_certificate(chain, key);
+    }
+    if let Some(url) = given.take::<String>("proxy")? {
+        builder = builder.proxy(url);
+    }
+    given.end()?;
+    match credentials {
+        0 => Err(Failure::config(
+            "no credential: give apiKey, jwt or oauth, or say anonymous: true",
+        )),
+        1 => Ok(builder.build()?),
+        _ => Err(Failure::config("give one credential of apiKey, jwt, oauth and anonymous")),
+    }
+}
+
+fn jwt(mut given: Fields) -> Result<JwtCredential, Failure> {
+    let secret: String = given.need("secret")?;
+    let permissions: Vec<String> = given.need("permissions")?;
+    let mut jwt = JwtCredential::new(secret, given.need::<String>("subject")?, permissions);
+    jwt.key_id = given.take("keyId")?;
+    if let Some(time) = given.time("lifetime")? {
+        jwt.lifetime = time;
+    }
+    given.end()?;
+    Ok(jwt)
+}
+
+fn oauth(mut given: Fields) -> Result<OAuthCredential, Failure> {
+    let id: String = given.need("clientId")?;
+    let secret: String = given.need("clientSecret")?;
+    let scopes: Vec<String> = given.some("scopes")?;
+    given.end()?;
+    Ok(OAuthCredential::client_credentials(id, secret, scopes))
+}
+
+fn circuit_breaker(mut given: Fields) -> Result<CircuitBreaker, Failure> {
+    let mut breaker = CircuitBreaker::default();
+    if let Some(failures) = given.take("failureThreshold")? {
+        breaker.failure_threshold = failures;
+    }
+    if let Some(time) = given.time("recoveryTimeout")? {
+        breaker.recovery_timeout = time;
+    }
+    given.end()?;
+    Ok(breaker)
+}

@@ -1,0 +1,210 @@
+//! Reading what JavaScript gives: JSON objects and lists of arguments into the client's own types. What is missing, unknown
+//! or of another type is told by its name; the value itself is not shown, since it may be a secret.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use storycore::{CallOptions, Patch, models::ListParams};
+
+use crate::failure::Failure;
+
+type Result<T> = std::result::Result<T, Failure>;
+
+/// The fields of one object, taken out one by one.
+#[derive(Default)]
+pub(crate) struct Fields {
+    /// Where they stand, for messages.
+    of: &'static str,
+    map: Map<String, Value>,
+}
+
+impl Fields {
+    /// Reads JSON text.
+    pub(crate) fn parse(of: &'static str, text: &str) -> Result<Self> {
+        match serde_json::from_str(text) {
+            Ok(value) => Self::new(of, value),
+            Err(_) => Err(Failure::config(format!("{of} must be an object"))),
+        }
+    }
+
+    pub(crate) fn new(of: &'static str, value: Value) -> Result<Self> {
+        match value {
+            Value::Object(map) => Ok(Self { of, map }),
+            Value::Null => Ok(Self { of, map: Map::new() }),
+            _ => Err(Failure::invalid(of, format!("{of} must be an object"))),
+        }
+    }
+
+    /// A field that may be left out or `null`.
+    pub(crate) fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>> {
+        match self.map.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => self.read(name, value).map(Some),
+        }
+    }
+
+    /// A field that must be there.
+    pub(crate) fn need<T: DeserializeOwned>(&mut self, name: &str) -> Result<T> {
+        let missing = || Failure::invalid(name, format!("{} needs `{name}`", self.of));
+        match self.map.remove(name) {
+            None | Some(Value::Null) => Err(missing()),
+            Some(value) => self.read(name, value),
+        }
+    }
+
+    /// A list or a map that is empty when it is left out.
+    pub(crate) fn some<T: DeserializeOwned + Default>(&mut self, name: &str) -> Result<T> {
+        Ok(self.take(name)?.unwrap_or_default())
+    }
+
+    /// A change: left out it keeps what is there, `null` clears it.
+    pub(crate) fn change<T: DeserializeOwned>(&mut self, name: &str) -> Result<Patch<T>> {
+        match self.map.remove(name) {
+            None => Ok(Patch::Keep),
+            Some(Value::Null) => Ok(Patch::Clear),
+            Some(value) => self.read(name, value).map(Patch::Set),
+        }
+    }
+
+    /// A time in milliseconds.
+    pub(crate) fn time(&mut self, name: &str) -> Result<Option<Duration>> {
+        let Some(ms) = self.take::<f64>(name)? else { return Ok(None) };
+        // From here on it would be no deadline any more, and sums with it would not fit.
+        let most = 1e13;
+        if !(0.0..=most).contains(&ms) {
+            return Err(Failure::config(format!("{name} must be a number of milliseconds")));
+        }
+        Ok(Some(Duration::from_secs_f64(ms / 1000.0)))
+    }
+
+    /// An object within, if it is there.
+    pub(crate) fn inner(&mut self, name: &'static str) -> Result<Option<Fields>> {
+        match self.map.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => Self::new(name, value).map(Some),
+        }
+    }
+
+    /// Says which field was not known.
+    pub(crate) fn end(self) -> Result<()> {
+        match self.map.keys().next() {
+            None => Ok(()),
+            Some(name) => Err(Failure::invalid(name, format!("{} has no `{name}`", self.of))),
+        }
+    }
+
+    /// The fields that are left, each as text: headers, filters.
+    pub(crate) fn texts(self) -> Result<Vec<(String, String)>> {
+        let of = self.of;
+        let text = |(name, value): (String, Value)| match value {
+            Value::Null => Ok(None),
+            Value::String(text) => Ok(Some((name, text))),
+            Value::Number(_) | Value::Bool(_) => Ok(Some((name, value.to_string()))),
+            _ => Err(Failure::invalid(&name, format!("`{name}` of {of} must be a text"))),
+        };
+        self.map.into_iter().filter_map(|field| text(field).transpose()).collect()
+    }
+
+    fn read<T: DeserializeOwned>(&self, name: &str, value: Value) -> Result<T> {
+        let found = kind(&value);
+        serde_json::from_value(value).map_err(|_| {
+            let message = format!("`{name}` of {} cannot be this {found}", self.of);
+            Failure::invalid(name, message)
+        })
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// The arguments of one call, in their order.
+pub(crate) struct Arguments(std::vec::IntoIter<Value>);
+
+impl Arguments {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let list: Vec<Value> = serde_json::from_str(text)
+            .map_err(|_| Failure::config("the arguments are no JSON that can be sent"))?;
+        Ok(Self(list.into_iter()))
+    }
+
+    fn next(&mut self) -> Value {
+        self.0.next().unwrap_or_default()
+    }
+
+    /// An argument that must be there.
+    pub(crate) fn need<T: DeserializeOwned>(&mut self, name: &str) -> Result<T> {
+        self.may(name)?.ok_or_else(|| Failure::invalid(name, format!("`{name}` is missing")))
+    }
+
+    /// An argument that may be left out.
+    pub(crate) fn may<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>> {
+        match self.next() {
+            Value::Null => Ok(None),
+            value => {
+                let found = kind(&value);
+                serde_json::from_value(value).map(Some).map_err(|_| {
+                    Failure::invalid(name, format!("`{name}` cannot be this {found}"))
+                })
+            }
+        }
+    }
+
+    /// An object whose fields are the argument.
+    pub(crate) fn fields(&mut self, of: &'static str) -> Result<Fields> {
+        Fields::new(of, self.next())
+    }
+
+    /// What a list is asked with: its own parameters, and every other field is a filter.
+    pub(crate) fn list(&mut self) -> Result<ListParams> {
+        let mut given = self.fields("the list's parameters")?;
+        let mut params = ListParams::new();
+        if let Some(size) = given.take("pageSize")? {
+            params = params.page_size(size);
+        }
+        if let Some(items) = given.take("maxItems")? {
+            params = params.max_items(items);
+        }
+        if let Some(offset) = given.take("offset")? {
+            params = params.offset(offset);
+        }
+        if let Some(sort) = given.take::<String>("sort")? {
+            params = params.sort(sort);
+        }
+        for (name, value) in given.texts()? {
+            params = params.filter(name, value);
+        }
+        Ok(params)
+    }
+}
+
+/// Options of one call.
+pub(crate) fn options(text: Option<&str>) -> Result<CallOptions> {
+    let mut options = CallOptions::new();
+    let Some(text) = text else { return Ok(options) };
+    let mut given = Fields::parse("the call's options", text)?;
+    if let Some(time) = given.time("timeout")? {
+        options = options.timeout(time);
+    }
+    if let Some(retries) = given.take("maxRetries")? {
+        options = options.max_retries(retries);
+    }
+    if let Some(key) = given.take::<String>("idempotencyKey")? {
+        options = options.idempotency_key(&key)?;
+    }
+    if let Some(headers) = given.inner("headers")? {
+        for (name, value) in headers.texts()? {
+            options = options.header(&name, &value)?;
+        }
+    }
+    given.end()?;
+    Ok(options)
+}
