@@ -107,4 +107,4 @@ function closed() {
   return new CallCancelledError("the client was closed");
 }
 
-module.exports = { start, closeAll };
+module.exports = { start, takeBack, closeAll };

@@ -1,10 +1,10 @@
-// The client: how it is made, how it is closed, how it makes a call. Its resources are generated, in `generated`.
+// The client: how it is made, how it is closed, how it makes a call. Its resources are generated, in `resources`.
 "use strict";
 
 const { NativeClient } = require("./native.js");
-const { start, closeAll } = require("./bridge.js");
+const { start, takeBack, closeAll } = require("./bridge.js");
 const { native, ConfigError } = require("./errors.js");
-const { resources } = require("./generated/resources.js");
+const { resources } = require("./resources/index.js");
 
 const { bun, deno, node } = process.versions;
 const language = bun ? `bun ${bun}` : deno ? `deno ${deno}` : `node ${node}`;
@@ -52,12 +52,38 @@ class StoryCoreClient {
     return this.#shared.native.platform;
   }
 
-  /** Starts an operation by its number. For the generated code. */
-  _call(operation, given, options, told) {
-    options = this._options(options);
-    return start(this.#shared, options?.signal, told, (bridge, id) => {
-      this.#shared.native.start(bridge, id, operation, JSON.stringify(given), optionsText(options));
+  /** Makes a call by its operation's number. For the generated code. */
+  _call(operation, given, options) {
+    return this._start(options, undefined, (native, bridge, id, text) => {
+      native.start(bridge, id, operation, JSON.stringify(given), text);
     });
+  }
+
+  /** Starts a call; `begin` is given the native client, the bridge, the call's number and its options as text. */
+  _start(options, told, begin) {
+    options = this._options(options);
+    const shared = this.#shared;
+    return start(shared, options?.signal, told, (bridge, id) => begin(shared.native, bridge, id, optionsText(options)));
+  }
+
+  /** Opens what goes on by itself. */
+  _open(operation, given, options) {
+    options = this._options(options);
+    const shared = this.#shared;
+    let source;
+    let asked;
+    return {
+      next: () =>
+        start(shared, options?.signal, undefined, (bridge, id) => {
+          source ??= shared.native.open(operation, JSON.stringify(given), optionsText(options));
+          source.next(bridge, id);
+          asked = id;
+        }),
+      close: () => {
+        takeBack(asked);
+        source?.close();
+      },
+    };
   }
 
   /** The options of one call over those of the client. */

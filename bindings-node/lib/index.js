@@ -3,6 +3,7 @@
 
 const { fromFields, native, ...errors } = require("./errors.js");
 const { StoryCoreClient } = require("./client.js");
+const { UploadControl } = require("./by_hand/assets.js");
 const { version } = require("../package.json");
 
-module.exports = { StoryCoreClient, StoryCoreSDK: StoryCoreClient, version, ...errors };
+module.exports = { StoryCoreClient, StoryCoreSDK: StoryCoreClient, UploadControl, version, ...errors };

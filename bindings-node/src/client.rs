@@ -120,13 +120,27 @@ impl Call {
         Ok(page.raw.clone().map_or(Reply::Nothing, Reply::Json))
     }
 
-    /// The whole answer as it arrived, or `known` where it was empty.
-    pub(crate) fn object_or(&self, known: impl FnOnce() -> serde_json::Value) -> Outcome {
+    /// The object that was answered, or `known` where the answer was empty.
+    pub(crate) fn object_or(&self, known: &impl serde::Serialize) -> Outcome {
         match self.capture.response() {
             Some(answer) if !answer.body.trim_ascii().is_empty() => {
                 Ok(Reply::Json(answer.object()))
             }
-            _ => Ok(Reply::Text(known().to_string())),
+            _ => Ok(Reply::Text(serde_json::json!(known).to_string())),
+        }
+    }
+
+    /// The object with this id where it was answered last, or `known` where it is known otherwise.
+    pub(crate) fn object_of(&self, id: &str, known: &impl serde::Serialize) -> Outcome {
+        #[derive(serde::Deserialize)]
+        struct Named {
+            id: String,
+        }
+        let answered = self.capture.response().map(|answer| answer.object());
+        let named = answered.as_ref().and_then(|json| serde_json::from_slice::<Named>(json).ok());
+        match (answered, named) {
+            (Some(json), Some(named)) if named.id == id => Ok(Reply::Json(json)),
+            _ => Ok(Reply::Text(serde_json::json!(known).to_string())),
         }
     }
 }
@@ -200,9 +214,9 @@ fn made(settings: &str, language: &str) -> Result<Client, Failure> {
     }
     given.end()?;
     match credentials {
-        0 => Err(Failure::config(
-            "no credential: give apiKey, jwt or oauth, or say anonymous: true",
-        )),
+        0 => {
+            Err(Failure::config("no credential: give apiKey, jwt or oauth, or say anonymous: true"))
+        }
         1 => Ok(builder.build()?),
         _ => Err(Failure::config("give one credential of apiKey, jwt, oauth and anonymous")),
     }

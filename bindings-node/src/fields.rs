@@ -151,9 +151,9 @@ impl Arguments {
             Value::Null => Ok(None),
             value => {
                 let found = kind(&value);
-                serde_json::from_value(value).map(Some).map_err(|_| {
-                    Failure::invalid(name, format!("`{name}` cannot be this {found}"))
-                })
+                serde_json::from_value(value)
+                    .map(Some)
+                    .map_err(|_| Failure::invalid(name, format!("`{name}` cannot be this {found}")))
             }
         }
     }

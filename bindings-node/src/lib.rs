@@ -3,10 +3,12 @@
 //! generated there and in `operations`.
 
 mod bridge;
+mod by_hand;
 mod client;
 mod failure;
 mod fields;
 mod operations;
+mod streams;
 
 /// The version of this library, which must be the package's.
 #[napi_derive::napi]

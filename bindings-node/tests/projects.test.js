@@ -70,7 +70,7 @@ test("a field that is wrong, missing or unknown is named", async () => {
 
 test("a connection that breaks keeps its cause", async () => {
   const nobody = new storycore.StoryCoreClient({ apiKey: "key", baseUrl: "http://127.0.0.1:9", maxRetries: 0 });
-  await assert.rejects(nobody.projects.list(), (error) => error instanceof storycore.ConnectionError && error.cause instanceof Error);
+  await assert.rejects(nobody.projects.list(), (error) => error instanceof storycore.APIConnectionError && error.cause instanceof Error);
 });
 
 test("settings that cannot work are told when the client is made", () => {

@@ -48,8 +48,7 @@ async fn fetch<T: DeserializeOwned>(
     let query = params.query(offset, limit);
     let request = Request::new(http::Method::GET, template, path).query(query);
     let answer = client.send(&request).await?;
-    let mut page: Page<T> =
-        decode::whole(&answer.body).map_err(|e| decode::from(e, &answer))?;
+    let mut page: Page<T> = decode::whole(&answer.body).map_err(|e| decode::from(e, &answer))?;
     // Several pages are on their way at a time, so that one capture could not hold them.
     page.raw = client.options().capture.is_some().then_some(answer.body);
     Ok(page)

@@ -164,13 +164,12 @@ impl Bridge {
             open: AtomicUsize::new(0),
         });
         let own = Arc::downgrade(&environment);
-        let wake: Wake = fetched
-            .build_threadsafe_function::<()>()
-            .weak::<true>()
-            .build_callback(move |context| match own.upgrade() {
+        let wake: Wake = fetched.build_threadsafe_function::<()>().weak::<true>().build_callback(
+            move |context| match own.upgrade() {
                 Some(environment) => environment.fetch(&context.env),
                 None => Err(napi::Error::from_reason("the bridge is gone")),
-            })?;
+            },
+        )?;
         *lock(&environment.wake) = Some(wake);
         Ok(Self(environment))
     }

@@ -83,6 +83,22 @@ impl UploadOptions {
         Self { kind: kind.into(), ..Self::default() }
     }
 
+    /// What a file is, by its name's extension; `document` where that says nothing. For bindings, where it may be left out.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn kind_of(file_name: &str) -> &'static str {
+        let extension = file_name.rsplit_once('.').map(|(_, extension)| extension);
+        match extension.unwrap_or_default().to_ascii_lowercase().as_str() {
+            "mp4" | "m4v" | "mov" | "mkv" | "webm" | "avi" | "mpg" | "mpeg" | "wmv" | "flv"
+            | "mxf" | "ts" | "3gp" => "video",
+            "mp3" | "wav" | "aac" | "m4a" | "flac" | "ogg" | "oga" | "opus" | "wma" | "aif"
+            | "aiff" => "audio",
+            "jpg" | "jpeg" | "png" | "gif" | "webp" | "avif" | "bmp" | "tif" | "tiff" | "heic"
+            | "svg" => "image",
+            _ => "document",
+        }
+    }
+
     /// Gives it a name.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {

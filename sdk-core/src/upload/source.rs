@@ -79,7 +79,8 @@ impl UploadSource {
     }
 
     /// The name that the platform is told.
-    pub(crate) fn file_name(&self) -> String {
+    #[must_use]
+    pub fn file_name(&self) -> String {
         match self {
             Self::Path(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             Self::Bytes { file_name, .. } => file_name.clone(),

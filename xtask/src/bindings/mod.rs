@@ -7,6 +7,7 @@
 mod docs;
 mod form;
 mod names;
+mod node;
 mod operations;
 mod python;
 mod read_errors;
@@ -74,6 +75,7 @@ fn files(root: &Path) -> Result<Files> {
     files.insert("spec/sdk.json".into(), serde_json::to_string_pretty(&sdk)? + "\n");
     files.insert("docs/operations.md".into(), operations::page(&sdk));
     python::write(&sdk, &mut files)?;
+    node::write(&sdk, &mut files)?;
     for (path, text) in &mut files {
         if path.extension().is_some_and(|extension| extension == "rs") {
             *text = formatted(root, text).with_context(|| path.display().to_string())?;

@@ -1,6 +1,9 @@
 //! Python's words for types, docstrings and names.
 
-use crate::bindings::form::{Field, Gives, Method, ParamKind, Sdk, Type};
+use crate::bindings::{
+    form::{Field, Gives, Method, ParamKind, Sdk, Type},
+    names,
+};
 
 /// The type of a value that is read.
 pub(super) fn output(ty: &Type) -> String {
@@ -160,17 +163,9 @@ fn kinds_as_classes(sdk: &Sdk, text: &str) -> String {
     })
 }
 
-/// The class of a kind of error. Where Python's own name would be hidden, another stands.
+/// The class of a kind of error.
 pub(super) fn class(kind: &str) -> String {
-    match kind {
-        "Permission" => "PermissionDeniedError".into(),
-        "Connection" => "APIConnectionError".into(),
-        "Timeout" => "APITimeoutError".into(),
-        "Cancelled" => "CallCancelledError".into(),
-        "Unsupported" => "UnsupportedError".into(),
-        "RateLimited" => "RateLimitError".into(),
-        name => format!("{name}Error"),
-    }
+    names::error_class(kind)
 }
 
 /// Text in lines of at most `width` letters.

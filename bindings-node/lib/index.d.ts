@@ -1,0 +1,123 @@
+// The declarations of `storycore`.
+/// <reference lib="esnext.disposable" />
+
+import type { CallOptions } from "./lists";
+import type { Resources } from "./resources";
+
+export * from "./errors";
+export * from "./lists";
+export * from "./models";
+export * from "./resources";
+export {
+  UploadControl,
+  type UploadOptions,
+  type UploadProgress,
+  type UploadSource,
+  type WaitOptions,
+} from "./by_hand";
+
+/** The dialects of the API. */
+export type PlatformName = "storycore" | "powalyze" | "hub_chantier" | "agents" | "registry";
+
+/** How a client is set up. Every time is in milliseconds. */
+export interface ClientOptions {
+  /** Opens the platform with an API key. */
+  apiKey?: string | undefined;
+  /** Opens it with JWTs that the client signs and renews. */
+  jwt?: JwtCredential | undefined;
+  /** Opens it with OAuth tokens that the client gets and renews. */
+  oauth?: OAuthCredential | undefined;
+  /** Opens it with nothing, for what needs no credential. */
+  anonymous?: boolean | undefined;
+  /** Where it is, without path and query. Default: the platform's own address. */
+  baseUrl?: string | undefined;
+  /** Default `storycore`. */
+  platform?: PlatformName | undefined;
+  /** The most that a call may take, retries and waits included. Default 180 000. */
+  timeout?: number | undefined;
+  /** The most that one attempt may take, to the answer's last byte. Default 30 000. */
+  attemptTimeout?: number | undefined;
+  /** The most that making a connection may take. Default 5000. */
+  connectTimeout?: number | undefined;
+  /** Attempts after the first. Default 2; 0 means none. */
+  maxRetries?: number | undefined;
+  /** A platform that asks for a longer wait than this is not waited for. Default 120 000. */
+  maxRetryAfter?: number | undefined;
+  /** At most so many calls in flight, and none sooner than the rate limit's headers allow. Default: no bound. */
+  maxInFlight?: number | undefined;
+  /** Fails at once after so many failures in a row, and tries again after a while. Default: off. */
+  circuitBreaker?:
+    | {
+        /** Default 5. */
+        failureThreshold?: number | undefined;
+        /** Default 60 000. */
+        recoveryTimeout?: number | undefined;
+      }
+    | undefined;
+  /** Headers of every request. */
+  headers?: { readonly [name: string]: string | undefined } | undefined;
+  /** The program's name and version, which go before the SDK's in `User-Agent`. */
+  appInfo?: { name: string; version: string } | undefined;
+  /** Allows `http://` to other machines, which shows the credential to everyone between. Loopback is always allowed. */
+  allowInsecureHttp?: boolean | undefined;
+  /** Further root certificates, in PEM, beside the system's. */
+  caCertificates?: string | Uint8Array | undefined;
+  /** A client certificate: its chain and its key, in PEM. */
+  clientCertificate?: { chain: string | Uint8Array; key: string | Uint8Array } | undefined;
+  /** A proxy for every request. Default: `HTTPS_PROXY` and `NO_PROXY`. */
+  proxy?: string | undefined;
+}
+
+export interface JwtCredential {
+  /** The text of a key that may sign JWTs. */
+  secret: string;
+  /** The user's id (`sub`). */
+  subject: string;
+  /** What it may do: `read`, `write`, `admin`. */
+  permissions: readonly string[];
+  /** The key's id, sent as `kid`. Without one the platform tries the user's keys. */
+  keyId?: string | undefined;
+  /** How long one holds. Default an hour. */
+  lifetime?: number | undefined;
+}
+
+export interface OAuthCredential {
+  clientId: string;
+  clientSecret: string;
+  scopes?: readonly string[] | undefined;
+}
+
+export interface StoryCoreClient extends Resources {}
+
+/**
+ * A client of one platform. It opens nothing before its first call, and an idle one keeps no program from ending.
+ *
+ *     const client = new StoryCoreClient({ apiKey });
+ *     const project = await client.projects.create({ name: "Film" });
+ */
+export class StoryCoreClient {
+  constructor(options: ClientOptions);
+
+  /**
+   * A client set up by the environment: `STORYCORE_API_KEY`, `STORYCORE_BASE_URL`, `STORYCORE_PLATFORM`,
+   * `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. Nothing else reads them.
+   */
+  static fromEnv(): StoryCoreClient;
+
+  /** The same client with options for the calls made through it. It shares this one's connections and limits. */
+  withOptions(options: CallOptions): StoryCoreClient;
+
+  /** The name of the platform that it speaks to. */
+  readonly platform: string;
+
+  /** Ends what is under way with `CallCancelledError` and closes the connections. */
+  close(): Promise<void>;
+
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The same class under the name that some of the platform's documents have. */
+export { StoryCoreClient as StoryCoreSDK };
+
+/** The version of this package. */
+export const version: string;

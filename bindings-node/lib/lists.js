@@ -1,0 +1,99 @@
+// Lists and other things that go on by themselves, for `for await`. While a page is read the next one is on its way; leaving
+// the loop ends what is under way.
+"use strict";
+
+const noPagination = () => ({ total: 0, limit: 0, offset: 0, has_more: false });
+
+/** A page as it arrived; some platforms leave out where it stands. */
+function whole(page) {
+  page.pagination ??= noPagination();
+  return page;
+}
+
+/**
+ * What `list()` gives: a promise of one page, and at the same time every object of every page. Nothing is sent before one of
+ * the two is asked for.
+ */
+class List {
+  #client;
+  #one;
+  #all;
+  #given;
+  #options;
+  #page;
+
+  constructor(client, one, all, given, options) {
+    this.#client = client;
+    this.#one = one;
+    this.#all = all;
+    this.#given = given;
+    this.#options = options;
+  }
+
+  #first() {
+    return (this.#page ??= this.#client._call(this.#one, this.#given, this.#options).then(whole));
+  }
+
+  then(fulfilled, rejected) {
+    return this.#first().then(fulfilled, rejected);
+  }
+
+  catch(rejected) {
+    return this.#first().catch(rejected);
+  }
+
+  finally(settled) {
+    return this.#first().finally(settled);
+  }
+
+  pages() {
+    return pages(this.#client, this.#all, this.#given, this.#options);
+  }
+
+  [Symbol.asyncIterator]() {
+    return items(this.#client, this.#all, this.#given, this.#options);
+  }
+
+  get [Symbol.toStringTag]() {
+    return "List";
+  }
+}
+
+async function* pages(client, operation, given, options) {
+  const source = client._open(operation, given, options);
+  try {
+    let coming = source.next();
+    for (;;) {
+      const next = await coming;
+      if (next === null) return;
+      const [wanted, page] = next;
+      coming = source.next();
+      // Told where it is awaited, which may be later or never.
+      coming.catch(() => {});
+      // More may have come than was asked for.
+      if (page.data.length > wanted) page.data.length = wanted;
+      yield whole(page);
+    }
+  } finally {
+    source.close();
+  }
+}
+
+async function* items(client, operation, given, options) {
+  for await (const page of pages(client, operation, given, options)) yield* page.data;
+}
+
+async function* stream(client, operation, given, options) {
+  const source = client._open(operation, given, options);
+  try {
+    for (;;) {
+      const next = await source.next();
+      if (next === null) return;
+      yield next;
+    }
+  } finally {
+    source.close();
+  }
+}
+
+module.exports = { List, pages, items, stream };

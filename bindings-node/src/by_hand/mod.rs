@@ -1,0 +1,4 @@
+//! Calls that tell of themselves while they go on, take streams, or have options of their own.
+
+mod assets;
+mod jobs;

@@ -1,0 +1,91 @@
+// Lists and job events as `for await`: every object once, the next page ahead, and nothing left behind when the loop is left.
+"use strict";
+
+const assert = require("node:assert/strict");
+const { after, before, beforeEach, test } = require("node:test");
+const { AuthenticationError, InvalidRequestError } = require("storycore");
+const { LocalPlatform } = require("storycore/testing");
+
+let platform;
+let client;
+
+before(async () => {
+  platform = await LocalPlatform.start();
+  client = platform.client();
+  await Promise.all(Array.from({ length: 25 }, (_, number) => client.projects.create({ name: `p${number}` })));
+});
+
+after(async () => {
+  await client?.close();
+  await platform?.stop();
+});
+
+beforeEach(() => platform.clearRequests());
+
+test("a list is every object of every page", async () => {
+  const names = new Set();
+  for await (const project of client.projects.list({ pageSize: 10 })) names.add(project.name);
+  assert.equal(names.size, 25);
+  assert.equal((await platform.requests({ path: "/api/projects" })).length, 3);
+});
+
+test("a list is a promise of its first page as well", async () => {
+  const list = client.projects.list({ pageSize: 10 });
+  assert.equal((await list).data.length, 10);
+  assert.equal((await list.then((page) => page.pagination.total)), 25);
+  assert.equal((await platform.requests({ path: "/api/projects" })).length, 1, "it is asked for once");
+});
+
+test("pages come one after another, the next one ahead", async () => {
+  const lengths = [];
+  for await (const page of client.projects.list({ pageSize: 10 }).pages()) lengths.push(page.data.length);
+  assert.deepEqual(lengths, [10, 10, 5]);
+  const pages = client.projects.pages({ pageSize: 10 });
+  await pages.next();
+  const until = Date.now() + 5000;
+  let seen = 0;
+  while (seen < 2 && Date.now() < until) seen = (await platform.requests({ path: "/api/projects" })).length - 3;
+  assert(seen >= 2, "the next page was asked for before it was wanted");
+  await pages.return();
+});
+
+test("maxItems ends a list, also where a page has more", async () => {
+  let count = 0;
+  for await (const _ of client.projects.items({ maxItems: 12, pageSize: 10 })) count += 1;
+  assert.equal(count, 12);
+});
+
+test("leaving the loop ends it", async () => {
+  for await (const project of client.projects.list({ pageSize: 1 })) {
+    assert(project.id);
+    break;
+  }
+});
+
+test("a failure in the middle is thrown by the loop", async () => {
+  await platform.fault({ path: "/api/projects", nth: 2, action: { status: 401 } });
+  let count = 0;
+  await assert.rejects(async () => {
+    for await (const _ of client.projects.list({ pageSize: 10 })) count += 1;
+  }, AuthenticationError);
+  assert.equal(count, 10);
+  await assert.rejects(client.projects.items({ sort: "nonsense" }).next(), InvalidRequestError);
+});
+
+test("a signal ends a loop with its reason", async () => {
+  const abort = new AbortController();
+  const reason = new Error("enough");
+  await assert.rejects(async () => {
+    for await (const _ of client.projects.list({ pageSize: 1 }, { signal: abort.signal })) abort.abort(reason);
+  }, reason);
+});
+
+test("what happens to a job is a loop that ends with it", async () => {
+  const job = await client.jobs.create({ type: "probe", parameters: { input: (await client.media.upload(Buffer.from("text"), { fileName: "a.txt" })).id } });
+  const types = [];
+  for await (const event of client.jobs.events(job.id)) {
+    assert.equal(event.job.id, job.id);
+    types.push(event.type);
+  }
+  assert.match(types.at(-1), /^job\.(completed|failed)$/);
+});
