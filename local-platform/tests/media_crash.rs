@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use common::{
     answer,
-    child::{self, Platform},
+    child::{self, Platform, little_disk},
     media::{Api, BOUNDARY, eventually, ffmpeg, field, file, files, film, form, look},
     sse::Events,
 };
@@ -145,25 +145,6 @@ async fn a_hundred_mebibytes_go_through_in_little_memory() {
     drop(platform);
 }
 
-/// What starts a program with 16 MiB of disk at `directory`: a file system of its own where the system lets us mount
-/// one, else a limit on each file.
-fn little_disk(directory: &Path) -> (Vec<String>, bool) {
-    let unshare = ["unshare", "--map-root-user", "--mount"];
-    let mount =
-        format!("mount -t tmpfs -o size=16m tmpfs '{}' && exec \"$0\" \"$@\"", directory.display());
-    let mounts = std::process::Command::new(unshare[0])
-        .args(&unshare[1..])
-        .args(["sh", "-c", &mount, "true"])
-        .status()
-        .is_ok_and(|status| status.success());
-    if mounts {
-        let words = unshare.into_iter().chain(["sh", "-c", &mount]);
-        return (words.map(str::to_owned).collect(), true);
-    }
-    let limit = "trap '' XFSZ; ulimit -f 32768; exec \"$0\" \"$@\"";
-    (["sh", "-c", limit].map(str::to_owned).to_vec(), false)
-}
-
 #[tokio::test]
 async fn a_full_disk_refuses_the_file_and_keeps_nothing_of_it() {
     let data = tempfile::tempdir().unwrap();
@@ -171,12 +152,7 @@ async fn a_full_disk_refuses_the_file_and_keeps_nothing_of_it() {
     let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
     let platform = Platform::start_under(&starter, "serve", data.path());
     let api = Api::new(&platform.url, &platform.key);
-    // As the process sees it.
-    let seen = match own_disk {
-        true => Path::new(&format!("/proc/{}/root", platform.pid()))
-            .join(data.path().strip_prefix("/").unwrap()),
-        false => data.path().to_owned(),
-    };
+    let seen = if own_disk { platform.sees(data.path()) } else { data.path().to_owned() };
     let sound = ffmpeg("-f lavfi -i sine=duration=300 -c:a aac -b:a 32k", "sound.m4a");
     let sound = api.asset("audio", "sound.m4a", &sound).await;
     let parts = [field("type", "document"), file("a.bin", &vec![1; 40 * 1024 * 1024])];
@@ -214,8 +190,7 @@ async fn a_disk_that_was_full_takes_writes_again_once_there_is_room() {
     let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
     let platform = Platform::start_under(&starter, "serve", data.path());
     let api = Api::new(&platform.url, &platform.key);
-    let seen = Path::new(&format!("/proc/{}/root", platform.pid()))
-        .join(data.path().strip_prefix("/").unwrap());
+    let seen = platform.sees(data.path());
     let filler = seen.join("filler");
     let settings = json!({"text": "x".repeat(100_000)});
     for round in 0..3 {

@@ -138,3 +138,72 @@ async fn a_whole_upload_that_a_crash_kept_from_being_an_asset_becomes_one_when_a
     assert_eq!(api.get("/api/assets").await.body["pagination"]["total"], 1);
     drop(platform);
 }
+
+async fn patch_with_sum(api: &Api, path: &str, body: &[u8]) -> Answer {
+    let request = tus(api, Method::PATCH, path)
+        .header("upload-offset", 0)
+        .header("content-type", "application/offset+octet-stream")
+        .header("upload-checksum", format!("sha256 {}", STANDARD.encode(Sha256::digest(body))));
+    answer(request.body(body.to_vec())).await
+}
+
+/// On a disk of 16 MiB.
+#[tokio::test]
+async fn a_full_disk_keeps_what_it_took_and_nothing_that_is_not_verified() {
+    let data = tempfile::tempdir().unwrap();
+    let (starter, own_disk) = child::little_disk(data.path());
+    let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
+    let platform = Platform::start_under(&starter, "serve", data.path());
+    let api = Api::new(&platform.url, &platform.key);
+    let seen = if own_disk { platform.sees(data.path()) } else { data.path().to_owned() };
+    let file: Vec<u8> = (0..40_000_000_u32).map(|n| (n * 7 % 253) as u8).collect();
+
+    let summed = create(&api, file.len()).await;
+    assert_eq!(patch_with_sum(&api, &summed, &file).await.expect(503).code(), "unavailable");
+    assert_eq!(offset(&api, &summed).await, 0);
+
+    let plain = create(&api, file.len()).await;
+    let refused = patch(&api, &plain, 0, &file).await.expect(503);
+    assert!(refused.body["error"]["message"].as_str().unwrap().contains("no space"));
+    let there = offset(&api, &plain).await;
+    assert!(there > 1_000_000 && there < file.len(), "{there}");
+    let kept = std::fs::read(on_disk(&seen, &plain)).unwrap();
+    assert!(kept == file[..there], "what it says to have is what was sent");
+
+    // Taken back, it makes room for what fits.
+    answer(tus(&api, Method::DELETE, &plain)).await.expect(204);
+    let small = create(&api, 2_000_000).await;
+    patch(&api, &small, 0, &file[..2_000_000]).await.expect(204);
+    assert_eq!(files(&seen).len(), 2, "the asset, and the empty upload that may go on");
+    drop(platform);
+}
+
+#[tokio::test]
+async fn an_upload_that_met_a_full_disk_goes_on_once_there_is_room() {
+    let data = tempfile::tempdir().unwrap();
+    let (starter, own_disk) = child::little_disk(data.path());
+    if !own_disk {
+        // A limit on each file cannot be lifted again.
+        println!("skipped: this system lets nobody mount");
+        return;
+    }
+    let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
+    let platform = Platform::start_under(&starter, "serve", data.path());
+    let api = Api::new(&platform.url, &platform.key);
+    let filler = platform.sees(data.path()).join("filler");
+    let file: Vec<u8> = (0..5_000_000_u32).map(|n| (n * 11 % 251) as u8).collect();
+    let url = create(&api, file.len()).await;
+    std::fs::write(&filler, vec![0; 12 * 1024 * 1024]).unwrap();
+    patch(&api, &url, 0, &file).await.expect(503);
+    std::fs::remove_file(&filler).unwrap();
+    let there = offset(&api, &url).await;
+    assert!(there < file.len());
+    let asset = patch(&api, &url, there, &file[there..]).await.expect(204);
+    let asset = format!("/api/assets/{}", asset.header("x-asset-id"));
+    assert_eq!(api.bytes(&format!("{asset}/content")).await, file);
+    assert_eq!(
+        api.get(&asset).await.expect(200).body["sha256"],
+        hex::encode(Sha256::digest(&file))
+    );
+    drop(platform);
+}

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
 };
 
@@ -59,6 +59,12 @@ impl Platform {
         self.child.id()
     }
 
+    /// A path as the process has it, which may have file systems of its own.
+    pub fn sees(&self, path: &Path) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.pid()));
+        root.join(path.strip_prefix("/").unwrap())
+    }
+
     /// `kill -9`.
     pub fn kill(mut self) {
         self.end();
@@ -87,4 +93,23 @@ pub async fn serve() {
     let running = storycore_local::start(config).await.unwrap();
     println!("READY {} {}", running.url(), running.api_key());
     std::future::pending().await
+}
+
+/// What starts a program with 16 MiB of disk at `directory`: a file system of its own where the system lets us mount
+/// one, else a limit on each file.
+pub fn little_disk(directory: &Path) -> (Vec<String>, bool) {
+    let unshare = ["unshare", "--map-root-user", "--mount"];
+    let mount =
+        format!("mount -t tmpfs -o size=16m tmpfs '{}' && exec \"$0\" \"$@\"", directory.display());
+    let mounts = Command::new(unshare[0])
+        .args(&unshare[1..])
+        .args(["sh", "-c", &mount, "true"])
+        .status()
+        .is_ok_and(|status| status.success());
+    if mounts {
+        let words = unshare.into_iter().chain(["sh", "-c", &mount]);
+        return (words.map(str::to_owned).collect(), true);
+    }
+    let limit = "trap '' XFSZ; ulimit -f 32768; exec \"$0\" \"$@\"";
+    (["sh", "-c", limit].map(str::to_owned).to_vec(), false)
 }

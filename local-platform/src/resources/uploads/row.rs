@@ -113,11 +113,23 @@ pub(super) fn expiry(app: &App) -> String {
 
 /// Ends an upload: first its row, so that a crash leaves no row without bytes, then its file.
 pub(super) async fn bury(app: &App, id: &str) -> Result<(), ApiError> {
+    if let Err(error) = note_gone(app, id).await {
+        if error.status != StatusCode::SERVICE_UNAVAILABLE {
+            return Err(error);
+        }
+        // On a full disk there is room for the row only once the bytes have made some.
+        app.files.cut_upload(id, 0).await.map_err(|_| error)?;
+        note_gone(app, id).await?;
+    }
+    app.files.remove_upload(id).await;
+    app.uploads.end(id);
+    Ok(())
+}
+
+async fn note_gone(app: &App, id: &str) -> Result<(), ApiError> {
     let mut tx = app.store.begin().await?;
     sqlx::query("UPDATE uploads SET is_gone = 1 WHERE id = ?1").bind(id).execute(tx.sql()).await?;
     tx.commit().await?;
-    app.files.remove_upload(id).await;
-    app.uploads.end(id);
     Ok(())
 }
 
