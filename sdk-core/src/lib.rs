@@ -26,7 +26,7 @@ pub mod blocking;
 mod builder;
 mod client;
 mod decode;
-mod download;
+pub mod download;
 pub mod error;
 mod field;
 #[cfg(test)]

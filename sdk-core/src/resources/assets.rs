@@ -8,7 +8,7 @@ use http::Method;
 use super::Endpoint;
 use crate::{
     client::Client,
-    download,
+    download::{self, Download},
     error::Error,
     list::{self, Items, Pages},
     models::{Asset, Deleted, Job, ListParams, NewJob, Page, UploadOptions, VideoSettings},
@@ -148,20 +148,27 @@ impl<'a> Assets<'a> {
     /// # Errors
     /// `not_found` when there is no such asset, and as every call.
     pub async fn content(&self, id: &str) -> Result<Bytes, Error> {
-        let mut request =
-            Request::new(Method::GET, "/assets/{id}/content", self.0.part(id, "content")?);
+        let mut request = Request::new(Method::GET, "/assets/{id}/content", self.content_path(id)?);
         request.follows_redirects = true;
         download::whole(self.0.client, &request).await
     }
 
     /// Downloads the asset into a file, which is there whole or not at all: a connection that breaks is taken up where it
-    /// was, and the bytes are checked against the asset's SHA-256.
+    /// was, large ones come in parallel ranges, the bytes are checked against the asset's SHA-256, and after a crash the
+    /// same call goes on from what is there.
     ///
     /// # Errors
-    /// `upload` when the file cannot be written or what arrived is not the asset, and as every call.
+    /// As [`Download::send`].
     pub async fn download(&self, id: &str, to: impl AsRef<Path>) -> Result<Asset, Error> {
-        let asset = self.get(id).await?;
-        download::to_file(self.0.client, self.0.part(id, "content")?, &asset, to.as_ref()).await?;
-        Ok(asset)
+        self.prepare_download(id, to).send().await
+    }
+
+    /// A download to be set up: how many ranges it takes side by side.
+    pub fn prepare_download(&self, id: &str, to: impl AsRef<Path>) -> Download {
+        Download::new(self.0.client.clone(), id, to.as_ref())
+    }
+
+    pub(crate) fn content_path(&self, id: &str) -> Result<String, Error> {
+        self.0.part(id, "content")
     }
 }

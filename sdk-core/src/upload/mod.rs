@@ -10,7 +10,7 @@ mod fingerprint;
 mod journal;
 mod judge;
 mod ledger;
-mod lock;
+pub(crate) mod lock;
 pub(crate) mod multipart;
 mod outcome;
 mod part;
@@ -20,7 +20,7 @@ mod progress;
 pub(crate) mod raw;
 mod session;
 mod single;
-mod source;
+pub(crate) mod source;
 mod stream;
 mod tus;
 

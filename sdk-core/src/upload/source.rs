@@ -163,7 +163,7 @@ fn within(bytes: &Bytes, range: &Range<u64>) -> Range<usize> {
 }
 
 /// Shows `range` of a file piece by piece while `pass` wants more.
-fn read(
+pub(crate) fn read(
     path: &Path,
     range: Range<u64>,
     to_the_end: bool,

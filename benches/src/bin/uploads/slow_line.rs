@@ -9,7 +9,7 @@ use crate::{
 
 /// One large file: all streams that the client takes, and one.
 pub(crate) async fn streams(options: Options) -> Result<(), Failure> {
-    let (mib, runs) = if options.quick { (512, 1) } else { (1024, 3) };
+    let (mib, runs) = if options.quick { (512, 1) } else { (2048, 2) };
     let folder = stage::folder()?;
     let file = stage::file(folder.path(), "film.bin", mib * MIB)?;
     let platform = Platform::start(folder.path())?;

@@ -1,0 +1,325 @@
+//! Downloads into files: from the real local platform, and from servers that change their minds.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(missing_docs)]
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    http::{HeaderMap, StatusCode},
+    response::IntoResponse as _,
+    routing::get,
+};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use storycore::{
+    Client, ErrorKind,
+    models::UploadOptions,
+    upload::{Journal, UploadSource},
+};
+use storycore_local::{Config, Running, start};
+
+const MIB: usize = 1 << 20;
+
+/// Bytes that no other place of them repeats.
+fn bytes(size: usize, seed: u64) -> Vec<u8> {
+    let mut bytes = vec![0; size];
+    for (n, word) in bytes.chunks_exact_mut(8).enumerate() {
+        word.copy_from_slice(&(n as u64 ^ seed << 40).to_le_bytes());
+    }
+    bytes
+}
+
+struct World {
+    platform: Running,
+    client: Client,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let platform = start(Config::in_memory()).await.unwrap();
+        let client =
+            Client::builder().base_url(platform.url()).api_key(platform.api_key()).build().unwrap();
+        Self { platform, client, folder: tempfile::tempdir().unwrap() }
+    }
+
+    async fn asset(&self, content: &[u8]) -> String {
+        let source = UploadSource::bytes("film.bin", content.to_vec());
+        let upload = self.client.media().prepare_upload(source, UploadOptions::new("document"));
+        upload.journal(Journal::Off).send().await.unwrap().asset.id
+    }
+
+    async fn fault(&self, fault: serde_json::Value) {
+        self.client.request("POST", "/_local/faults").json(&fault).send().await.unwrap();
+    }
+
+    /// The `Range` of each request for content, and the status it was answered with.
+    async fn asked(&self) -> Vec<(Option<String>, u64)> {
+        let answer = self.client.request("GET", "/_local/requests").send().await.unwrap();
+        let all: serde_json::Value = answer.json().unwrap();
+        let all = all["data"].as_array().unwrap();
+        all.iter()
+            .filter(|r| r["path"].as_str().unwrap().ends_with("/content"))
+            .map(|r| {
+                let range = &r["headers"]["range"];
+                let range = range.as_str().or_else(|| range[0].as_str());
+                (range.map(str::to_owned), r["status"].as_u64().unwrap_or_default())
+            })
+            .collect()
+    }
+
+    fn to(&self) -> PathBuf {
+        self.folder.path().join("film.bin")
+    }
+}
+
+/// What is in a folder.
+fn files(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_large_file_comes_in_parallel_ranges() {
+    let world = World::new().await;
+    let content = bytes(100 * MIB, 1);
+    let id = world.asset(&content).await;
+    world.client.media().download(&id, world.to()).await.unwrap();
+    assert!(std::fs::read(world.to()).unwrap() == content);
+    assert_eq!(files(world.folder.path()), ["film.bin"], "nothing else is left");
+    let asked = world.asked().await;
+    assert_eq!(asked.len(), 4, "32 MiB each");
+    assert!(asked.iter().all(|(range, status)| range.is_some() && *status == 206), "{asked:?}");
+    // By wish, in one stream.
+    let download = world.client.media().prepare_download(&id, world.to());
+    download.max_streams(1).send().await.unwrap();
+    assert_eq!(world.asked().await[4..], [(None, 200)]);
+    world.platform.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_download_that_is_cut_goes_on_where_it_was() {
+    let world = World::new().await;
+    let content = bytes(100 * MIB, 2);
+    let id = world.asset(&content).await;
+    let path = "/api/assets/*/content";
+    // Two of the ranges break in their middle, and one of the requests that take them up is refused at first.
+    world
+        .fault(json!({"method": "GET", "path": path, "nth": 2, "times": 2, "action": {"truncate": true}}))
+        .await;
+    world.fault(json!({"method": "GET", "path": path, "nth": 5, "action": {"status": 503}})).await;
+    world.client.media().download(&id, world.to()).await.unwrap();
+    assert!(std::fs::read(world.to()).unwrap() == content);
+    let asked = world.asked().await;
+    let starts = asked.iter().filter(|(_, status)| *status == 206).map(|(range, _)| {
+        let range = range.as_ref().unwrap().strip_prefix("bytes=").unwrap();
+        range.split_once('-').unwrap().0.parse::<usize>().unwrap()
+    });
+    let resumed: Vec<_> = starts.filter(|start| start % (32 * MIB) != 0).collect();
+    assert_eq!(resumed.len(), 2, "from the middle of a range: {asked:?}");
+    world.platform.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_download_that_was_killed_goes_on_from_what_is_there() {
+    let world = World::new().await;
+    let content = bytes(48 * MIB, 3);
+    let id = world.asset(&content).await;
+    // Its last third never comes.
+    let fault =
+        json!({"method": "GET", "path": "/api/assets/*/content", "action": {"stall": true}});
+    world.fault(fault).await;
+    let segments = || {
+        let name = files(world.folder.path()).into_iter().find(|name| name.ends_with(".segments"));
+        let text =
+            name.and_then(|name| std::fs::read_to_string(world.folder.path().join(name)).ok());
+        text.map_or(0, |text| text.lines().count().saturating_sub(1))
+    };
+    let some = async {
+        while segments() < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let media = world.client.media();
+    tokio::select! {
+        done = media.download(&id, world.to()) => panic!("it ended: {done:?}"),
+        () = some => {}
+    }
+    assert!(!world.to().exists());
+    // The thread that writes lets go of the file a moment later.
+    let part = files(world.folder.path()).into_iter().find(|name| name.ends_with(".part")).unwrap();
+    let part = world.folder.path().join(part);
+    while std::fs::File::open(&part).unwrap().try_lock().is_err() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.client.media().download(&id, world.to()).await.unwrap();
+    assert!(std::fs::read(world.to()).unwrap() == content);
+    assert_eq!(files(world.folder.path()), ["film.bin"]);
+    let asked = world.asked().await;
+    let (range, status) = &asked[1];
+    assert_eq!((asked.len(), *status), (2, 206));
+    assert!(range.as_ref().unwrap().starts_with(&format!("bytes={}-", 24 * MIB)), "{asked:?}");
+    world.platform.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_a_crash_left_changed_is_noticed_and_fetched_anew() {
+    let world = World::new().await;
+    let content = bytes(24 * MIB, 4);
+    let id = world.asset(&content).await;
+    let fault = json!({"method": "GET", "path": "/api/assets/*/content", "times": 6, "action": {"truncate": true}});
+    world.fault(fault).await;
+    world.fault(json!({"method": "GET", "path": "/api/assets/*/content", "nth": 2, "times": 0, "action": {"status": 403}})).await;
+    let error = world.client.media().download(&id, world.to()).await.unwrap_err();
+    assert!(error.message().ends_with("download it again to go on from there"), "{error:?}");
+    world.client.request("DELETE", "/_local/faults").send().await.unwrap();
+    let part = files(world.folder.path()).into_iter().find(|name| name.ends_with(".part")).unwrap();
+    let part = world.folder.path().join(part);
+    let mut left = std::fs::read(&part).unwrap();
+    left[5 * MIB] ^= 1;
+    std::fs::write(&part, left).unwrap();
+    world.client.media().download(&id, world.to()).await.unwrap();
+    assert!(std::fs::read(world.to()).unwrap() == content);
+    assert_eq!(files(world.folder.path()), ["film.bin"]);
+    world.platform.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_place_where_no_file_can_be_is_refused_before_anything_is_asked() {
+    let world = World::new().await;
+    let id = world.asset(b"a film").await;
+    let missing = world.folder.path().join("not-there/film.bin");
+    let error = world.client.media().download(&id, &missing).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.message().contains("not-there is not there: make it first"), "{error}");
+    let error = world.client.media().download(&id, world.folder.path()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.message().contains("is a directory"), "{error}");
+    assert!(world.asked().await.is_empty());
+    world.platform.shutdown().await;
+}
+
+/// A server of one asset whose content `serve` gives, by the number of the request from 0.
+async fn server(
+    sha256: Option<String>,
+    size: usize,
+    serve: impl Fn(usize, HeaderMap) -> axum::response::Response + Clone + Send + Sync + 'static,
+) -> (Client, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let asset = json!({"id": "ast_1", "sha256": sha256, "size": size, "status": "ready"});
+    let content = move |headers: HeaderMap| {
+        let number = counted.fetch_add(1, SeqCst);
+        std::future::ready(serve(number, headers))
+    };
+    let router = Router::new()
+        .route("/api/assets/ast_1", get(move || std::future::ready(Json(asset.clone()))))
+        .route("/api/assets/ast_1/content", get(content));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (Client::builder().base_url(url).api_key("key-of-a-test").build().unwrap(), count)
+}
+
+/// A body that breaks off after `bytes`.
+fn broken(bytes: &[u8]) -> Body {
+    let pieces = [Ok(Bytes::copy_from_slice(bytes)), Err(std::io::Error::other("cut"))];
+    Body::from_stream(futures_util::stream::iter(pieces))
+}
+
+#[tokio::test]
+async fn content_that_becomes_another_one_is_never_mixed() {
+    let (old, new) = (bytes(20 * MIB, 5), bytes(20 * MIB, 6));
+    let (first, second) = (old.clone(), new.clone());
+    let (client, count) = server(None, 20 * MIB, move |number, headers| {
+        if number == 0 {
+            return ([("etag", "\"old\"")], broken(&first[..9 * MIB])).into_response();
+        }
+        // What it was asked for is of the old one, which is no more: all of the new one.
+        if number == 1 {
+            assert_eq!(headers["if-range"], "\"old\"");
+            let range = headers["range"].to_str().unwrap();
+            assert!(range.starts_with("bytes=") && !range.starts_with("bytes=0-"), "{range}");
+        }
+        ([("etag", "\"new\"")], second.clone()).into_response()
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("film.bin");
+    client.media().download("ast_1", &to).await.unwrap();
+    assert!(std::fs::read(&to).unwrap() == new);
+    assert_eq!((count.load(SeqCst), files(folder.path())), (3, vec!["film.bin".to_owned()]));
+}
+
+#[tokio::test]
+async fn without_an_etag_a_broken_download_begins_anew() {
+    let content = bytes(10 * MIB, 7);
+    let whole = content.clone();
+    let (client, count) = server(None, 10 * MIB, move |number, headers| {
+        assert!(!headers.contains_key("range"));
+        if number < 2 {
+            broken(&whole[..9 * MIB]).into_response()
+        } else {
+            whole.clone().into_response()
+        }
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("film.bin");
+    client.media().download("ast_1", &to).await.unwrap();
+    assert!(std::fs::read(&to).unwrap() == content);
+    assert_eq!(count.load(SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_ranges_is_asked_for_the_whole() {
+    let content = bytes(80 * MIB, 8);
+    let sha256 = hex::encode(Sha256::digest(&content));
+    let whole = Bytes::from(content.clone());
+    let (client, count) =
+        server(Some(sha256), 80 * MIB, move |_, _| whole.clone().into_response()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("film.bin");
+    client.media().download("ast_1", &to).await.unwrap();
+    assert!(std::fs::read(&to).unwrap() == content);
+    assert_eq!(count.load(SeqCst), 1);
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_the_assets_are_no_file() {
+    let sha256 = hex::encode(Sha256::digest(b"a film"));
+    let serve = |_: usize, _: HeaderMap| ([("etag", "\"1\"")], "a filn").into_response();
+    let (client, count) = server(Some(sha256), 6, serve).await;
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("film.bin");
+    std::fs::write(&to, "what was there").unwrap();
+    let error = client.media().download("ast_1", &to).await.unwrap_err();
+    assert_eq!((error.kind(), count.load(SeqCst)), (ErrorKind::Upload, 1));
+    assert_eq!(files(folder.path()), ["film.bin"]);
+    assert_eq!(std::fs::read(&to).unwrap(), b"what was there");
+}
+
+#[tokio::test]
+async fn another_part_than_was_asked_for_is_refused() {
+    let serve = |number: usize, _: HeaderMap| {
+        if number == 0 {
+            return ([("etag", "\"1\"")], broken(&[1; 5 * MIB])).into_response();
+        }
+        let headers = [("etag", "\"1\""), ("content-range", "bytes 0-9999999/10000000")];
+        (StatusCode::PARTIAL_CONTENT, headers, vec![1; 10_000_000]).into_response()
+    };
+    let (client, _) = server(None, 10_000_000, serve).await;
+    let folder = tempfile::tempdir().unwrap();
+    let error = client.media().download("ast_1", folder.path().join("film.bin")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Decode);
+    assert_eq!(files(folder.path()), [""; 0]);
+}
