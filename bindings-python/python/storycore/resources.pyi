@@ -368,11 +368,11 @@ class Assets(_by_hand.Assets):
 
     def download(self, id: str, to: str | PathLike[str]) -> Asset:
         """Downloads the asset into a file, which is there whole or not at all: a connection that breaks is
-        taken up where it was, and the bytes are checked against the asset's SHA-256.
+        taken up where it was, large ones come in parallel ranges, the bytes are checked against the asset's
+        SHA-256, and after a crash the same call goes on from what is there.
 
         Raises:
-            StoryCoreError: `UploadError` when the file cannot be written or what arrived is not the
-                asset, and as every call.
+            StoryCoreError: As `Download.send`.
         """
 
 class AsyncAssets(_by_hand.AsyncAssets):
@@ -477,11 +477,11 @@ class AsyncAssets(_by_hand.AsyncAssets):
 
     async def download(self, id: str, to: str | PathLike[str]) -> Asset:
         """Downloads the asset into a file, which is there whole or not at all: a connection that breaks is
-        taken up where it was, and the bytes are checked against the asset's SHA-256.
+        taken up where it was, large ones come in parallel ranges, the bytes are checked against the asset's
+        SHA-256, and after a crash the same call goes on from what is there.
 
         Raises:
-            StoryCoreError: `UploadError` when the file cannot be written or what arrived is not the
-                asset, and as every call.
+            StoryCoreError: As `Download.send`.
         """
 
 class Events:

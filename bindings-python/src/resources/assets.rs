@@ -179,11 +179,11 @@ impl Assets {
     }
 
     /// Downloads the asset into a file, which is there whole or not at all: a connection that breaks is
-    /// taken up where it was, and the bytes are checked against the asset's SHA-256.
+    /// taken up where it was, large ones come in parallel ranges, the bytes are checked against the asset's
+    /// SHA-256, and after a crash the same call goes on from what is there.
     ///
     /// Raises:
-    ///     StoryCoreError: `UploadError` when the file cannot be written or what arrived is not the
-    ///         asset, and as every call.
+    ///     StoryCoreError: As `Download.send`.
     fn download(&self, py: Python<'_>, id: String, to: PathBuf) -> PyResult<Py<PyAny>> {
         self.0.run(py, move |client| async move { client.assets().download(&id, to).await })
     }

@@ -80,8 +80,8 @@ impl Appending {
         blocking(move || {
             let mut file = OpenOptions::new().write(true).open(path)?;
             file.seek(io::SeekFrom::Start(offset))?;
-            let writer = Writer { file, hash, checksum, block: Block::new() };
-            Ok(Self { filling: Block::new(), disk: None, idle: Some(Box::new(writer)) })
+            let writer = Writer { file, hash, checksum, block: Block::default() };
+            Ok(Self { filling: Block::default(), disk: None, idle: Some(Box::new(writer)) })
         })
         .await
     }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 const SIZE: usize = 512 * 1024;
 const PAGE: usize = 4096;
 
-/// Room for 512 KiB.
-#[derive(Debug)]
+/// Room for 512 KiB, taken from memory at its first use.
+#[derive(Debug, Default)]
 pub(super) struct Block {
     bytes: Vec<u8>,
     start: usize,
@@ -19,12 +19,6 @@ pub(super) struct Block {
 }
 
 impl Block {
-    pub(super) fn new() -> Self {
-        let bytes = vec![0; SIZE + PAGE];
-        let start = bytes.as_ptr().align_offset(PAGE).min(PAGE);
-        Self { bytes, start, length: 0 }
-    }
-
     pub(super) fn is_full(&self) -> bool {
         self.length == SIZE
     }
@@ -40,15 +34,33 @@ impl Block {
 
     /// Takes as much of a piece as there is room for.
     pub(super) fn take(&mut self, piece: &mut Bytes) {
+        self.settle();
         let taken = piece.split_to(piece.len().min(SIZE - self.length));
         let at = self.start + self.length;
-        self.bytes[at..at + taken.len()].copy_from_slice(&taken);
+        match self.bytes.get_mut(at..at + taken.len()) {
+            Some(room) => room.copy_from_slice(&taken),
+            None => {
+                self.bytes.truncate(at);
+                self.bytes.extend_from_slice(&taken);
+            }
+        }
         self.length += taken.len();
     }
 
     /// Reads anew; false at the end.
     pub(super) fn read(&mut self, from: &mut impl Read) -> io::Result<bool> {
-        self.length = from.read(&mut self.bytes[self.start..][..SIZE])?;
+        self.settle();
+        self.bytes.resize(self.start + SIZE, 0);
+        self.length = from.read(&mut self.bytes[self.start..])?;
         Ok(self.length > 0)
+    }
+
+    /// Finds where a page begins.
+    fn settle(&mut self) {
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve_exact(SIZE + PAGE);
+            self.start = self.bytes.as_ptr().align_offset(PAGE).min(PAGE);
+            self.bytes.resize(self.start, 0);
+        }
     }
 }

@@ -61,7 +61,7 @@ impl Received {
         blocking(move || {
             let mut file = File::open(temporary.path())?;
             let mut hash = Sha256::new();
-            let mut block = Block::new();
+            let mut block = Block::default();
             let mut size = 0;
             while block.read(&mut file)? {
                 hash.update(block.filled());
@@ -80,10 +80,10 @@ impl Incoming {
     pub(super) async fn create(path: PathBuf, durable: bool) -> io::Result<Self> {
         blocking(move || {
             let file = File::create_new(&path)?;
-            let writer = Writer { file, hash: Sha256::new(), block: Block::new() };
+            let writer = Writer { file, hash: Sha256::new(), block: Block::default() };
             Ok(Self {
                 temporary: Temporary::new(path),
-                filling: Block::new(),
+                filling: Block::default(),
                 disk: Disk::Idle(Box::new(writer)),
                 size: 0,
                 durable,

@@ -111,7 +111,7 @@ fn hash_of(files: &[PathBuf]) -> io::Result<String> {
 /// Shows a file's bytes, block by block.
 fn pass(path: &Path, mut see: impl FnMut(&[u8])) -> io::Result<()> {
     let mut file = File::open(path)?;
-    let mut block = Block::new();
+    let mut block = Block::default();
     while block.read(&mut file)? {
         see(block.filled());
     }

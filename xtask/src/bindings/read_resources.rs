@@ -14,11 +14,12 @@ use super::{
 };
 
 /// Methods that stream from files, take callbacks, or have options of their own.
-const BY_HAND: [&str; 6] = [
+const BY_HAND: [&str; 7] = [
     "Assets.upload",
     "Assets.upload_all",
     "Assets.upload_with_progress",
     "Assets.prepare_upload",
+    "Assets.prepare_download",
     "Jobs.wait",
     "Jobs.wait_with",
 ];
