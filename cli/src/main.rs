@@ -23,6 +23,8 @@ enum Command {
     Dev(dev::Args),
     /// Do the main job on a film: upload it, process it, receive the webhook, download the result.
     Demo(demo::Args),
+    #[command(hide = true)]
+    DemoUpload(demo::large::Args),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +38,10 @@ fn main() -> ExitCode {
             Command::Dev(args) => {
                 log("warn,storycore_local=info");
                 dev::run(args).await
+            }
+            Command::DemoUpload(args) => {
+                log("error");
+                demo::large::upload(args).await
             }
             Command::Demo(args) => {
                 log("error");

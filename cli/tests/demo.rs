@@ -31,6 +31,15 @@ fn without_a_film_it_makes_one_and_ends_with_three_files() {
     assert!(ended.stdout.contains("its signature is good"), "{}", ended.stdout);
     assert!(ended.stdout.contains("the result plays"), "{}", ended.stdout);
     assert!(summary(&ended.stdout, "time").contains("ffmpeg"), "{}", ended.stdout);
+    // A large upload is killed in its middle, and what had arrived is not sent again.
+    assert!(ended.stdout.contains("(SIGKILL)"), "{}", ended.stdout);
+    let (_, kept) = ended.stdout.split_once("by another process: ").unwrap();
+    let number = |text: &str| text.split(' ').next().unwrap().parse::<u64>().unwrap();
+    let (kept, sent) = kept.split_once(" MiB were kept, ").unwrap();
+    assert!(number(kept) >= 64 && number(kept) + number(sent) == 256, "{}", ended.stdout);
+    assert!(ended.stdout.contains("one asset"), "{}", ended.stdout);
+    let left = std::fs::read_dir(folder.path().join("out")).unwrap().count();
+    assert_eq!(left, 3, "the large file is gone");
     // Nothing for a terminal: no moving bar, no colour.
     assert!(!ended.stdout.contains(['\r', '\u{1b}']), "{}", ended.stdout);
     assert_eq!(ended.stderr, "");
