@@ -1,11 +1,15 @@
 //! The caller's trace: where OpenTelemetry is in use, requests belong to its current span.
 
-use pyo3::{intern, prelude::*, types::PyDict};
+use pyo3::{intern, prelude::*, sync::PyOnceLock, types::PyDict};
 
 /// The `traceparent` of the span that is current, where there is one. Nothing is imported for it.
 pub(crate) fn traceparent(py: Python<'_>) -> PyResult<Option<String>> {
-    let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
-    let modules = modules.cast::<PyDict>()?;
+    static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    let modules = MODULES.get_or_try_init(py, || {
+        let modules = py.import("sys")?.getattr("modules")?;
+        PyResult::Ok(modules.cast_into::<PyDict>()?.unbind())
+    })?;
+    let modules = modules.bind(py);
     let Some(trace) = modules.get_item(intern!(py, "opentelemetry.trace"))? else {
         return Ok(None);
     };

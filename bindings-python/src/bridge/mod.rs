@@ -195,21 +195,24 @@ impl Handle {
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Failure>> + Send + 'static,
-        W: FnOnce(Client) -> F,
+        W: FnOnce(Client) -> F + Send + 'static,
     {
         let shards = Shards::get()?;
         let shard = shard.unwrap_or_else(|| shards.choose());
         let local = self.shared.local.get_or_make(Local::default);
         let client = local.shard_clients.of(shard, &self.shared.client);
-        let work = work(configured(&client, options));
         let closing = self.closing.clone();
-        Ok(shards.submit(shard, async move {
-            let outcome = tokio::select! {
-                biased;
-                outcome = work => outcome,
-                () = closing.cancelled() => Err(Failure::Closed),
-            };
-            done(outcome);
+        Ok(shards.submit(shard, move || {
+            // It stays where it is made: each layer around it would move it once more.
+            let work = Box::pin(work(configured(&client, options)));
+            async move {
+                let outcome = tokio::select! {
+                    biased;
+                    outcome = work => outcome,
+                    () = closing.cancelled() => Err(Failure::Closed),
+                };
+                done(outcome);
+            }
         }))
     }
 

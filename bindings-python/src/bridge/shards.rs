@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::{
     FutureExt as _,
-    future::{AbortHandle, abortable},
+    future::{AbortHandle, Abortable},
 };
 use storycore::Client;
 use tokio::{runtime::Builder, sync::mpsc};
@@ -26,7 +26,9 @@ const FEW: usize = 8;
 
 static RUNNING: PerProcess<Shards> = PerProcess::new();
 
-type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Makes what is to be done on the thread that does it: a call's state is some kilobytes, which the event loop's thread has
+/// neither to write nor to move.
+type Work = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 /// The threads of this process. They end with it.
 pub(super) struct Shards([Shard; SHARDS]);
@@ -61,20 +63,28 @@ impl Shards {
         usize::from(under_way(0) >= FEW && under_way(1) < under_way(0))
     }
 
-    pub(super) fn submit(
+    pub(super) fn submit<F>(
         &self,
         shard: usize,
-        work: impl Future<Output = ()> + Send + 'static,
-    ) -> AbortHandle {
+        work: impl FnOnce() -> F + Send + 'static,
+    ) -> AbortHandle
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let Shard { work: sender, under_way } = &self.0[shard];
         under_way.fetch_add(1, Relaxed);
         let counted = Counted(Arc::clone(under_way));
-        let (work, abort) = abortable(async move {
-            work.await;
-            drop(counted);
-        });
+        let (abort, registration) = AbortHandle::new_pair();
+        let make = move || -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            let work = work();
+            let counting = async move {
+                work.await;
+                drop(counted);
+            };
+            Box::pin(Abortable::new(counting, registration).map(drop))
+        };
         // The receiver lives as long as the process.
-        let _ = sender.send(Box::pin(work.map(drop)));
+        let _ = sender.send(Box::new(make));
         abort
     }
 }
@@ -86,7 +96,7 @@ impl Shard {
         std::thread::Builder::new().name(format!("storycore-{number}")).spawn(move || {
             runtime.block_on(async {
                 while let Some(work) = work.recv().await {
-                    tokio::spawn(work);
+                    tokio::spawn(work());
                 }
             });
         })?;
