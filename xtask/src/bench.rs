@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::setup::Setup;
-use crate::wheel;
+use crate::wheel::{self, Profile};
 use crate::workspace::{Build, Workspace};
 
 const PACKAGE: &str = "storycore-benches";
@@ -85,7 +85,8 @@ fn python(setup: &Setup, workspace: &Workspace) -> Result<[(&'static str, OsStri
         std::fs::read_to_string(workspace.root.join("benches/python/requirements.txt"))
             .context("benches/python/requirements.txt")?;
     let package = workspace.root.join("bindings-python");
-    let wheel = wheel::build(setup, &workspace.target, &package, |line| eprintln!("{line}"))?;
+    let say = |line: &str| eprintln!("{line}");
+    let wheel = wheel::build(setup, &workspace.target, &package, Profile::Own, say)?;
     let python = setup.venv("bench-python", &requirements)?;
     wheel::install(&python, &wheel)?;
     Ok([("STORYCORE_BENCH_SIDES", python.into()), ("STORYCORE_BENCH_WHEEL", wheel.into())])

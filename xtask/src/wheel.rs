@@ -1,4 +1,4 @@
-//! Python packages of this workspace as wheels, built by maturin as for PyPI: for release, with the lock file's versions.
+//! Python packages of this workspace as wheels, built by maturin with the lock file's versions.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,11 +13,21 @@ use crate::setup::Setup;
 const MATURIN: &str = "maturin==1.16.0\n";
 const BUILD: Duration = Duration::from_secs(40 * 60);
 
+/// How a wheel is compiled.
+#[derive(Clone, Copy)]
+pub(crate) enum Profile {
+    /// As its `pyproject.toml` says: what people get.
+    Own,
+    /// Quicker to build, and larger: for tests.
+    Release,
+}
+
 /// Builds the wheel of the crate in `folder`, shows each line of the build to `say`, and gives the wheel's path.
 pub(crate) fn build(
     setup: &Setup,
     target: &Path,
     folder: &Path,
+    profile: Profile,
     say: impl FnMut(&str),
 ) -> Result<PathBuf> {
     let python = setup.venv("maturin", MATURIN)?;
@@ -28,7 +38,10 @@ pub(crate) fn build(
         std::fs::remove_dir_all(&out)?;
     }
     let mut maturin = process::building(python);
-    maturin.args(["-m", "maturin", "build", "--release", "--out"]).arg(&out);
+    maturin.args(["-m", "maturin", "build", "--out"]).arg(&out);
+    if matches!(profile, Profile::Release) {
+        maturin.args(["--profile", "release"]);
+    }
     maturin.arg("--manifest-path").arg(folder.join("Cargo.toml"));
     let status = process::listen(maturin, BUILD, say)?;
     if !status.success() {

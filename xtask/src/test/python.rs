@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::Context;
 use crate::counts::Counts;
-use crate::wheel;
+use crate::wheel::{self, Profile};
 use crate::workspace::tally;
 
 const TESTS: Duration = Duration::from_secs(20 * 60);
@@ -16,9 +16,9 @@ const TESTS: Duration = Duration::from_secs(20 * 60);
 /// `storycore-cli` as somebody gets it who has pip and no Rust.
 pub(super) fn cli_wheel(cx: &Context) -> Counts {
     let root = &cx.workspace.root;
-    let wheel = wheel::build(&cx.setup, &cx.workspace.target, &root.join("cli"), |line| {
-        println!("{line}");
-    });
+    let target = &cx.workspace.target;
+    let say = |line: &str| println!("{line}");
+    let wheel = wheel::build(&cx.setup, target, &root.join("cli"), Profile::Own, say);
     let wheel = match wheel {
         Ok(wheel) => wheel,
         Err(error) => return Counts::failed(format!("the wheel of storycore-cli: {error:#}")),
@@ -34,7 +34,8 @@ fn installed(cx: &Context, name: &str, requirements: &str) -> Result<PathBuf> {
     let packages = std::fs::read_to_string(root.join(requirements))?;
     let python = cx.setup.venv(name, &packages)?;
     let package = root.join("bindings-python");
-    let wheel = wheel::build(&cx.setup, &cx.workspace.target, &package, |line| println!("{line}"))?;
+    let say = |line: &str| println!("{line}");
+    let wheel = wheel::build(&cx.setup, &cx.workspace.target, &package, Profile::Release, say)?;
     wheel::install(&python, &wheel)?;
     Ok(python)
 }
