@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a runner prints its results")]
 
 mod driver;
+mod files;
 mod matcher;
 mod mutant;
 mod places;

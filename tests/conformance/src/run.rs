@@ -11,6 +11,7 @@ use storycore_local::{Config, Running};
 
 use crate::{
     driver::{Driver, Pending},
+    files,
     matcher::Bindings,
     places::Places,
     proxy::Proxy,
@@ -36,6 +37,8 @@ struct Stage {
     driver: Driver,
     proxy: Proxy,
     _places: Places,
+    /// The scenario's own files.
+    folder: tempfile::TempDir,
     bindings: Bindings,
     /// The options of client `a`, for clients that are to be like it.
     options: Map<String, Value>,
@@ -61,6 +64,8 @@ pub(crate) async fn run(scenario: &Scenario, command: &[String]) -> Result<()> {
             "other_url": platform.url().replace("127.0.0.1", "localhost")}),
     );
     bindings.save("proxy", json!({"url": proxy.url}));
+    let folder = tempfile::tempdir()?;
+    bindings.save("folder", json!(folder.path().to_string_lossy()));
     let places = Places::open(platform.url()).await?;
     for (name, told) in places.told.as_object().into_iter().flatten() {
         bindings.save(name, told.clone());
@@ -78,6 +83,7 @@ pub(crate) async fn run(scenario: &Scenario, command: &[String]) -> Result<()> {
         driver,
         proxy,
         _places: places,
+        folder,
         bindings,
         options: scenario.client.clone(),
         started: HashMap::new(),
@@ -141,6 +147,11 @@ impl Stage {
                 Ok(())
             }
             StepAction::AdvanceMs(ms) => self.advance(*ms).await,
+            StepAction::File(step) => {
+                let told = files::write(self.folder.path(), step)?;
+                self.bindings.save(&step.save, told);
+                Ok(())
+            }
             StepAction::Allow(step) => {
                 let url = self.bindings.fill(&json!(step.url))?;
                 let back = user::allow(&self.http, url.as_str().unwrap_or_default()).await?;

@@ -78,10 +78,28 @@ pub(crate) enum StepAction {
     AdvanceMs(u64),
     /// Looks at the driver's process: its `threads`, `sockets` (of which with `keepalive`) and `files`.
     Process(ProcessStep),
+    /// Writes a file into the scenario's own `$folder`.
+    File(FileStep),
     /// Allows a program in, as the person at the page `url`, and names the `code` and `state` that come back.
     Allow(AllowStep),
     /// Checks what a proxy at `$proxy.url` was asked for so far: the first line of each request.
     Proxied(Vec<Value>),
+}
+
+/// A file to upload.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileStep {
+    pub(crate) name: String,
+    pub(crate) kib: u64,
+    /// Another number is another file.
+    #[serde(default)]
+    pub(crate) salt: u64,
+    /// One byte of it is another than the salt makes it.
+    #[serde(default)]
+    pub(crate) flip_at_kib: Option<u64>,
+    /// Names its `path`, `size` and `sha256` for later steps.
+    pub(crate) save: String,
 }
 
 /// What a person is asked to allow.

@@ -64,6 +64,26 @@ async fn one(seed: u64, program: PathBuf, verbose: bool) -> (Plan, Result<Seen>)
     (plan, outcome)
 }
 
+/// What several runs sent again, and what their faults may cost.
+#[derive(Default)]
+struct Resent {
+    runs: u64,
+    bytes: u64,
+    allowed: u64,
+}
+
+impl Resent {
+    fn print(&self, which: &str) {
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        println!(
+            "sent again in {} runs {which}: {:.1} MiB, of {:.1} MiB that their faults may cost",
+            self.runs,
+            mib(self.bytes),
+            mib(self.allowed)
+        );
+    }
+}
+
 #[derive(Default)]
 struct Figures {
     passed: u64,
@@ -71,8 +91,8 @@ struct Figures {
     calls: u64,
     errors: u64,
     sent: u64,
-    resent: u64,
-    may_resend: u64,
+    by_chunk: Resent,
+    others: Resent,
     faults: BTreeMap<&'static str, u64>,
     changes: u64,
 }
@@ -94,8 +114,10 @@ impl Figures {
         self.calls += seen.calls;
         self.errors += seen.errors;
         self.sent += seen.size;
-        self.resent += seen.resent;
-        self.may_resend += seen.may_resend;
+        let of = if seen.is_by_chunk { &mut self.by_chunk } else { &mut self.others };
+        of.runs += 1;
+        of.bytes += seen.resent;
+        of.allowed += seen.may_resend;
         self.changes += u64::from(seen.change.is_some());
         for (name, count) in seen.faults {
             *self.faults.entry(name).or_default() += count;
@@ -118,10 +140,9 @@ impl Figures {
             self.errors,
             self.sent >> 20
         );
-        println!(
-            "sent again: {:.1} MiB, of {:.1} MiB that one chunk a stream for each fault allows",
-            self.resent as f64 / f64::from(1 << 20),
-            self.may_resend as f64 / f64::from(1 << 20)
+        self.by_chunk.print("whose faults cost a chunk a stream at most");
+        self.others.print(
+            "that lost a part, or changed a byte without a chunk's checksum, or sent one request",
         );
         println!("{} passed, {} failed", self.passed, self.failed);
     }

@@ -270,7 +270,9 @@ impl Plan {
     /// The bytes that this fault may cost, sent again.
     pub(crate) fn costs(&self, fault: &Fault) -> u64 {
         match fault.what {
-            _ if self.is_multipart => self.size + FORM,
+            // Sent once more when the platform has not yet noticed that the one before it broke, and answers that the
+            // key is in use.
+            _ if self.is_multipart => 2 * (self.size + FORM),
             What::KillClient | What::KillServer { .. } => self.chunk * self.side_by_side(),
             // Only the whole file's checksum tells of it then, at the end.
             What::Flip if !self.checksums => self.size,

@@ -44,6 +44,8 @@ pub(crate) struct Seen {
     /// Bytes sent again, and how many the faults may cost.
     pub(crate) resent: u64,
     pub(crate) may_resend: u64,
+    /// Every fault costs a chunk a stream at most: none lost a part, none changed a byte that only the whole file's sum guards.
+    pub(crate) is_by_chunk: bool,
     /// The file was another one after a crash.
     pub(crate) change: Option<Change>,
 }
@@ -311,6 +313,9 @@ impl<'a> Run<'a> {
             *self.seen.faults.entry(fault.name()).or_default() += 1;
             self.seen.may_resend += self.plan.costs(fault);
         }
+        let by_chunk = self.plan.chunk * self.plan.side_by_side();
+        self.seen.is_by_chunk =
+            script.all_struck().iter().all(|fault| self.plan.costs(fault) <= by_chunk);
         let mut thrown_away = 0;
         if let (Some(change), Some(changed)) = (self.seen.change, self.changed) {
             if change.is_another() {

@@ -9,6 +9,8 @@ mod client;
 mod process;
 #[path = "driver/sign_in.rs"]
 mod sign_in;
+#[path = "driver/uploads.rs"]
+mod uploads;
 #[path = "driver/watching.rs"]
 mod watching;
 

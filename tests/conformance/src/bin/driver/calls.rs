@@ -16,7 +16,7 @@ use storycore::{
     webhooks::{EventData, MemoryStore, ReplayGuard, Taken, Webhook, sign},
 };
 
-use crate::{process, sign_in, watching};
+use crate::{process, sign_in, uploads, watching};
 
 /// Makes one call and gives its result as JSON.
 pub(crate) async fn call(client: Option<Client>, operation: &Value) -> Result<Value, Error> {
@@ -24,6 +24,7 @@ pub(crate) async fn call(client: Option<Client>, operation: &Value) -> Result<Va
     match method {
         "webhooks.verify" => return verify(args),
         "webhooks.guard" => return guard(args).await,
+        "assets.steer" => return Ok(uploads::steer(args)),
         "watch.spans" => return Ok(watching::spans()),
         "watch.metrics" => return Ok(watching::metrics()),
         "watch.text" => return Ok(watching::text()),
@@ -59,6 +60,7 @@ pub(crate) async fn plain(client: Option<Client>, operation: &Value) -> Result<V
             Ok(json!(std::fs::read_to_string(file).expect("the download is a text")))
         }
         "assets.get" => told(client.assets().get(id).await),
+        "assets.upload" => uploads::upload(&client, args).await,
         "jobs.get" => told(client.jobs().get(id).await),
         "webhooks.get" => told(client.webhooks().get(id).await),
         "api_keys.get" => told(client.api_keys().get(id).await),
