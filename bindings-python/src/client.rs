@@ -123,7 +123,7 @@ macro_rules! client {
                 builder = builder.proxy(url);
             }
             logs::look(py);
-            let client = speaking(py, builder).build().map_err(|e| errors::raised(py, e))?;
+            let client = builder.language("python").build().map_err(|e| errors::raised(py, e))?;
             Ok(PyClassInitializer::from(Resources(Handle::new(client, $is_async)))
                 .add_subclass(Self))
         }
@@ -133,7 +133,9 @@ macro_rules! client {
         #[staticmethod]
         fn from_env(py: Python<'_>) -> PyResult<Py<Self>> {
             logs::look(py);
-            let client = Client::from_env().map_err(|e| errors::raised(py, e))?;
+            let client = ClientBuilder::from_env()
+                .and_then(|builder| builder.language("python").build())
+                .map_err(|e| errors::raised(py, e))?;
             made(py, Handle::new(client, $is_async), Self)
         }
 
@@ -265,11 +267,6 @@ fn made<T: pyo3::PyClass<BaseType = Resources>>(
     client: T,
 ) -> PyResult<Py<T>> {
     Py::new(py, PyClassInitializer::from(Resources(handle)).add_subclass(client))
-}
-
-fn speaking(py: Python<'_>, builder: ClientBuilder) -> ClientBuilder {
-    let version = py.version_info();
-    builder.language(format!("python {}.{}", version.major, version.minor))
 }
 
 /// The names and values of a dict, its numbers and the like as text.

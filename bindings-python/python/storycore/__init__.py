@@ -12,13 +12,20 @@ from ._storycore import *
 from ._storycore import __version__
 from .errors import *
 
+# The extension's half of the module of this name, which stars bring along; the module itself is loaded below.
+del webhooks  # noqa: F821
+
+_MODULES = frozenset({"enums", "errors", "inputs", "metrics", "models", "webhooks"})
+
 
 def __getattr__(name: str) -> object:
-    """Enums come with the first value that is read, or here, by their name."""
+    """Enums come with the first value that is read, or here, by their name; so do modules."""
     if not name.startswith("_"):
         # Not `from . import`, which asks this very function first.
         from importlib import import_module
 
+        if name in _MODULES:
+            return import_module(f".{name}", __name__)
         enums = import_module(".enums", __name__)
         if hasattr(enums, name):
             return getattr(enums, name)

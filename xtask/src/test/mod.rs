@@ -56,6 +56,8 @@ const STEPS: &[Step] = &[
     Step { part: "faults", name: "tests", run: |cx| steps::packages(cx, "faults") },
     Step { part: "faults", name: "matrix", run: steps::faults },
     Step { part: "python", name: "tests", run: python::tests },
+    Step { part: "python", name: "scenarios", run: python::scenarios },
+    Step { part: "python", name: "types", run: python::types },
     Step { part: "node", name: "tests", run: node::tests },
     Step { part: "examples", name: "tests", run: |cx| steps::packages(cx, "examples") },
     Step { part: "examples", name: "Python", run: python::examples },

@@ -9,8 +9,10 @@ use anyhow::Result;
 use super::Context;
 use crate::counts::Counts;
 use crate::wheel::{self, Profile};
-use crate::workspace::tally;
+use crate::workspace::{check, tally};
 
+/// The type checker of most editors; the PyPI package of that name would fetch this one by itself.
+const PYRIGHT: &str = "pyright@1.1.414";
 const TESTS: Duration = Duration::from_secs(20 * 60);
 
 /// `storycore-cli` as somebody gets it who has pip and no Rust.
@@ -43,6 +45,52 @@ fn installed(cx: &Context, name: &str, requirements: &str) -> Result<PathBuf> {
 /// The tests of `bindings-python`, against the platform of this build.
 pub(super) fn tests(cx: &Context) -> Counts {
     pytest(cx, "python", "bindings-python/tests")
+}
+
+/// Two type checkers take user code that is right, and refuse what is wrong in it.
+pub(super) fn types(cx: &Context) -> Counts {
+    let python = match installed(cx, "python", "bindings-python/tests/requirements.txt") {
+        Ok(python) => python,
+        Err(error) => return Counts::failed(format!("set-up of python: {error:#}")),
+    };
+    let modules = match cx.setup.npm("pyright", &[PYRIGHT]) {
+        Ok(modules) => modules,
+        Err(error) => return Counts::failed(format!("set-up of pyright: {error:#}")),
+    };
+    let sample = "bindings-python/tests/typing/sample.py";
+    let mut mypy = Command::new(&python);
+    mypy.args(["-m", "mypy", "--strict", "--warn-unused-ignores", "--cache-dir=/dev/null", sample]);
+    let mut counts = check("mypy --strict", mypy, TESTS);
+    let mut pyright = Command::new("node");
+    pyright.arg(modules.join("node_modules/pyright/index.js"));
+    pyright.arg("--project").arg("bindings-python/tests/typing");
+    pyright.arg("--pythonpath").arg(&python);
+    counts += check("pyright", pyright, TESTS);
+    counts
+}
+
+/// The conformance scenarios through the sync client and through the async one.
+pub(super) fn scenarios(cx: &Context) -> Counts {
+    let (environment, build) = match (cx.environment(), cx.build()) {
+        (Ok(environment), Ok(build)) => (environment, build),
+        (Err(counts), _) | (_, Err(counts)) => return counts,
+    };
+    let Some(runner) = build.bins.get("conformance") else {
+        return Counts::failed("conformance: the runner does not compile");
+    };
+    let python = match installed(cx, "python", "bindings-python/tests/requirements.txt") {
+        Ok(python) => python,
+        Err(error) => return Counts::failed(format!("set-up of python: {error:#}")),
+    };
+    let mut counts = Counts::default();
+    for client in ["sync", "async"] {
+        let driver =
+            format!("{} bindings-python/tests/conformance/driver.py {client}", python.display());
+        let mut run = Command::new(runner);
+        run.args(["--driver", &driver]).envs(environment.iter().cloned());
+        counts += tally(&format!("conformance, Python {client}"), run, TESTS);
+    }
+    counts
 }
 
 /// The examples in Python, each run as a reader would.

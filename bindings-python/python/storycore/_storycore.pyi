@@ -1,0 +1,351 @@
+"""What the extension defines by hand. Objects are in `models`, calls in `resources`, webhooks in `webhooks`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, final, overload
+
+from ._by_hand import Readable
+from .models import Pagination
+from .resources import AsyncResources, Resources
+
+__version__: str
+
+_T = TypeVar("_T")
+_Time = float | timedelta
+
+@final
+class Omit:
+    """What an update leaves as it is."""
+
+    def __bool__(self) -> bool: ...
+
+OMIT: Omit
+
+class StoryCoreClient(Resources):
+    """A client of one platform. Each method returns when it is done; the client may be shared between threads.
+
+    It has no connection before its first call and starts nothing by itself.
+    """
+
+    def __new__(
+        cls,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        platform: str | None = None,
+        jwt: JwtCredential | None = None,
+        oauth: OAuthCredential | None = None,
+        timeout: _Time | None = None,
+        attempt_timeout: _Time | None = None,
+        connect_timeout: _Time | None = None,
+        max_retries: int | None = None,
+        max_retry_after: _Time | None = None,
+        max_in_flight: int | None = None,
+        circuit_breaker: CircuitBreaker | None = None,
+        headers: dict[str, str] | None = None,
+        app_info: tuple[str, str] | None = None,
+        anonymous: bool = False,
+        allow_insecure_http: bool = False,
+        ca_certificates: str | bytes | None = None,
+        client_certificate: tuple[str | bytes, str | bytes] | None = None,
+        proxy: str | None = None,
+    ) -> Self:
+        """A client with these settings; what is not given is as it usually is.
+
+        Args:
+            api_key: Opens the platform. One of this, `jwt`, `oauth` and `anonymous` is needed.
+            base_url: Where the platform is, without path and query. Default: the platform's own address.
+            platform: `storycore`, `powalyze`, `hub_chantier`, `agents` or `registry`. Default `storycore`.
+            jwt: Opens it with JWTs that the client signs and renews.
+            oauth: Opens it with tokens that the client gets and renews.
+            timeout: The most that a call may take, retries and waits included, in seconds. Default 180.
+            attempt_timeout: The most that one attempt may take, in seconds. Default 30.
+            connect_timeout: The most that making a connection may take, in seconds. Default 5.
+            max_retries: Attempts after the first. Default 2; 0 means none.
+            max_retry_after: A platform that asks for a longer wait is not waited for, in seconds. Default 120.
+            max_in_flight: Turns pacing on: at most so many calls at a time, none sooner than the rate limit allows.
+            circuit_breaker: Turns the circuit breaker on.
+            headers: Headers of every request.
+            app_info: The program's name and version, for `User-Agent`.
+            anonymous: Opens it with nothing: for signing in, and for what needs no credential.
+            allow_insecure_http: Allows `http://` to other machines, which shows the credential to everyone between.
+            ca_certificates: Further roots to trust, in PEM, beside the system's.
+            client_certificate: A certificate's chain and its key, in PEM.
+            proxy: A proxy for every request. Default: `HTTPS_PROXY` and `NO_PROXY`.
+
+        Raises:
+            ConfigError: saying which setting is wrong.
+        """
+    @staticmethod
+    def from_env() -> StoryCoreClient:
+        """A client set up by the environment: `STORYCORE_API_KEY`, `STORYCORE_BASE_URL`, `STORYCORE_PLATFORM`,
+        `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. Nothing else reads them.
+        """
+    def with_options(
+        self,
+        *,
+        timeout: _Time | None = None,
+        max_retries: int | None = None,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> StoryCoreClient:
+        """The same client with options for the calls made through it. It shares this one's connections and limits."""
+    @property
+    def platform(self) -> str:
+        """The name of the platform that it speaks to."""
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, Any] | None = None,
+        json: object = None,
+        content: bytes | Readable | None = None,
+        content_type: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> RawResponse:
+        """Sends what is not typed here, with retries, limits and credentials as every call. `path` stands below the
+        base URL. `content` is bytes or an object with `read`, in place of `json`; the latter can be sent once only, so
+        that a request that fails with it is not tried again.
+        """
+    def close(self) -> None:
+        """Ends what is under way and closes the connections. A client that was closed makes no more calls."""
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None: ...
+
+class AsyncStoryCoreClient(AsyncResources):
+    """A client of one platform for asyncio. Each method that calls the platform is awaited.
+
+    It has no connection before its first call and starts nothing by itself.
+    """
+
+    def __new__(
+        cls,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        platform: str | None = None,
+        jwt: JwtCredential | None = None,
+        oauth: OAuthCredential | None = None,
+        timeout: _Time | None = None,
+        attempt_timeout: _Time | None = None,
+        connect_timeout: _Time | None = None,
+        max_retries: int | None = None,
+        max_retry_after: _Time | None = None,
+        max_in_flight: int | None = None,
+        circuit_breaker: CircuitBreaker | None = None,
+        headers: dict[str, str] | None = None,
+        app_info: tuple[str, str] | None = None,
+        anonymous: bool = False,
+        allow_insecure_http: bool = False,
+        ca_certificates: str | bytes | None = None,
+        client_certificate: tuple[str | bytes, str | bytes] | None = None,
+        proxy: str | None = None,
+    ) -> Self:
+        """A client with these settings, which are those of `StoryCoreClient`."""
+    @staticmethod
+    def from_env() -> AsyncStoryCoreClient:
+        """A client set up by the environment, as `StoryCoreClient.from_env`."""
+    def with_options(
+        self,
+        *,
+        timeout: _Time | None = None,
+        max_retries: int | None = None,
+        idempotency_key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> AsyncStoryCoreClient:
+        """The same client with options for the calls made through it. It shares this one's connections and limits."""
+    @property
+    def platform(self) -> str:
+        """The name of the platform that it speaks to."""
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, Any] | None = None,
+        json: object = None,
+        content: bytes | Readable | None = None,
+        content_type: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> RawResponse:
+        """Sends what is not typed here, as `StoryCoreClient.request` does."""
+    def close(self) -> None:
+        """Ends what is under way and closes the connections. A client that was closed makes no more calls."""
+    async def aclose(self) -> None:
+        """The same as `close`, for who awaits it."""
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self,
+        error_type: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None: ...
+
+@final
+class Page(Generic[_T]):
+    """One page of a list: its objects in `data`, where it stands in `pagination`."""
+
+    def __new__(cls, data: list[_T], pagination: Pagination) -> Page[_T]: ...
+    @property
+    def data(self) -> list[_T]:
+        """Its objects."""
+    @property
+    def pagination(self) -> Pagination:
+        """Where it stands in the whole list."""
+    def to_dict(self) -> dict[str, Any]:
+        """The page as plain JSON, as the platform has it."""
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[_T]: ...
+    @overload
+    def __getitem__(self, at: int) -> _T: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[_T]: ...
+
+@final
+class RawResponse:
+    """An answer as it came."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers, names in lower case; of one that is there twice, the last."""
+    @property
+    def request_id(self) -> str | None:
+        """`X-Request-Id`."""
+    @property
+    def body(self) -> bytes:
+        """The body."""
+    def json(self) -> Any:
+        """The body, read as JSON."""
+
+@final
+class Progress:
+    """How far an upload is."""
+
+    @property
+    def sent(self) -> int:
+        """Bytes of the file given to the network; less than before when some are to be sent again."""
+    @property
+    def acknowledged(self) -> int:
+        """Bytes that the platform said it has."""
+    @property
+    def total(self) -> int:
+        """Bytes of the file. Of a stream of unknown length, what was read of it so far."""
+    @property
+    def rate(self) -> float:
+        """Bytes a second over the last five seconds."""
+    @property
+    def time_left(self) -> float | None:
+        """Seconds left at that rate, once there is one."""
+
+@final
+class UploadControl:
+    """Pauses, resumes and cancels the upload that it is given to."""
+
+    def __new__(cls) -> UploadControl: ...
+    def pause(self) -> None:
+        """Stops the requests at once; what arrived is kept. A single multipart request is not stopped."""
+    def resume(self) -> None:
+        """Goes on from where the platform is."""
+    def cancel(self) -> None:
+        """Ends the upload with a `CallCancelledError` and takes back what the platform has of it."""
+
+@final
+class JwtCredential:
+    """A key whose text signs JWTs, which the client makes and renews."""
+
+    def __new__(
+        cls,
+        secret: str,
+        subject: str,
+        permissions: Sequence[str],
+        *,
+        key_id: str | None = None,
+        lifetime: _Time = 3600,
+    ) -> JwtCredential: ...
+
+@final
+class TokenSet:
+    """What a token endpoint gives."""
+
+    def __new__(
+        cls,
+        access_token: str,
+        *,
+        refresh_token: str | None = None,
+        expires_in: int | None = None,
+        scope: str | None = None,
+    ) -> TokenSet: ...
+    @property
+    def access_token(self) -> str:
+        """What opens the platform."""
+    @property
+    def refresh_token(self) -> str | None:
+        """What gets the next access token; good for one use."""
+    @property
+    def expires_in(self) -> int | None:
+        """Seconds that the access token holds."""
+    @property
+    def scope(self) -> str | None:
+        """What it is good for, where that is not what was asked for."""
+
+@final
+class OAuthCredential:
+    """OAuth tokens that the client gets and renews."""
+
+    @staticmethod
+    def client_credentials(
+        client_id: str,
+        client_secret: str,
+        scopes: Sequence[str] = ...,
+        *,
+        on_tokens: Callable[[TokenSet], object] | None = None,
+    ) -> OAuthCredential:
+        """The program's own access, by its id and secret."""
+    @staticmethod
+    def tokens(
+        client_id: str,
+        tokens: TokenSet,
+        *,
+        client_secret: str | None = None,
+        on_tokens: Callable[[TokenSet], object] | None = None,
+    ) -> OAuthCredential:
+        """A user's access, by tokens that an `Authorization` gave. `on_tokens` is told of every new set, so that it can
+        be stored: a refresh token is good for one use.
+        """
+
+@final
+class Authorization:
+    """A sign-in under way: authorization code with PKCE."""
+
+    def __new__(cls, client_id: str, redirect_uri: str, scopes: Sequence[str] = ...) -> Authorization: ...
+    def url(self, client: StoryCoreClient | AsyncStoryCoreClient) -> str:
+        """The page that the user is to open."""
+    @overload
+    def exchange(self, client: StoryCoreClient, code: str, state: str) -> TokenSet: ...
+    @overload
+    async def exchange(self, client: AsyncStoryCoreClient, code: str, state: str) -> TokenSet:
+        """Exchanges the code that came back to the redirect URI, with the `state` that came with it."""
+
+@final
+class CircuitBreaker:
+    """Fails at once after so many failures in a row, and tries again after a while."""
+
+    def __new__(cls, failure_threshold: int = 5, recovery_timeout: _Time = 60) -> CircuitBreaker: ...
+
+def enable_metrics() -> None:
+    """Counts from now on."""
+
+def metrics_snapshot() -> list[dict[str, Any]]:
+    """What was counted: a dict a metric with its `name`, `labels` and `count`, and of a duration its `sum` in seconds and
+    its `buckets`, pairs of an upper bound and how many were at most that.
+    """

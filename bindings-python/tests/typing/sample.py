@@ -1,0 +1,73 @@
+"""User code that type checkers must accept; a line that they must refuse says so, and is checked for that."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date, datetime
+from pathlib import Path
+
+from storycore import (
+    OMIT,
+    Asset,
+    AsyncStoryCoreClient,
+    Job,
+    JobFailedError,
+    NotFoundError,
+    Page,
+    Progress,
+    Project,
+    ProjectStatus,
+    StoryCoreClient,
+    StoryCoreError,
+    metrics,
+)
+from storycore.inputs import VideoSettings
+
+
+def told(progress: Progress) -> None:
+    print(progress.acknowledged / progress.total)
+
+
+def sync(client: StoryCoreClient) -> None:
+    project: Project = client.projects.create(
+        name="Film", settings={"fps": 25}, start_date=date(2026, 1, 31), status=ProjectStatus.PLANNED
+    )
+    name: str = project.name
+    made: datetime | None = project.created_at
+    status: ProjectStatus = project.status
+    client.projects.update(project.id, name=OMIT, description=None, status="on_hold")
+    page: Page[Project] = client.projects.list(status="planned", page_size=10)
+    first: Project = page[0]
+    total: int = page.pagination.total
+    for each in client.projects.items(max_items=3):
+        print(each.budget, each["name"], each.extra)
+    settings: VideoSettings = {"quality": "high"}
+    asset: Asset = client.media.upload(file_path=Path("film.mp4"), name="Film", progress=told)
+    job: Job = client.media.process(asset_id=asset.id, output_settings=settings)
+    try:
+        done: Job = client.jobs.wait(job.id, timeout=60)
+    except JobFailedError as error:
+        print(error.job, error.retryable)
+    except NotFoundError as error:
+        code: str | None = error.code
+        print(code)
+    except StoryCoreError as error:
+        print(error.request_id)
+    else:
+        print(done.output_asset, name, made, status, first, total)
+    client.projects.create()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.projects.get(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    project.name = "Other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+async def main() -> None:
+    async with AsyncStoryCoreClient(api_key="sk_test", timeout=5.0) as client:
+        project: Project = await client.projects.get("prj_1")
+        task: asyncio.Task[Project] = asyncio.create_task(client.projects.get(project.id))
+        one, page = await asyncio.gather(task, client.projects.list())
+        names: list[str] = [each.name for each in page]
+        async for event in client.jobs.events("job_1"):
+            print(event.job.progress, one.name, names)
+        asset: Asset = await client.media.upload(b"bytes", file_name="a.txt")
+        content: bytes = await client.media.content(asset.id)
+        print(content, metrics.snapshot())
