@@ -188,8 +188,13 @@ impl RequestBuilder {
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.request = self.request.and_then(|request| {
-            let (name, value) = options::header(name, value)?;
-            Ok(request.header(name, value))
+            let (name, parsed) = options::header(name, value)?;
+            if name == options::IDEMPOTENCY_KEY {
+                let options = self.client.options().clone().idempotency_key(value)?;
+                self.client = self.client.with(options);
+                return Ok(request);
+            }
+            Ok(request.header(name, parsed))
         });
         self
     }

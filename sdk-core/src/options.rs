@@ -66,13 +66,17 @@ impl CallOptions {
         Ok(self)
     }
 
-    /// Adds a header, or puts it in the place of the client's own one.
+    /// Adds a header, or puts it in the place of the client's own one. `Idempotency-Key` is
+    /// [`idempotency_key`](Self::idempotency_key).
     ///
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a name or value that HTTP does not allow.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
-        let (name, value) = header(name, value)?;
-        self.headers.insert(name, value);
+        let (name, parsed) = header(name, value)?;
+        if name == IDEMPOTENCY_KEY {
+            return self.idempotency_key(value);
+        }
+        self.headers.insert(name, parsed);
         Ok(self)
     }
 
@@ -83,6 +87,8 @@ impl CallOptions {
         self
     }
 }
+
+pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
     let parsed = HeaderName::from_bytes(name.as_bytes())

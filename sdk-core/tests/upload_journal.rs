@@ -145,3 +145,20 @@ async fn a_journal_of_the_version_before_is_read() {
     assert!(uploaded.sent < 20 * MIB as u64, "it went on");
     world.end().await;
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_written_down_is_for_the_user_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new().await;
+    let path = world.file("film.bin", 20 * MIB);
+    world.crash(&path).await;
+    let wal = world.folder.path().join("journal.sqlite3-wal");
+    for path in [world.journal(), wal, world.locks()] {
+        let Ok(data) = std::fs::metadata(&path) else { continue };
+        let mode = data.permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} is open to others: {mode:o}", path.display());
+    }
+    assert_eq!(world.written(), ["film.bin"]);
+    world.end().await;
+}

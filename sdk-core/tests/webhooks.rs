@@ -3,7 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(missing_docs)]
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{
+        Barrier,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use proptest::prelude::{any, prop_assert};
 
@@ -201,6 +207,45 @@ async fn an_event_is_taken_once() {
     let short = ReplayGuard::new(MemoryStore::default()).processing(Duration::ZERO);
     assert_eq!(short.take("evt_1").await.unwrap(), Taken::First);
     assert_eq!(short.take("evt_1").await.unwrap(), Taken::First);
+}
+
+#[tokio::test]
+async fn a_full_guard_forgets_what_is_done_before_what_is_worked_on() {
+    let guard = ReplayGuard::new(MemoryStore::new(10)).keep(Duration::MAX);
+    assert_eq!(guard.take("evt_1").await.unwrap(), Taken::First);
+    for n in 0..100 {
+        let id = format!("evt_x{n}");
+        assert_eq!(guard.take(&id).await.unwrap(), Taken::First);
+        guard.done(&id).await.unwrap();
+    }
+    assert_eq!(guard.take("evt_1").await.unwrap(), Taken::Processing);
+    assert_eq!(guard.take("evt_x99").await.unwrap(), Taken::Done);
+}
+
+#[test]
+fn a_full_guard_gives_an_event_to_one_of_many_threads() {
+    const THREADS: usize = 4;
+    let guard = ReplayGuard::new(MemoryStore::new(64));
+    let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime().block_on(async {
+        for n in 0..64 {
+            guard.take(&format!("evt_before{n}")).await.unwrap();
+        }
+    });
+    let (start, firsts) = (Barrier::new(THREADS), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let runtime = runtime();
+                for n in 0..2000 {
+                    start.wait();
+                    let taken = runtime.block_on(guard.take(&format!("evt_{n}"))).unwrap();
+                    firsts.fetch_add(usize::from(taken == Taken::First), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    assert_eq!(firsts.into_inner(), 2000);
 }
 
 #[test]

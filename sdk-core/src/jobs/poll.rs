@@ -25,6 +25,8 @@ impl PollSchedule {
     pub(crate) fn wait(&mut self, asked: Option<Duration>, random: f64) -> Duration {
         let own = self.next;
         self.next = own.mul_f64(FACTOR).min(MOST);
+        // «At once», said each time or by a date in the past, would be asking without a pause.
+        let asked = asked.filter(|asked| !asked.is_zero());
         asked.unwrap_or_else(|| own.mul_f64(1.0 - JITTER + 2.0 * JITTER * random))
     }
 }
@@ -45,6 +47,7 @@ mod tests {
     fn the_platforms_word_comes_first_and_the_rest_is_spread() {
         let mut schedule = PollSchedule::default();
         assert_eq!(schedule.wait(Some(Duration::from_secs(3)), 0.0).as_secs(), 3);
+        assert_eq!(PollSchedule::default().wait(Some(Duration::ZERO), 0.5).as_millis(), 500);
         assert_eq!(PollSchedule::default().wait(None, 0.0).as_millis(), 400);
         assert_eq!(PollSchedule::default().wait(None, 1.0).as_millis(), 600);
     }

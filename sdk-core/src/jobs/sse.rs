@@ -6,7 +6,8 @@ const MAX_EVENT: usize = 1024 * 1024;
 /// One event of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct SseEvent {
-    /// The last `id` that was set in the stream.
+    /// The `id` that came with it. By WHATWG one without inherits that of the event before, and could then not be told
+    /// from it by whoever drops what was seen.
     pub(crate) id: Option<String>,
     /// Its name; `message` where none was given.
     pub(crate) name: String,
@@ -93,7 +94,7 @@ impl SseParser {
         let name = std::mem::take(&mut self.name);
         let data = std::mem::take(&mut self.data);
         std::mem::take(&mut self.has_data).then(|| SseEvent {
-            id: self.id.clone().filter(|id| !id.is_empty()),
+            id: self.id.take().filter(|id| !id.is_empty()),
             name: if name.is_empty() { "message".to_owned() } else { name },
             data,
         })
@@ -121,7 +122,7 @@ mod tests {
             read(text),
             [
                 event(Some("1"), "a", "x\ny"),
-                event(Some("1"), "message", "z"),
+                event(None, "message", "z"),
                 event(None, "message", "")
             ]
         );

@@ -39,7 +39,11 @@ struct State {
 
 /// Lets one call through; dropped without a verdict, as by a cancelled call, it counts as neither.
 #[derive(Debug)]
-pub(crate) struct Permit<'a>(Option<&'a Breaker>);
+pub(crate) struct Permit<'a> {
+    breaker: Option<&'a Breaker>,
+    /// Whether it is the one call that sees how the host is while the circuit is open.
+    is_probe: bool,
+}
 
 impl Breaker {
     pub(crate) fn new(config: CircuitBreaker) -> Self {
@@ -49,6 +53,7 @@ impl Breaker {
     /// A permit at `now`, or the error of an open circuit.
     pub(crate) fn enter(&self, now: Instant) -> Result<Permit<'_>, Error> {
         let mut state = self.lock();
+        let mut is_probe = false;
         if let Some(opened) = state.opened {
             let wait =
                 self.config.recovery_timeout.saturating_sub(now.saturating_duration_since(opened));
@@ -62,9 +67,9 @@ impl Breaker {
                     e.retryable = true;
                 }));
             }
-            state.probing = true;
+            (state.probing, is_probe) = (true, true);
         }
-        Ok(Permit(Some(self)))
+        Ok(Permit { breaker: Some(self), is_probe })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -75,8 +80,12 @@ impl Breaker {
 impl Permit<'_> {
     /// Tells how the call ended: `healthy` when the host answered, were it with a 4xx.
     pub(crate) fn done(mut self, healthy: bool, now: Instant) {
-        let Some(breaker) = self.0.take() else { return };
+        let Some(breaker) = self.breaker.take() else { return };
         let mut state = breaker.lock();
+        // What was on its way when the circuit opened tells of the time before.
+        if state.opened.is_some() && !self.is_probe {
+            return;
+        }
         if healthy {
             *state = State::default();
             return;
@@ -91,7 +100,9 @@ impl Permit<'_> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        if let Some(breaker) = self.0 {
+        if let Some(breaker) = self.breaker
+            && self.is_probe
+        {
             breaker.lock().probing = false;
         }
     }
@@ -124,5 +135,26 @@ mod tests {
         drop(breaker.enter(last).unwrap());
         breaker.enter(last).unwrap().done(true, last);
         breaker.enter(last).unwrap().done(true, last);
+    }
+
+    #[test]
+    fn calls_from_before_it_opened_say_nothing_of_an_open_circuit() {
+        let config =
+            CircuitBreaker { failure_threshold: 1, recovery_timeout: Duration::from_secs(60) };
+        let breaker = Breaker::new(config);
+        let start = Instant::now();
+        let [late_success, late_failure, dropped] =
+            std::array::from_fn(|_| breaker.enter(start).unwrap());
+        breaker.enter(start).unwrap().done(false, start);
+        let soon = start + Duration::from_secs(59);
+        late_success.done(true, soon);
+        assert!(breaker.enter(soon).is_err(), "it stays open");
+        late_failure.done(false, soon);
+        let later = start + Duration::from_secs(60);
+        let probe = breaker.enter(later).expect("it is open no longer than it was to be");
+        drop(dropped);
+        assert!(breaker.enter(later).is_err(), "one probe at a time");
+        probe.done(true, later);
+        assert!(breaker.enter(later).is_ok());
     }
 }

@@ -22,6 +22,9 @@ use crate::{
 /// How long before its end a token is renewed; half its life where that is shorter.
 const MARGIN: Duration = Duration::from_secs(240);
 
+/// How long after a failure the token that still holds is used without asking for another.
+const PAUSE: Duration = Duration::from_secs(5);
+
 /// A JWT that the client signs with the text of an API key made with `allow_jwt`, and renews by itself.
 #[derive(Debug, Clone)]
 pub struct JwtCredential {
@@ -88,8 +91,8 @@ pub(crate) enum Credential {
 pub(crate) struct Renewed {
     source: Source,
     current: RwLock<Option<Arc<Token>>>,
-    /// Held by the one caller that renews.
-    renewing: tokio::sync::Mutex<()>,
+    /// Held by the one caller that renews; when and why that failed last.
+    renewing: tokio::sync::Mutex<Option<(Instant, Error)>>,
 }
 
 #[derive(Debug)]
@@ -108,7 +111,9 @@ pub(crate) struct Token {
 
 impl Token {
     fn new(secret: &Secret, lifetime: Duration) -> Result<Self, Error> {
-        let now = Instant::now();
+        /// As long as any clock reaches; nobody sees the difference.
+        const MOST: Duration = Duration::from_secs(366 * 86_400);
+        let (now, lifetime) = (Instant::now(), lifetime.min(MOST));
         Ok(Self {
             header: bearer(secret)?,
             renew_at: now + lifetime.saturating_sub(MARGIN.min(lifetime / 2)),
@@ -181,10 +186,31 @@ impl Renewed {
         if let Some(token) = self.usable(refused) {
             return Ok(token);
         }
-        let _renewing = self.renewing.lock().await;
+        let mut waited_since = None;
+        let mut failed = match (self.renewing.try_lock(), self.holding(refused)) {
+            (Ok(free), _) => free,
+            // Somebody renews it early; what still holds need not wait for that.
+            (Err(_), Some(token)) => return Ok(token),
+            (Err(_), None) => {
+                waited_since = Some(Instant::now());
+                self.renewing.lock().await
+            }
+        };
         // Another caller may have renewed it meanwhile.
         if let Some(token) = self.usable(refused) {
             return Ok(token);
+        }
+        match &*failed {
+            // Whoever waited for an attempt that failed does not make the same one again, one after another.
+            Some((at, error)) if waited_since.is_some_and(|since| *at >= since) => {
+                return Err(error.clone());
+            }
+            Some((at, _)) if at.elapsed() < PAUSE => {
+                if let Some(token) = self.holding(refused) {
+                    return Ok(token);
+                }
+            }
+            _ => {}
         }
         let renewed = match &self.source {
             Source::Jwt(jwt) => Token::new(&jwt.sign(SystemTime::now()), jwt.lifetime),
@@ -198,20 +224,25 @@ impl Renewed {
         };
         match renewed {
             Ok(token) => {
+                *failed = None;
                 let header = token.header.clone();
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) =
                     Some(Arc::new(token));
                 Ok(header)
             }
-            // The old one still holds: renewing early must not break what works.
-            Err(error) if error.kind() != ErrorKind::Config => match self.current() {
-                Some(token) if Instant::now() < token.ends_at && refused != Some(&token.header) => {
-                    Ok(token.header.clone())
-                }
-                _ => Err(error),
-            },
-            Err(error) => Err(error),
+            Err(error) => {
+                *failed = Some((Instant::now(), error.clone()));
+                // The old one still holds: renewing early must not break what works.
+                self.holding(refused).filter(|_| error.kind() != ErrorKind::Config).ok_or(error)
+            }
         }
+    }
+
+    /// The token that has not ended yet, be it time to renew it or not.
+    fn holding(&self, refused: Option<&HeaderValue>) -> Option<HeaderValue> {
+        let token = self.current()?;
+        (Instant::now() < token.ends_at && refused != Some(&token.header))
+            .then(|| token.header.clone())
     }
 
     fn current(&self) -> Option<Arc<Token>> {
@@ -227,6 +258,8 @@ impl Renewed {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     #[test]
@@ -244,6 +277,52 @@ mod tests {
             json!({"sub": "usr_1", "iat": 100, "exp": 3700, "permissions": ["read"]})
         );
         assert!(!format!("{jwt:?}").contains("the-key"));
+    }
+
+    /// A credential whose token holds for another minute and is to be renewed now.
+    fn due() -> Box<Renewed> {
+        let oauth = OAuthCredential::client_credentials("cut", "secret-of-cut", ["read"]);
+        let Credential::Renewed(renewed) = Credential::oauth(oauth) else { unreachable!() };
+        let mut old = Token::new(&Secret::new("old"), Duration::from_secs(60)).unwrap();
+        old.renew_at = Instant::now();
+        *renewed.current.write().unwrap() = Some(Arc::new(old));
+        renewed
+    }
+
+    #[tokio::test]
+    async fn a_token_that_still_holds_does_not_wait_for_its_renewal() {
+        let renewed = due();
+        let mut stuck = std::pin::pin!(renewed.token(None, |_| std::future::pending()));
+        assert!(futures_util::poll!(&mut stuck).is_pending());
+        let other = renewed.token(None, |_| async { unreachable!("it is being renewed already") });
+        assert_eq!(other.now_or_never().expect("it waits").unwrap(), "Bearer old");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_that_failed_is_not_tried_before_every_call() {
+        let renewed = due();
+        let asked = std::cell::Cell::new(0);
+        let fails = |_| async {
+            asked.set(asked.get() + 1);
+            Err(Error::new(ErrorKind::Server, "not now"))
+        };
+        for (after, attempts) in [(0, 1), (1, 1), (3, 1), (2, 2)] {
+            tokio::time::advance(Duration::from_secs(after)).await;
+            assert_eq!(renewed.token(None, fails).await.unwrap(), "Bearer old");
+            assert_eq!(asked.get(), attempts);
+        }
+        // Without a token that holds there is nothing to wait with.
+        let old = HeaderValue::from_static("Bearer old");
+        renewed.token(Some(&old), fails).await.unwrap_err();
+        assert_eq!(asked.get(), 3);
+    }
+
+    #[test]
+    fn a_lifetime_without_end_is_a_long_one() {
+        let mut jwt = JwtCredential::new("the-key", "usr_1", ["read"]);
+        jwt.lifetime = Duration::MAX;
+        let token = Token::new(&jwt.sign(SystemTime::now()), jwt.lifetime).unwrap();
+        assert!(token.renew_at > Instant::now() + Duration::from_secs(300 * 86_400));
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(crate) use uri::Origin;
 
 use crate::{
     decode,
-    error::{Error, ErrorKind, MAX_ERROR_BODY},
+    error::{Error, ErrorKind, MAX_ERROR_BODY, Sent},
     oauth::{OAuthCredential, TokenSet},
     options::{CallOptions, RawResponse},
     platform::{Platform, Resource},
@@ -59,6 +59,8 @@ use crate::{
 
 /// The largest answer that is read as a whole.
 const MAX_BODY: usize = 64 * 1024 * 1024;
+/// How long the body of an error is waited for, whose status is there: that is worth more than its words.
+const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
 
 /// What a client decided for all of its calls.
 #[derive(Debug, Clone)]
@@ -328,7 +330,7 @@ impl Transport {
             Ok(outcome) => outcome,
             Err(_) => {
                 Err(Error::new(ErrorKind::Timeout, format!("no complete answer within {bound:?}"))
-                    .with(|e| e.sent = Some(crate::error::Sent::Maybe)))
+                    .with(|e| e.sent = Some(Sent::Maybe)))
             }
         };
         if let Some(permit) = permit {
@@ -417,6 +419,14 @@ impl Transport {
     /// Asks the token endpoint. It has no retries of its own: a refresh token is good for one use, and the call that
     /// needs the token is tried again where that is safe.
     pub(crate) async fn token(&self, form: &[(&'static str, String)]) -> Result<TokenSet, Error> {
+        let time = self.settings.attempt_timeout;
+        tokio::time::timeout(time, self.ask_for_token(form)).await.unwrap_or_else(|_| {
+            let message = format!("the token endpoint did not answer within {time:?}");
+            Err(Error::new(ErrorKind::Timeout, message).with(|e| e.sent = Some(Sent::Maybe)))
+        })
+    }
+
+    async fn ask_for_token(&self, form: &[(&'static str, String)]) -> Result<TokenSet, Error> {
         let url = self.url(self.platform.path(Resource::OAuthToken)?);
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let mut request = http::Request::new(SendBody::Whole(body.into()));
@@ -551,10 +561,12 @@ async fn read_whole(mut response: Response) -> Result<RawResponse, Error> {
 /// Reads an error's answer, a bounded part of it.
 async fn read_error(response: Response, options: &CallOptions) -> Error {
     let (status, headers) = (response.status(), response.headers().clone());
-    // What breaks off is still an answer with a status.
-    let body = read_at_most(response, MAX_ERROR_BODY)
-        .await
-        .map_or_else(|_| Bytes::new(), |(body, _)| body);
+    // What breaks off, or never ends, is still an answer with a status.
+    let body =
+        match tokio::time::timeout(ERROR_BODY_TIME, read_at_most(response, MAX_ERROR_BODY)).await {
+            Ok(Ok((body, _))) => body,
+            Ok(Err(_)) | Err(_) => Bytes::new(),
+        };
     if let Some(capture) = &options.capture {
         capture.set(RawResponse {
             status: status.as_u16(),

@@ -84,7 +84,9 @@ impl Redactor {
 fn blank_words(text: &mut Cow<'_, str>, beginning: &str) {
     let mut from = 0;
     while let Some(at) = text[from..].find(beginning).map(|at| at + from) {
-        let starts_word = !text[..at].ends_with(is_secret_char);
+        // What joins a name to its value (`key=hbc_…`, `/hbc_…`) may stand before a secret as well as within one.
+        let starts_word =
+            !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || "_-".contains(c));
         let rest = &text[at + beginning.len()..];
         let length = rest.find(|c| !is_secret_char(c)).unwrap_or(rest.len());
         let end = at + beginning.len() + length;
@@ -201,6 +203,7 @@ mod tests {
         for (text, expected) in [
             ("bad key my own key 123!", "bad key [redacted]!"),
             ("the key hbc_0123456789 is old", "the key [redacted] is old"),
+            ("key=hbc_0123456789 of /keys/hbc_0123456789", "key=[redacted] of /keys/[redacted]"),
             ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "[redacted]"),
             (r#"{"secret":"abc","id":"whk_1"}"#, r#"{"secret":"[redacted]","id":"whk_1"}"#),
             (r#"{"Access_Token" : "a\"b", "x": 1}"#, r#"{"Access_Token" : "[redacted]", "x": 1}"#),

@@ -33,7 +33,8 @@ impl UploadControl {
         Self(watch::Sender::new(Wanted::Run))
     }
 
-    /// Stops the requests at once; what arrived is kept. A single multipart request is not stopped.
+    /// Stops the requests at once; what arrived is kept. A small file's single request is not begun; one that is on its way
+    /// goes on.
     pub fn pause(&self) {
         self.set(Wanted::Pause);
     }
@@ -43,7 +44,8 @@ impl UploadControl {
         self.set(Wanted::Run);
     }
 
-    /// Ends the upload with a `cancelled` error and takes back what the platform has of it.
+    /// Ends the upload with a `cancelled` error and takes back what the platform has of it. A small file's single request
+    /// may have arrived whole by then, and be an asset.
     pub fn cancel(&self) {
         self.0.send_replace(Wanted::Cancel);
     }
@@ -67,6 +69,18 @@ impl UploadControl {
 impl Default for UploadControl {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What is wanted once it `is` the right thing; never when that can no longer come.
+pub(crate) async fn until(
+    wanted: &mut watch::Receiver<Wanted>,
+    is: impl Fn(Wanted) -> bool,
+) -> Wanted {
+    let seen = wanted.wait_for(|now| is(*now)).await.map(|now| *now);
+    match seen {
+        Ok(now) => now,
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -154,7 +154,7 @@ impl Book {
         if let Some(db) = shared(&path) {
             return Ok(Self { db, locks });
         }
-        std::fs::create_dir_all(&locks).map_err(|e| text(&e))?;
+        make_private(&locks, &path).map_err(|e| text(&e))?;
         // One after another: SQLite turns the log on for one alone, and does not let a second one wait for it.
         let opening = std::fs::File::create(locks.join("opening")).map_err(|e| text(&e))?;
         opening.lock().map_err(|e| text(&e))?;
@@ -299,6 +299,21 @@ fn find(db: &Connection, identity: &str) -> rusqlite::Result<Option<Written>> {
         }
     }
     Ok(Some(upload))
+}
+
+/// Makes the locks' folder and the journal where they are missing, for this user alone: who has an upload's address and key
+/// can write into it. SQLite gives its other files the rights of this one.
+fn make_private(locks: &Path, journal: &Path) -> io::Result<()> {
+    let (mut folder, mut file) = (std::fs::DirBuilder::new(), std::fs::File::options());
+    folder.recursive(true);
+    file.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    }
+    folder.create(locks)?;
+    file.open(journal).map(drop)
 }
 
 /// Where the user's programs keep what should outlive them (XDG base directories, and each system's own place).

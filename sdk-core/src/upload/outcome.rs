@@ -1,11 +1,14 @@
 //! How an upload ends: the asset that it became, compared with what was sent, or its parts taken back. It sends no byte of
 //! the file.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::Method;
 
-use super::part::{Context, Part};
+use super::{
+    part::{Context, Part},
+    tus::question,
+};
 use crate::{
     client::Client,
     decode,
@@ -15,6 +18,8 @@ use crate::{
     transport::{Request, below},
 };
 
+const BRIEFLY: Duration = Duration::from_secs(5);
+
 /// Takes parts back.
 pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>]) {
     if !ctx.abilities.termination {
@@ -22,9 +27,21 @@ pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>]) {
     }
     for part in parts {
         let Some(location) = part.with(|s| s.location.clone()) else { continue };
-        if let Err(error) = ctx.wire.delete(&location).await {
-            tracing::warn!(%error, "a partial upload could not be taken back; it expires on the platform");
-        }
+        take_back(ctx, &location).await;
+    }
+}
+
+/// Takes back what nobody can continue after an error, if that is quickly done: the error is to be told.
+pub(crate) async fn abandon(ctx: &Context<'_>, location: Option<String>) {
+    if let Some(location) = location.filter(|_| ctx.abilities.termination) {
+        // What is not taken back expires on the platform.
+        let _ = tokio::time::timeout(BRIEFLY, take_back(ctx, &location)).await;
+    }
+}
+
+async fn take_back(ctx: &Context<'_>, location: &str) {
+    if let Err(error) = ctx.wire.delete(location).await {
+        tracing::warn!(%error, "a partial upload could not be taken back; it expires on the platform");
     }
 }
 
@@ -39,16 +56,7 @@ pub(crate) async fn asset(
     let assets = client.platform().path(Resource::Assets).ok();
     let mut id = asset_id;
     if id.is_none() && assets.is_some() {
-        let request = Request::new(
-            Method::HEAD,
-            "/assets/uploads/{id}",
-            location.split('?').next().unwrap_or_default(),
-        );
-        let request = request.header(
-            http::HeaderName::from_static("tus-resumable"),
-            http::HeaderValue::from_static("1.0.0"),
-        );
-        let answer = client.transport().send(&request, client.options()).await?;
+        let answer = client.transport().send(&question(location)?, client.options()).await?;
         id = answer.headers.get("x-asset-id").and_then(|v| v.to_str().ok()).map(str::to_owned);
     }
     let (Some(path), Some(id)) = (assets, &id) else {

@@ -38,6 +38,10 @@ use crate::{
 /// Times that a chunk which arrived changed is sent again.
 const MOST_RESENDS: u32 = 3;
 
+/// Times that a part which the platform lost is made anew: bytes that arrive and are lost again each time, as on nodes that
+/// do not share what they store, would go on for ever.
+const MOST_RENEWALS: u32 = 3;
+
 /// What all parts of an upload share.
 pub(crate) struct Context<'a> {
     pub(crate) wire: Wire<'a>,
@@ -116,6 +120,7 @@ pub(crate) struct State {
     best: u64,
     failures: u32,
     resends: u32,
+    renewals: u32,
     last_length: u64,
 }
 
@@ -405,6 +410,7 @@ async fn recover(ctx: &Context<'_>, part: &Part, asked: Asked, error: Error) -> 
         }
         // What went by of a stream cannot be read again.
         Next::Gone if matches!(part.kind, Kind::Piece { .. }) => return Err(error.into()),
+        Next::Gone if part.with(|s| s.renewals) >= MOST_RENEWALS => return Err(error.into()),
         Next::Gone => {
             let status = error.status().unwrap_or_default();
             ctx.restarted(format!(
@@ -417,6 +423,7 @@ async fn recover(ctx: &Context<'_>, part: &Part, asked: Asked, error: Error) -> 
             }
             part.with(|s| {
                 (s.key, s.location, s.unverified, s.best) = (key, None, None, 0);
+                s.renewals += 1;
             });
             part.at(ctx, 0);
             part.with(|s| s.offset = None);

@@ -1,13 +1,15 @@
 //! A small file in one multipart request, under a key that is written down before: called again after a crash, the platform
 //! gives the asset that it had made, and makes no second one.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{pin::pin, sync::Arc, time::SystemTime};
 
+use futures_util::future::{Either, select};
 use http::HeaderValue;
 use sha2::{Digest as _, Sha256};
 
 use super::{
     Settings, UploadSource, Uploaded,
+    control::{Wanted, until},
     fingerprint::Fingerprint,
     journal::Written,
     multipart,
@@ -18,7 +20,7 @@ use super::{
 };
 use crate::{
     client::Client,
-    error::Error,
+    error::{Error, ErrorKind},
     models::{Asset, UploadOptions},
     platform::Resource,
 };
@@ -39,7 +41,19 @@ pub(crate) struct Single<'a> {
 }
 
 impl Single<'_> {
+    /// Uploads it, unless it is cancelled before the answer is there.
     pub(crate) async fn run(&self) -> Result<Uploaded, Error> {
+        let mut wanted = self.settings.control.watch();
+        if until(&mut wanted, |wanted| wanted != Wanted::Pause).await == Wanted::Run {
+            let cancelled = pin!(until(&mut wanted, |wanted| wanted == Wanted::Cancel));
+            if let Either::Left((outcome, _)) = select(pin!(self.upload()), cancelled).await {
+                return outcome;
+            }
+        }
+        Err(Error::new(ErrorKind::Cancelled, "the upload was cancelled"))
+    }
+
+    async fn upload(&self) -> Result<Uploaded, Error> {
         let path = format!("{}/upload", self.client.platform().path(Resource::Assets)?);
         let own = self.client.options().idempotency_key.as_ref();
         if let Some(key) = own.and_then(|key| key.to_str().ok()) {

@@ -178,9 +178,12 @@ pub(crate) fn read(
     while left > 0 {
         let most = usize::try_from(left).map_or(piece, |left| left.min(piece));
         let mut buffer = returned.try_recv().unwrap_or_else(|_| Buffer::new(piece));
-        match file.read(&mut buffer.bytes[buffer.start..][..most])? {
-            0 => return Err(changed()),
-            length => {
+        match file.read(&mut buffer.bytes[buffer.start..][..most]) {
+            Ok(0) => return Err(changed()),
+            // A signal came while a network's or a user's own file system was read.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+            Ok(length) => {
                 left -= length as u64;
                 let lent = Lent { buffer, length, home: home.clone() };
                 if !pass(Bytes::from_owner(lent)) {

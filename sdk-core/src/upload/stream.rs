@@ -17,7 +17,7 @@ use super::{
     Settings, UploadSource, Uploaded,
     controller::Controller,
     engine,
-    outcome::{asset, compare, discard},
+    outcome::{abandon, asset, compare, discard},
     part::{Context, Halt, Kind, Part, State},
     plan::ChunkSize,
     progress::Tally,
@@ -106,7 +106,13 @@ impl StreamJob<'_> {
             let size =
                 ctx.sizes.lock().unwrap_or_else(PoisonError::into_inner).bytes().min(MOST_PIECE);
             // The length has to be told with the last piece, so that one is read ahead.
-            let next = rest.next(usize::try_from(size).unwrap_or(usize::MAX)).await?;
+            let next = match rest.next(usize::try_from(size).unwrap_or(usize::MAX)).await {
+                Ok(next) => next,
+                Err(error) => {
+                    abandon(&ctx, state.location).await;
+                    return Err(error);
+                }
+            };
             hash.update(&piece);
             let length = piece.len() as u64;
             self.tally.set_total(base + length + next.len() as u64);
@@ -121,7 +127,10 @@ impl StreamJob<'_> {
             let parts = [Arc::clone(&part)];
             match engine::run(&ctx, &parts, &mut controller, &mut wanted).await {
                 Ok(()) => {}
-                Err(Halt::Failed(error)) => return Err(error),
+                Err(Halt::Failed(error)) => {
+                    abandon(&ctx, part.with(|s| s.location.clone())).await;
+                    return Err(error);
+                }
                 Err(Halt::Cancelled | Halt::Changed | Halt::Lost) => {
                     discard(&ctx, &parts).await;
                     return Err(Error::new(ErrorKind::Cancelled, "the upload was cancelled"));

@@ -156,7 +156,7 @@ impl<'a> Wire<'a> {
 
     /// How far the platform is.
     pub(crate) async fn offset(&self, location: &str) -> Result<Held, Error> {
-        let request = tus(Method::HEAD, ONE, location)?;
+        let request = question(location)?;
         let answer = self.client.transport().send(&request, &self.options).await?;
         self.held(&answer)
     }
@@ -264,6 +264,11 @@ async fn watched<T>(
             Err(_) => before = Some(request.count()),
         }
     }
+}
+
+/// How far is the upload?
+pub(crate) fn question(location: &str) -> Result<Request, Error> {
+    tus(Method::HEAD, ONE, location)
 }
 
 fn tus(method: Method, template: &'static str, location: &str) -> Result<Request, Error> {

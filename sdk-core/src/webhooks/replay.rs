@@ -115,16 +115,24 @@ impl MemoryStore {
     }
 
     fn put(&self, id: &str, entry: Entry) {
-        let mut ids = self.lock();
+        self.put_among(&mut self.lock(), id, entry);
+    }
+
+    fn put_among(&self, ids: &mut HashMap<String, Entry>, id: &str, entry: Entry) {
         if ids.len() >= self.most && !ids.contains_key(id) {
             let now = Instant::now();
             ids.retain(|_, entry| entry.until > now);
-            // A full store gives up a tenth at a time, so that this is not done for every id.
+            // A full store gives up a tenth at a time, so that this is not done for every id; what is worked on at this
+            // moment last, since a second delivery of that does the most harm.
+            let tenth = (self.most / 10).max(1);
             if ids.len() >= self.most {
-                let mut ends: Vec<Instant> = ids.values().map(|entry| entry.until).collect();
+                let mut ends: Vec<_> = ids.iter().map(|(id, e)| (!e.done, e.until, id)).collect();
                 ends.sort_unstable();
-                let cut = ends[(ends.len() / 10).min(ends.len() - 1)];
-                ids.retain(|_, entry| entry.until > cut);
+                let over: Vec<String> =
+                    ends.into_iter().take(tenth).map(|(.., id)| id.clone()).collect();
+                for id in over {
+                    ids.remove(&id);
+                }
             }
         }
         ids.insert(id.to_owned(), entry);
@@ -135,28 +143,28 @@ impl MemoryStore {
     }
 }
 
+/// `time` after `now`. What would be beyond the clock's end is as good as for ever.
+fn after(now: Instant, time: Duration) -> Instant {
+    const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+    now + time.min(FOR_EVER)
+}
+
 impl ReplayStore for MemoryStore {
     async fn take(&self, id: &str, processing: Duration) -> Result<Taken, Error> {
         let now = Instant::now();
+        // Held to the end, so that two deliveries at once are not both first.
+        let mut ids = self.lock();
+        if let Some(entry) = ids.get(id)
+            && entry.until > now
         {
-            let mut ids = self.lock();
-            if let Some(entry) = ids.get_mut(id)
-                && entry.until > now
-            {
-                return Ok(if entry.done { Taken::Done } else { Taken::Processing });
-            }
-            // Taken while the lock is held, so that two deliveries at once are not both first.
-            if ids.len() < self.most {
-                ids.insert(id.to_owned(), Entry { done: false, until: now + processing });
-                return Ok(Taken::First);
-            }
+            return Ok(if entry.done { Taken::Done } else { Taken::Processing });
         }
-        self.put(id, Entry { done: false, until: now + processing });
+        self.put_among(&mut ids, id, Entry { done: false, until: after(now, processing) });
         Ok(Taken::First)
     }
 
     async fn done(&self, id: &str, keep: Duration) -> Result<(), Error> {
-        self.put(id, Entry { done: true, until: Instant::now() + keep });
+        self.put(id, Entry { done: true, until: after(Instant::now(), keep) });
         Ok(())
     }
 
