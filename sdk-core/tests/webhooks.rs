@@ -4,13 +4,11 @@
 #![allow(missing_docs)]
 
 use std::{
-    sync::{
-        Barrier,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use futures_util::FutureExt as _;
 use proptest::prelude::{any, prop_assert};
 
 #[path = "../src/for_a_while.rs"]
@@ -225,27 +223,27 @@ async fn a_full_guard_forgets_what_is_done_before_what_is_worked_on() {
 #[test]
 fn a_full_guard_gives_an_event_to_one_of_many_threads() {
     const THREADS: usize = 4;
-    let guard = ReplayGuard::new(MemoryStore::new(64));
-    let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime().block_on(async {
-        for n in 0..64 {
-            guard.take(&format!("evt_before{n}")).await.unwrap();
-        }
-    });
-    let (start, firsts) = (Barrier::new(THREADS), AtomicUsize::new(0));
+    const EVENTS: usize = 5000;
+    // Always full, so that room is made for each.
+    let guard = ReplayGuard::new(MemoryStore::new(1));
+    let (arrived, firsts) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                let runtime = runtime();
-                for n in 0..2000 {
-                    start.wait();
-                    let taken = runtime.block_on(guard.take(&format!("evt_{n}"))).unwrap();
+                for n in 0..EVENTS {
+                    let id = format!("evt_{n}");
+                    arrived.fetch_add(1, Ordering::AcqRel);
+                    // Closer together than a lock lets them begin.
+                    while arrived.load(Ordering::Acquire) < (n + 1) * THREADS {
+                        std::thread::yield_now();
+                    }
+                    let taken = guard.take(&id).now_or_never().unwrap().unwrap();
                     firsts.fetch_add(usize::from(taken == Taken::First), Ordering::Relaxed);
                 }
             });
         }
     });
-    assert_eq!(firsts.into_inner(), 2000);
+    assert_eq!(firsts.into_inner(), EVENTS);
 }
 
 #[test]
