@@ -11,7 +11,7 @@
 //! | `/text/` | a text in which the regular expression is found |
 //! | `{$gte: n, $lte: n}` | a number within |
 //! | `{$length: n}` | a list or text of that length |
-//! | `{$not: x}` | anything that does not match x |
+//! | `{$not: x}` | what is there and does not match x |
 //!
 //! In what is sent, `$name.field` and `${name.field}` stand for what was saved, `$unix+n` for so many seconds from now,
 //! `$date+n` for the same as an HTTP date, and `$many:n:text` for a text so many times.
@@ -201,10 +201,14 @@ impl Bindings {
                 };
                 self.check(bound, Some(&Value::from(length)), &format!("{at}.length"))?;
             }
-            "$not" => ensure!(
-                self.clone().check(bound, seen, at).is_err(),
-                "{at}: {seen:?} matches {bound}"
-            ),
+            "$not" => {
+                // What a driver does not tell would match no secret either.
+                ensure!(seen.is_some_and(|v| !v.is_null()), "{at}: nothing is there");
+                ensure!(
+                    self.clone().check(bound, seen, at).is_err(),
+                    "{at}: {seen:?} matches {bound}"
+                );
+            }
             other => bail!("there is no rule {other}"),
         }
         Ok(())
@@ -235,6 +239,7 @@ mod tests {
         assert!(!matches(&json!({"$gte": 3}), &json!(2)));
         assert!(matches(&json!("/^ab/"), &json!("abc")));
         assert!(!matches(&json!({"$not": "/^ab/"}), &json!("abc")));
+        assert!(!matches(&json!({"a": {"$not": "/^ab/"}}), &json!({"b": 1})));
         assert!(matches(&json!(["$=k", "$=k"]), &json!(["x", "x"])));
         assert!(!matches(&json!(["$=k", "$=k"]), &json!(["x", "y"])));
         assert!(!matches(&json!("$uuid"), &json!("no")));
