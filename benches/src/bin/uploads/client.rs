@@ -39,15 +39,14 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failure> {
 
 async fn one_request(client: &Client, file: &Path) -> Result<(), Failure> {
     let upload = client.media().prepare_upload(file, UploadOptions::new("document"));
-    upload.multipart_below(u64::MAX).send().await?;
+    upload.multipart_below(u64::MAX).journal(journal(file)).send().await?;
     Ok(())
 }
 
 /// Everything as by default, but for the streams and the journal's place: nothing of a bench belongs into the user's own.
 async fn tus(client: &Client, file: &Path, streams: usize) -> Result<(), Failure> {
     let upload = client.media().prepare_upload(file, UploadOptions::new("document"));
-    let journal = Journal::At(file.with_extension("journal"));
-    upload.multipart_below(0).max_streams(streams).journal(journal).send().await?;
+    upload.multipart_below(0).max_streams(streams).journal(journal(file)).send().await?;
     Ok(())
 }
 
@@ -57,7 +56,9 @@ async fn many(client: &Client, folder: &Path) -> Result<(), Failure> {
     for entry in std::fs::read_dir(folder)? {
         files.push(entry?.path());
     }
-    let mut uploads = client.media().upload_all(files, UploadOptions::new("document"));
+    let journal = journal(folder);
+    let uploads = client.media().upload_all(files, UploadOptions::new("document"));
+    let mut uploads = uploads.each(move |upload| upload.journal(journal.clone()));
     while let Some(file) = uploads.next().await {
         file.result?;
     }
@@ -66,8 +67,15 @@ async fn many(client: &Client, folder: &Path) -> Result<(), Failure> {
 
 /// The same files without it.
 async fn one_by_one(client: &Client, folder: &Path) -> Result<(), Failure> {
+    let journal = journal(folder);
     for entry in std::fs::read_dir(folder)? {
-        client.media().upload(entry?.path(), UploadOptions::new("document")).await?;
+        let upload = client.media().prepare_upload(entry?.path(), UploadOptions::new("document"));
+        upload.journal(journal.clone()).send().await?;
     }
     Ok(())
+}
+
+/// A journal beside what is uploaded.
+fn journal(of: &Path) -> Journal {
+    Journal::At(of.with_extension("journal"))
 }

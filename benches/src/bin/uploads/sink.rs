@@ -5,7 +5,10 @@ use std::{
     net::{TcpListener, TcpStream},
 };
 
-use rustix::net::{RecvFlags, recv};
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, recv},
+};
 
 use crate::Failure;
 
@@ -54,12 +57,14 @@ fn connection(mut stream: TcpStream) -> io::Result<()> {
         let mut left = length - (filled - head).min(length);
         while left > 0 {
             let most = left.min(buffer.len());
-            // The kernel drops the bytes instead of copying them out.
-            let (_, read) = recv(&stream, &mut buffer[..most], RecvFlags::TRUNC)?;
-            if read == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+            // The kernel drops the bytes instead of copying them out. One that sleeps until there are some is woken for
+            // every few packets, at its sender's expense: this one looks again.
+            match recv(&stream, &mut buffer[..most], RecvFlags::TRUNC | RecvFlags::DONTWAIT) {
+                Ok((_, 0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok((_, read)) => left -= read,
+                Err(Errno::AGAIN) => std::thread::yield_now(),
+                Err(error) => return Err(error.into()),
             }
-            left -= read;
         }
         filled = 0;
         write!(

@@ -31,7 +31,7 @@ pub(crate) async fn streams(options: Options) -> Result<(), Failure> {
 
 /// Many small files, at once and one after another.
 pub(crate) async fn many_files(options: Options) -> Result<(), Failure> {
-    let (count, runs) = if options.quick { (100, 1) } else { (1000, 3) };
+    let (count, runs) = if options.quick { (100, 1) } else { (1000, 2) };
     let folder = stage::folder()?;
     let files = folder.path().join("files");
     std::fs::create_dir(&files)?;
