@@ -2,11 +2,8 @@
 //! The platform's offset is the truth throughout; the retry table is `judge`.
 
 use std::{
-    future::poll_fn,
-    io,
     ops::Range,
     path::PathBuf,
-    pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
@@ -14,13 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{
-    FutureExt as _,
-    future::{BoxFuture, MaybeDone, maybe_done},
-};
-
 use super::{
     UploadSource,
+    ahead::Ahead,
     fingerprint::Stamp,
     journal::SentChunk,
     judge::{Asked, Next, judge},
@@ -122,42 +115,6 @@ pub(crate) struct State {
     resends: u32,
     renewals: u32,
     last_length: u64,
-}
-
-/// A chunk whose hash is taken while the one before it is sent. Dropping it stops that.
-struct Ahead {
-    start: u64,
-    length: u64,
-    sha256: MaybeDone<BoxFuture<'static, io::Result<[u8; 32]>>>,
-}
-
-impl std::fmt::Debug for Ahead {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ahead").field("start", &self.start).finish_non_exhaustive()
-    }
-}
-
-impl Ahead {
-    fn of(source: &UploadSource, start: u64, length: u64) -> Self {
-        let source = source.clone();
-        let sha256 = async move { source.sha256(start..start + length).await };
-        Self { start, length, sha256: maybe_done(sha256.boxed()) }
-    }
-
-    async fn sha256(mut self) -> io::Result<[u8; 32]> {
-        (&mut self.sha256).await;
-        Pin::new(&mut self.sha256).take_output().expect("it was awaited just now, and once only")
-    }
-
-    /// Does `work` while this is taken.
-    async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        poll_fn(|cx| {
-            let _ = Pin::new(&mut self.sha256).poll(cx);
-            work.as_mut().poll(cx)
-        })
-        .await
-    }
 }
 
 impl State {
