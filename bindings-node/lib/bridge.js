@@ -10,9 +10,12 @@ const RESULT = 0;
 const FAILURE = 1;
 const BYTES = 2;
 const TOLD = 3;
+const ANSWER = 4;
 
 /** The calls whose answers have not arrived, by their numbers. */
 const waiting = new Map();
+/** Those that are told of something now and then, by numbers of the same row. */
+const listeners = new Map();
 let last = 0;
 
 const bridge = new Bridge(fetched);
@@ -21,7 +24,7 @@ function fetched(text, buffers) {
   const batch = JSON.parse(text);
   for (let at = 0; at < batch.length; at += 3) {
     const id = batch[at];
-    const call = waiting.get(id);
+    const call = waiting.get(id) ?? listeners.get(id);
     // It was taken back, and this was on its way already.
     if (call === undefined) continue;
     const value = batch[at + 2];
@@ -37,6 +40,9 @@ function fetched(text, buffers) {
         break;
       case BYTES:
         call.resolve(buffers[value]);
+        break;
+      case ANSWER:
+        call.resolve({ ...value[1], body: buffers[value[0]] });
         break;
       case FAILURE:
         call.reject(fromFields(value));
@@ -96,6 +102,13 @@ function takeBack(id) {
   return true;
 }
 
+/** A number under which something native can tell `told`, as long as the environment lasts. */
+function listen(told) {
+  const id = (last = (last + 1) >>> 0);
+  listeners.set(id, { told });
+  return id;
+}
+
 /** Ends every call of a client that is closed. */
 function closeAll(owner) {
   for (const [id, call] of waiting) {
@@ -107,4 +120,4 @@ function closed() {
   return new CallCancelledError("the client was closed");
 }
 
-module.exports = { start, takeBack, closeAll };
+module.exports = { bridge, start, listen, takeBack, closeAll };

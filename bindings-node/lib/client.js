@@ -2,12 +2,13 @@
 "use strict";
 
 const { NativeClient } = require("./native.js");
-const { start, takeBack, closeAll } = require("./bridge.js");
-const { native, ConfigError } = require("./errors.js");
+const { bridge, start, listen, takeBack, closeAll } = require("./bridge.js");
+const { feedOf } = require("./feed.js");
+const { native, ConfigError, DecodeError } = require("./errors.js");
 const { resources } = require("./resources/index.js");
 
-const { bun, deno, node } = process.versions;
-const language = bun ? `bun ${bun}` : deno ? `deno ${deno}` : `node ${node}`;
+const { bun, deno } = process.versions;
+const language = bun ? "bun" : deno ? "deno" : "node";
 
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
 const dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
@@ -29,8 +30,11 @@ class StoryCoreClient {
     if (options instanceof Shared) {
       this.#shared = options;
     } else {
-      const settings = text(options, "the client's options");
-      this.#shared = new Shared(native(() => new NativeClient(settings, language)));
+      const settings = settingsText(options);
+      // A refresh token is good for one use: whoever keeps tokens is told of each new one.
+      const onTokens = options?.oauth?.onTokens;
+      const listener = onTokens === undefined ? undefined : listen(onTokens);
+      this.#shared = new Shared(native(() => new NativeClient(settings, language, bridge, listener)));
     }
     for (const [name, Resource] of resources) {
       // Not printed with the client, and not to be replaced by accident.
@@ -52,6 +56,20 @@ class StoryCoreClient {
     return this.#shared.native.platform;
   }
 
+  request(method, path, { query, json, body, contentType, contentLength, ...options } = {}) {
+    let sent;
+    try {
+      sent = body === undefined ? { held: (asked) => asked } : feedOf(body);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const about = { query, json, contentType: contentType ?? sent.type, length: contentLength };
+    const asked = this._start(options, sent.told, (native, to, id, text) => {
+      native.request(to, id, JSON.stringify([method, path, about]), sent.feed ?? sent.bytes, text);
+    });
+    return sent.held(asked.then((answer) => new RawResponse(answer)));
+  }
+
   /** Makes a call by its operation's number. For the generated code. */
   _call(operation, given, options) {
     return this._start(options, undefined, (native, bridge, id, text) => {
@@ -64,6 +82,11 @@ class StoryCoreClient {
     options = this._options(options);
     const shared = this.#shared;
     return start(shared, options?.signal, told, (bridge, id) => begin(shared.native, bridge, id, optionsText(options)));
+  }
+
+  /** The native client, for what is native beside it. */
+  get _native() {
+    return this.#shared.native;
   }
 
   /** Opens what goes on by itself. */
@@ -114,6 +137,31 @@ class StoryCoreClient {
   }
 }
 
+/** An answer as it came. */
+class RawResponse {
+  constructor({ status, headers, requestId, body }) {
+    this.status = status;
+    this.headers = headers;
+    this.requestId = requestId ?? undefined;
+    this.body = body;
+  }
+
+  /** The body as text. */
+  text() {
+    return this.body.toString("utf8");
+  }
+
+  /** The body, read as JSON. */
+  json() {
+    try {
+      return JSON.parse(this.text());
+    } catch (error) {
+      const { status, requestId } = this;
+      throw new DecodeError(`the answer is no JSON: ${error.message}`, { status, requestId, attempts: 1 }, { cause: error });
+    }
+  }
+}
+
 /** Options as JSON, without those that stay in JavaScript. */
 function optionsText(options) {
   if (options === undefined || options === null) return undefined;
@@ -123,10 +171,26 @@ function optionsText(options) {
   return undefined;
 }
 
-function text(options, what) {
+/** A client's settings as JSON; PEM may be given as bytes. */
+function settingsText(options) {
   if (options === undefined || options === null) return "{}";
-  if (typeof options !== "object") throw new ConfigError(`${what} must be an object`);
-  return JSON.stringify(options, (_, value) => (value instanceof Uint8Array ? Buffer.from(value).toString() : value));
+  if (typeof options !== "object") throw new ConfigError("the client's options must be an object");
+  if (options.oauth?.onTokens !== undefined) {
+    if (typeof options.oauth.onTokens !== "function") throw new ConfigError("`onTokens` must be a function");
+    const { onTokens, ...oauth } = options.oauth;
+    options = { ...options, oauth };
+  }
+  const { caCertificates, clientCertificate } = options;
+  if (caCertificates !== undefined) options = { ...options, caCertificates: pem(caCertificates) };
+  if (clientCertificate) {
+    const { chain, key, ...rest } = clientCertificate;
+    options = { ...options, clientCertificate: { ...rest, chain: pem(chain), key: pem(key) } };
+  }
+  return JSON.stringify(options);
 }
 
-module.exports = { StoryCoreClient };
+function pem(given) {
+  return given instanceof Uint8Array ? Buffer.from(given).toString() : given;
+}
+
+module.exports = { StoryCoreClient, RawResponse };

@@ -1,6 +1,7 @@
 // The declarations of `storycore`.
 /// <reference lib="esnext.disposable" />
 
+import type { UploadSource } from "./by_hand";
 import type { CallOptions } from "./lists";
 import type { Resources } from "./resources";
 
@@ -81,10 +82,61 @@ export interface JwtCredential {
   lifetime?: number | undefined;
 }
 
+/** A client's own access by its secret, or a user's by the tokens of a sign-in. */
 export interface OAuthCredential {
   clientId: string;
-  clientSecret: string;
+  clientSecret?: string | undefined;
   scopes?: readonly string[] | undefined;
+  /** Tokens that an `Authorization` gave. */
+  tokens?: TokenSet | undefined;
+  /** Is told of every new set of tokens, so that it can be stored: a refresh token is good for one use. */
+  onTokens?: ((tokens: TokenSet) => void) | undefined;
+}
+
+/** What a token endpoint gives. */
+export interface TokenSet {
+  access_token: string;
+  /** What gets the next access token; good for one use. */
+  refresh_token?: string | null | undefined;
+  /** Seconds that the access token holds. */
+  expires_in?: number | null | undefined;
+  scope?: string | null | undefined;
+}
+
+/** A sign-in with a browser's help: authorization code with PKCE. */
+export class Authorization {
+  constructor(about: { clientId: string; redirectUri: string; scopes?: readonly string[] | undefined });
+  /** The page that the user is to open. */
+  url(client: StoryCoreClient): string;
+  /** Exchanges the code that came back, with the `state` that came with it, for tokens. */
+  exchange(
+    client: StoryCoreClient,
+    back: { code: string; state: string; signal?: AbortSignal | undefined },
+  ): Promise<TokenSet>;
+}
+
+export interface RequestOptions extends CallOptions {
+  query?: { readonly [name: string]: string | number | boolean | null | undefined } | undefined;
+  /** Sends JSON. */
+  json?: unknown;
+  /** Sends bytes or a stream, once: a request that fails with it is not tried again. */
+  body?: Exclude<UploadSource, string | URL> | undefined;
+  /** Of `body`. Default `application/octet-stream`. */
+  contentType?: string | undefined;
+  /** Of a stream, where it is known. */
+  contentLength?: number | undefined;
+}
+
+/** An answer as it came. */
+export class RawResponse {
+  private constructor();
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: { readonly [name: string]: string };
+  readonly requestId?: string;
+  readonly body: Uint8Array;
+  text(): string;
+  json(): any;
 }
 
 export interface StoryCoreClient extends Resources {}
@@ -106,6 +158,9 @@ export class StoryCoreClient {
 
   /** The same client with options for the calls made through it. It shares this one's connections and limits. */
   withOptions(options: CallOptions): StoryCoreClient;
+
+  /** Sends what is not typed here, with retries, limits and credentials as every call. `path` stands below the base URL. */
+  request(method: string, path: string, options?: RequestOptions): Promise<RawResponse>;
 
   /** The name of the platform that it speaks to. */
   readonly platform: string;

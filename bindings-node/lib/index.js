@@ -2,8 +2,9 @@
 "use strict";
 
 const { fromFields, native, ...errors } = require("./errors.js");
-const { StoryCoreClient } = require("./client.js");
+const { StoryCoreClient, RawResponse } = require("./client.js");
+const { Authorization } = require("./oauth.js");
 const { UploadControl } = require("./by_hand/assets.js");
 const { version } = require("../package.json");
 
-module.exports = { StoryCoreClient, StoryCoreSDK: StoryCoreClient, UploadControl, version, ...errors };
+module.exports = { StoryCoreClient, StoryCoreSDK: StoryCoreClient, RawResponse, Authorization, UploadControl, version, ...errors };

@@ -6,6 +6,8 @@ export default storycore;
 export const {
   StoryCoreClient,
   StoryCoreSDK,
+  RawResponse,
+  Authorization,
   UploadControl,
   version,
   StoryCoreError,

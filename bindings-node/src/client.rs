@@ -1,16 +1,17 @@
 //! The client as JavaScript makes it: its settings, and the start of each call. What the calls are is in `operations`.
 
+use std::sync::Arc;
+
 use napi::Env;
 use napi_derive::napi;
-use storycore::{
-    CallOptions, Capture, CircuitBreaker, Client, JwtCredential, Platform, oauth::OAuthCredential,
-};
+use storycore::{CallOptions, Capture, CircuitBreaker, Client, JwtCredential, Platform};
 
 use crate::{
     bridge::{
-        Bridge, Outcome, Reply,
+        Bridge, Environment, Outcome, Reply,
         shards::{Place, SHARDS},
     },
+    by_hand::oauth,
     failure::Failure,
     fields::{self, Arguments, Fields},
     operations,
@@ -26,10 +27,18 @@ pub struct NativeClient {
 
 #[napi]
 impl NativeClient {
-    /// A client with these settings, as JSON. `language` is what it says of itself to the platform.
+    /// A client with these settings, as JSON. `language` is what it says of itself to the platform; new OAuth tokens are
+    /// told to the listener with the number `tokens`.
     #[napi(constructor)]
-    pub fn new(settings: String, language: String) -> napi::Result<Self> {
-        made(&settings, &language).map(Self::on_each_thread).map_err(|failure| failure.thrown())
+    pub fn new(
+        settings: String,
+        language: String,
+        bridge: &Bridge,
+        tokens: Option<u32>,
+    ) -> napi::Result<Self> {
+        let listener = tokens.map(|number| (&bridge.0, number));
+        let made = made(&settings, &language, listener);
+        made.map(Self::on_each_thread).map_err(|failure| failure.thrown())
     }
 
     /// A client that the environment sets up.
@@ -145,7 +154,11 @@ impl Call {
     }
 }
 
-fn made(settings: &str, language: &str) -> Result<Client, Failure> {
+fn made(
+    settings: &str,
+    language: &str,
+    listener: Option<(&Arc<Environment>, u32)>,
+) -> Result<Client, Failure> {
     let mut given = Fields::parse("the client's options", settings)?;
     let mut builder = Client::builder().language(language);
     if let Some(name) = given.take::<String>("platform")? {
@@ -161,8 +174,9 @@ fn made(settings: &str, language: &str) -> Result<Client, Failure> {
     if let Some(jwt) = given.inner("jwt")? {
         (builder, credentials) = (builder.jwt(self::jwt(jwt)?), credentials + 1);
     }
-    if let Some(oauth) = given.inner("oauth")? {
-        (builder, credentials) = (builder.oauth(self::oauth(oauth)?), credentials + 1);
+    if let Some(given) = given.inner("oauth")? {
+        (builder, credentials) =
+            (builder.oauth(oauth::credential(given, listener)?), credentials + 1);
     }
     if given.take("anonymous")?.unwrap_or(false) {
         (builder, credentials) = (builder.anonymous(), credentials + 1);
@@ -232,14 +246,6 @@ fn jwt(mut given: Fields) -> Result<JwtCredential, Failure> {
     }
     given.end()?;
     Ok(jwt)
-}
-
-fn oauth(mut given: Fields) -> Result<OAuthCredential, Failure> {
-    let id: String = given.need("clientId")?;
-    let secret: String = given.need("clientSecret")?;
-    let scopes: Vec<String> = given.some("scopes")?;
-    given.end()?;
-    Ok(OAuthCredential::client_credentials(id, secret, scopes))
 }
 
 fn circuit_breaker(mut given: Fields) -> Result<CircuitBreaker, Failure> {

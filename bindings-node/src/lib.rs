@@ -5,10 +5,13 @@
 mod bridge;
 mod by_hand;
 mod client;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod failure;
 mod fields;
 mod operations;
 mod streams;
+pub mod webhooks;
 
 /// The version of this library, which must be the package's.
 #[napi_derive::napi]

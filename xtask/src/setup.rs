@@ -108,6 +108,27 @@ impl Setup {
         Ok(folder)
     }
 
+    /// Installs what the lock file in `folder` names, beside it.
+    pub(crate) fn npm_ci(&self, folder: &Path) -> Result<()> {
+        let wanted = std::fs::read_to_string(folder.join("package-lock.json"))?;
+        let modules = folder.join("node_modules");
+        let stamp = modules.join(".storycore-installed");
+        let guard = self.target.join("npm");
+        std::fs::create_dir_all(&guard)?;
+        let lock = std::fs::File::create(guard.join("ci.lock"))?;
+        lock.lock()?;
+        if std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
+            return Ok(());
+        }
+        (self.say)(format_args!("installing npm packages into {}", modules.display()));
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]);
+        npm.current_dir(folder);
+        run("npm", npm)?;
+        std::fs::write(stamp, wanted)?;
+        Ok(())
+    }
+
     /// A program from crates.io, built once into `target/tools/`.
     pub(crate) fn cargo_install(
         &self,

@@ -20,6 +20,8 @@ enum What {
     Failure = 1,
     /// The call ended with the bytes that stand at this place beside the text.
     Bytes = 2,
+    /// The same of a whole answer: `[place, what stands before the body]`.
+    Answer = 4,
     /// The call goes on, and tells this of itself.
     Told = 3,
 }
@@ -32,6 +34,8 @@ pub(crate) enum Reply {
     /// JSON that was written here.
     Text(String),
     Bytes(Bytes),
+    /// JSON about an answer, and its body.
+    Answer(String, Bytes),
     Nothing,
 }
 
@@ -95,6 +99,11 @@ impl Outbox {
                 let place = batch.buffers.len().to_string();
                 batch.buffers.push(bytes);
                 batch.add(id, What::Bytes, place.as_bytes());
+            }
+            Ok(Reply::Answer(head, bytes)) => {
+                let value = format!("[{},{head}]", batch.buffers.len());
+                batch.buffers.push(bytes);
+                batch.add(id, What::Answer, value.as_bytes());
             }
             Err(failure) => batch.add(id, What::Failure, failure.to_json().as_bytes()),
         }

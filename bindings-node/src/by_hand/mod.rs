@@ -2,3 +2,5 @@
 
 mod assets;
 mod jobs;
+pub(crate) mod oauth;
+mod request;

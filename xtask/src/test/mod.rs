@@ -59,6 +59,8 @@ const STEPS: &[Step] = &[
     Step { part: "python", name: "scenarios", run: python::scenarios },
     Step { part: "python", name: "types", run: python::types },
     Step { part: "node", name: "tests", run: node::tests },
+    Step { part: "node", name: "declarations", run: node::declarations },
+    Step { part: "node", name: "scenarios", run: node::conformance },
     Step { part: "examples", name: "tests", run: |cx| steps::packages(cx, "examples") },
     Step { part: "examples", name: "Python", run: python::examples },
     Step { part: "examples", name: "demo", run: steps::demo },

@@ -1,0 +1,185 @@
+// What a client does to the program that it lives in: it holds none, leaves none hanging, and works in workers.
+"use strict";
+
+const assert = require("node:assert/strict");
+const { execFile } = require("node:child_process");
+const { after, before, test } = require("node:test");
+const { promisify } = require("node:util");
+const { Worker } = require("node:worker_threads");
+const { CallCancelledError, JobCancelledError, StoryCoreClient, WaitTimeoutError } = require("storycore");
+const { LocalPlatform } = require("storycore/testing");
+
+const run = promisify(execFile);
+let platform;
+
+before(async () => {
+  platform = await LocalPlatform.start();
+});
+
+after(() => platform?.stop());
+
+/** What a program says that ends by itself within ten seconds. */
+async function program(text, kind = "commonjs") {
+  const args = [`--input-type=${kind}`, "--eval", text];
+  const { stdout } = await run(process.execPath, args, { env: { ...process.env, ...platform.environment() }, timeout: 10_000, cwd: __dirname });
+  return stdout.trim();
+}
+
+test("a program with an idle client ends by itself", async () => {
+  assert.equal(await program(`const { StoryCoreClient } = require("storycore"); StoryCoreClient.fromEnv(); console.log("made")`), "made");
+  const after = `const client = require("storycore").StoryCoreClient.fromEnv();
+    client.projects.list().then((page) => console.log(page.data.length));`;
+  assert.equal(await program(after), "0");
+});
+
+test("a program waits for its calls", async () => {
+  await platform.fault({ path: "/api/projects/slow", action: { delay_ms: 400, status: 200, body: '{"id":"slow"}' } });
+  const waits = `require("storycore").StoryCoreClient.fromEnv().projects.get("slow").then(({ id }) => console.log(id));`;
+  assert.equal(await program(waits), "slow");
+});
+
+test("process.exit ends a program with calls in flight", async () => {
+  await platform.fault({ path: "/api/projects/never", times: 0, action: { stall: true } });
+  const leaves = `const client = require("storycore").StoryCoreClient.fromEnv();
+    for (let n = 0; n < 50; n++) client.projects.get("never").catch(() => {});
+    setTimeout(() => { console.log("leaving"); process.exit(0); }, 100);`;
+  assert.equal(await program(leaves), "leaving");
+  await platform.clearFaults();
+});
+
+test("what import and require give is the same", async () => {
+  const text = `import storycore, { StoryCoreClient, NotFoundError } from "storycore";
+    import { createRequire } from "node:module";
+    const required = createRequire(import.meta.url)("storycore");
+    console.log(required === storycore, required.StoryCoreClient === StoryCoreClient, required.NotFoundError === NotFoundError,
+      Object.keys(required).every((name) => name in storycore));
+    const names = Object.keys(await import("storycore"));
+    console.log(Object.keys(required).filter((name) => !names.includes(name)).join());`;
+  assert.equal(await program(text, "module"), "true true true true");
+});
+
+test("several workers and the main thread call at the same time, and end", async () => {
+  const code = `const { parentPort, workerData } = require("node:worker_threads");
+    const { StoryCoreClient } = require(workerData.path);
+    const clients = [new StoryCoreClient(workerData.options), new StoryCoreClient(workerData.options)];
+    Promise.all(Array.from({ length: 40 }, (_, n) => clients[n % 2].projects.create({ name: "w" + n })))
+      .then((all) => parentPort.postMessage(all.map((one) => one.name)));`;
+  const options = { baseUrl: platform.url, apiKey: platform.apiKey };
+  const started = Array.from({ length: 4 }, () => {
+    const worker = new Worker(code, { eval: true, workerData: { path: require.resolve("storycore"), options } });
+    return new Promise((resolve, reject) => {
+      let names;
+      worker.on("message", (message) => (names = message));
+      worker.on("error", reject);
+      worker.on("exit", () => resolve(names));
+    });
+  });
+  const client = platform.client();
+  const own = await Promise.all(Array.from({ length: 40 }, () => client.projects.list()));
+  assert.equal(own.length, 40);
+  for (const names of await Promise.all(started)) assert.deepEqual(names, Array.from({ length: 40 }, (_, n) => `w${n}`));
+  await client.close();
+});
+
+test("a worker that is ended takes its calls with it, and nobody else's", async () => {
+  await platform.fault({ path: "/api/projects/never", times: 0, action: { stall: true } });
+  const code = `const { parentPort, workerData } = require("node:worker_threads");
+    const client = new (require(workerData.path).StoryCoreClient)(workerData.options);
+    for (let n = 0; n < 20; n++) client.projects.get("never").catch(() => {});
+    client.projects.list().then(() => parentPort.postMessage("called"));`;
+  const options = { baseUrl: platform.url, apiKey: platform.apiKey };
+  const client = platform.client();
+  for (let round = 0; round < 5; round++) {
+    const worker = new Worker(code, { eval: true, workerData: { path: require.resolve("storycore"), options } });
+    await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
+    await worker.terminate();
+    assert((await client.projects.list()).pagination);
+  }
+  await platform.clearFaults();
+  await client.close();
+});
+
+test("a signal ends a call with its reason, and its request", async () => {
+  await platform.fault({ path: "/api/projects/never", times: 0, action: { stall: true } });
+  const client = platform.client();
+  const abort = new AbortController();
+  const reason = { any: "thing" };
+  const call = client.projects.get("never", { signal: abort.signal });
+  setTimeout(() => abort.abort(reason), 50);
+  assert.equal(await call.then(assert.fail, (error) => error), reason);
+  const before = (await platform.requests()).length;
+  assert.equal(await client.projects.get("never", { signal: abort.signal }).then(assert.fail, (error) => error), reason);
+  assert.equal((await platform.requests()).length, before, "nothing is sent for a signal that was aborted before");
+  await assert.rejects(client.projects.get("never", { signal: AbortSignal.timeout(50) }), { name: "TimeoutError" });
+  await assert.rejects(client.projects.get("never", { signal: {} }), TypeError);
+  await platform.clearFaults();
+  await client.close();
+});
+
+test("a closed client ends what was under way, and makes no more calls", async () => {
+  await platform.fault({ path: "/api/projects/never", times: 0, action: { stall: true } });
+  const client = platform.client();
+  const other = platform.client();
+  const calls = [client.projects.get("never"), client.withOptions({ maxRetries: 0 }).projects.get("never")];
+  const theirs = other.projects.list();
+  await client[Symbol.asyncDispose]();
+  for (const call of calls) await assert.rejects(call, CallCancelledError);
+  await assert.rejects(client.projects.list(), CallCancelledError);
+  assert((await theirs).pagination);
+  await client.close();
+  await platform.clearFaults();
+  await other.close();
+});
+
+test("options of one client and of one call come together", async () => {
+  await platform.clearRequests();
+  const client = platform.client({ headers: { "x-a": "1" }, appInfo: { name: "cutter", version: "2.0" } });
+  const with_b = client.withOptions({ headers: { "x-b": "2" }, idempotencyKey: "mine" });
+  await with_b.projects.create({ name: "x" }, { headers: { "x-c": "3" } });
+  const [{ headers }] = await platform.requests();
+  assert.deepEqual([headers["x-a"], headers["x-b"], headers["x-c"], headers["idempotency-key"]], ["1", "2", "3", "mine"]);
+  assert.match(headers["user-agent"], /^cutter\/2\.0 storycore\/\S+ \(node; /);
+  await client.close();
+});
+
+test("waiting for a job tells of it, and stops with its signal or its time", async () => {
+  const client = platform.client();
+  const input = await client.media.upload(Buffer.from("no film"), { fileName: "a.mp4" });
+  const job = await client.jobs.create({ type: "probe", parameters: { input: input.id } });
+  const told = [];
+  const ended = await client.jobs.wait(job.id, { onProgress: (job) => told.push(job.id) }).catch((error) => error.job);
+  assert.equal(ended.id, job.id);
+  assert(told.length > 0 && told.every((id) => id === job.id));
+  const body = '{"id":"job_x","status":"processing","progress":7}';
+  await platform.fault({ path: "/api/jobs/job_x/events", times: 0, action: { status: 404 } });
+  await platform.fault({ path: "/api/jobs/job_x", times: 0, action: { status: 200, body } });
+  const late = await client.jobs.wait("job_x", { timeout: 100 }).then(assert.fail, (error) => error);
+  assert(late instanceof WaitTimeoutError && late.job.progress === 7);
+  await assert.rejects(client.jobs.wait("job_x", { signal: AbortSignal.timeout(100) }), { name: "TimeoutError" });
+  await platform.clearFaults();
+  await platform.fault({ path: "/api/jobs/job_x*", times: 0, action: { status: 200, body: '{"id":"job_x","status":"cancelled"}' } });
+  await assert.rejects(client.jobs.wait("job_x"), JobCancelledError);
+  await platform.clearFaults();
+  await client.close();
+});
+
+test("a function of the caller's that throws takes nobody's answer", async () => {
+  const text = `const client = require("storycore").StoryCoreClient.fromEnv();
+    process.on("uncaughtException", (error) => console.log(error.message));
+    client.media.upload(Buffer.from("x"), { fileName: "a.txt", onProgress() { throw new Error("mine"); } })
+      .then((asset) => console.log(asset.status));`;
+  assert.deepEqual((await program(text)).split("\n").sort(), ["mine", "ready"]);
+});
+
+test("a library that is missing is told with what to do", async () => {
+  const env = { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: "" };
+  const failed = await run(process.execPath, ["--eval", 'require("storycore")'], { env, cwd: __dirname }).catch((error) => error);
+  // Where the package was built in place, there is one.
+  if (failed.stderr) assert.match(failed.stderr, /storycore cannot run on \w+ \w+( with \w+)?: .*install/s);
+});
+
+test("a client is made and not printed with its key", () => {
+  const client = new StoryCoreClient({ apiKey: "secret-of-mine", baseUrl: "http://127.0.0.1:9" });
+  assert(!require("node:util").inspect(client, { showHidden: true, depth: 9 }).includes("secret-of-mine"));
+  assert(!JSON.stringify(client).includes("secret-of-mine"));
+});
