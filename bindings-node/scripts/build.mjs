@@ -1,0 +1,30 @@
+// Builds the native library for this machine and puts it beside the package, where the loader finds it.
+//
+//     node scripts/build.mjs [--if-missing]
+//
+// `STORYCORE_NATIVE_LIBRARY` names one that is built already.
+
+import { execFileSync } from "node:child_process";
+import { copyFileSync, existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { nameOfPlatform } from "./platforms.mjs";
+
+const folder = dirname(dirname(fileURLToPath(import.meta.url)));
+const to = join(folder, `storycore.${nameOfPlatform()}.node`);
+
+if (!(process.argv.includes("--if-missing") && existsSync(to))) {
+  copyFileSync(process.env.STORYCORE_NATIVE_LIBRARY ?? built(), to);
+  console.error(`the native library is ${to}`);
+}
+
+function built() {
+  const args = ["build", "--release", "--locked", "--package", "storycore-node", "--message-format", "json-render-diagnostics"];
+  const said = execFileSync("cargo", args, { cwd: folder, stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 });
+  for (const line of said.toString().split("\n").reverse()) {
+    if (!line.startsWith("{")) continue;
+    const { reason, target, filenames } = JSON.parse(line);
+    if (reason === "compiler-artifact" && target.name === "storycore_node") return filenames[0];
+  }
+  throw new Error("cargo built no library");
+}
