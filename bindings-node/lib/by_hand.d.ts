@@ -62,6 +62,18 @@ export interface UploadOptions extends CallOptions {
   journal?: string | boolean | undefined;
 }
 
+/** A finished upload. */
+export interface UploadReport {
+  /** The asset, its bytes compared with the file's. */
+  asset: Asset;
+  /** Bytes of the file that went out, also those that went twice; fewer than the file has when one was continued. */
+  sent: number;
+  /** Requests that failed and were made good. */
+  failures: number;
+  /** What had to be begun anew, and why, in words. */
+  restarts: string[];
+}
+
 /** Steers the upload that it was given to. */
 export class UploadControl {
   /** Stops the requests at once; what arrived is kept. */
@@ -81,6 +93,9 @@ export interface AssetsByHand {
    * call. Whatever it is, the same upload called again goes on from what the platform has.
    */
   upload(source: UploadSource, options?: UploadOptions): Promise<Asset>;
+
+  /** Uploads as `upload` does, and tells how that went. */
+  uploadReport(source: UploadSource, options?: UploadOptions): Promise<UploadReport>;
 }
 
 export interface WaitOptions extends Omit<CallOptions, "timeout"> {

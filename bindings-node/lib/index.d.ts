@@ -13,6 +13,7 @@ export {
   UploadControl,
   type UploadOptions,
   type UploadProgress,
+  type UploadReport,
   type UploadSource,
   type WaitOptions,
 } from "./by_hand";

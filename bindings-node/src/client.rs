@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use napi::Env;
 use napi_derive::napi;
 use storycore::{CallOptions, Capture, CircuitBreaker, Client, JwtCredential, Platform};
@@ -140,7 +141,7 @@ impl Call {
     }
 
     /// The object with this id where it was answered last, or `known` where it is known otherwise.
-    pub(crate) fn object_of(&self, id: &str, known: &impl serde::Serialize) -> Outcome {
+    pub(crate) fn object_of(&self, id: &str, known: &impl serde::Serialize) -> Bytes {
         #[derive(serde::Deserialize)]
         struct Named {
             id: String,
@@ -148,8 +149,8 @@ impl Call {
         let answered = self.capture.response().map(|answer| answer.object());
         let named = answered.as_ref().and_then(|json| serde_json::from_slice::<Named>(json).ok());
         match (answered, named) {
-            (Some(json), Some(named)) if named.id == id => Ok(Reply::Json(json)),
-            _ => Ok(Reply::Text(serde_json::json!(known).to_string())),
+            (Some(json), Some(named)) if named.id == id => json,
+            _ => serde_json::json!(known).to_string().into(),
         }
     }
 }

@@ -8,7 +8,11 @@ const { NativeControl } = require("../native.js");
 const { Resource } = require("../resource.js");
 
 class Assets extends Resource {
-  upload(source, options = {}) {
+  async upload(source, options) {
+    return (await this.uploadReport(source, options)).asset;
+  }
+
+  uploadReport(source, options = {}) {
     const { onProgress, control, timeout, maxRetries, idempotencyKey, headers, signal, ...described } = options;
     const call = { timeout, maxRetries, idempotencyKey, headers, signal };
     let from;
@@ -28,7 +32,7 @@ class Assets extends Resource {
       const bytes = from.path ?? from.feed ?? from.bytes;
       native.upload(bridge, number, bytes, given, control?._native, onProgress !== undefined, text);
     });
-    return from.held(uploading);
+    return from.held(uploading.then(([asset, report]) => ({ asset, ...report })));
   }
 }
 

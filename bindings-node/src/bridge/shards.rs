@@ -37,7 +37,9 @@ struct Queue {
 impl Shard {
     fn start(number: usize) -> io::Result<Self> {
         let runtime = Builder::new_current_thread()
-            .enable_all()
+            // Not signals: they are the program's.
+            .enable_io()
+            .enable_time()
             // Files are read and written beside it: few threads, which end soon.
             .max_blocking_threads(16)
             .thread_keep_alive(std::time::Duration::from_secs(2))

@@ -22,7 +22,7 @@ use storycore::{
 use tokio::sync::mpsc;
 
 use crate::{
-    bridge::{Bridge, Environment, shards::Place},
+    bridge::{Bridge, Environment, Reply, shards::Place},
     client::{Call, NativeClient},
     failure::{Failure, milliseconds},
 };
@@ -126,7 +126,8 @@ impl NativeControl {
 
 #[napi]
 impl NativeClient {
-    /// Uploads: `[{fileName, type, …, journal?, chunkSize?, …}]`. With `tells` it tells of its progress.
+    /// Uploads: `[{fileName, type, …, journal?, chunkSize?, …}]`. It ends with `[asset, {sent, failures, restarts}]`; with
+    /// `tells` it tells of its progress.
     #[napi]
     #[allow(clippy::too_many_arguments, reason = "an object would be taken apart field by field")]
     pub fn upload(
@@ -202,8 +203,15 @@ impl NativeClient {
             if tells {
                 upload = upload.on_progress(move |now| environment.tell(id, &told(now)));
             }
-            let asset = upload.send().await?.asset;
-            call.object_of(&asset.id, &asset)
+            let done = upload.send().await?;
+            let asset = call.object_of(&done.asset.id, &done.asset);
+            let report = json!({
+                "sent": done.sent, "failures": done.failures, "restarts": done.restarts,
+            });
+            let mut text = b"[".to_vec();
+            text.extend_from_slice(&asset);
+            text.extend_from_slice(format!(",{report}]").as_bytes());
+            Ok(Reply::Json(text.into()))
         })
     }
 }

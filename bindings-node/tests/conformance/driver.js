@@ -183,6 +183,11 @@ async function call(name, { method, ...operation }, signal) {
       return client.jobs.wait(id, { ...given, timeout: args.timeout_ms });
     case "jobs.events":
       return (await collected(client.jobs.events(id, given))).map(({ id, type, job }) => ({ id, type, progress: job.progress ?? null, status: job.status }));
+    case "assets.upload":
+      return upload(client, args, given);
+    case "assets.steer":
+      control(args.control)[args.say]();
+      return null;
     case "oauth.begin":
       authorization = new storycore.Authorization(camels(args));
       return { url: authorization.url(client) };
@@ -200,6 +205,37 @@ async function call(name, { method, ...operation }, signal) {
     }
   }
   throw new Error(`the driver knows no method ${method}`);
+}
+
+const controls = new Map();
+
+function control(name) {
+  if (!controls.has(name)) controls.set(name, new storycore.UploadControl());
+  return controls.get(name);
+}
+
+/** Uploads the file at `path`: as such, or its bytes, or a stream of them. */
+async function upload(client, args, given) {
+  const bytes = args.source && (await readFile(args.path));
+  const pieces = function* () {
+    for (let at = 0; at < bytes.length; at += 100_000) yield bytes.subarray(at, at + 100_000);
+  };
+  const told = [];
+  const { asset, ...report } = await client.media.uploadReport({ bytes, stream: bytes && pieces() }[args.source] ?? args.path, {
+    ...given,
+    type: "document",
+    fileName: bytes && "film.bin",
+    journal: args.journal ?? false,
+    chunkSize: args.chunk_kib && args.chunk_kib * 1024,
+    maxStreams: args.streams,
+    stallTimeout: args.stall_ms,
+    control: args.control === undefined ? undefined : control(args.control),
+    onProgress: (progress) => told.push([performance.now(), progress]),
+  });
+  const last = told.at(-1)?.[1];
+  const gaps = told.slice(1, -1).map(([at], number) => Math.floor(at - told[number][0]));
+  const shortest = gaps.length > 0 ? Math.min(...gaps) : null;
+  return { asset, ...report, progress: { last: last && { acknowledged: last.acknowledged, total: last.total }, shortest_ms: shortest } };
 }
 
 function listed({ limit, page_size, max_items, pause_ms, ...rest }) {
