@@ -249,7 +249,7 @@ class Progress:
 
 @final
 class UploadControl:
-    """Pauses, resumes and cancels the upload that it is given to."""
+    """Pauses, resumes and cancels the upload that it is given to, and knows how it went."""
 
     def __new__(cls) -> UploadControl: ...
     def pause(self) -> None:
@@ -258,6 +258,17 @@ class UploadControl:
         """Goes on from where the platform is."""
     def cancel(self) -> None:
         """Ends the upload with a `CallCancelledError` and takes back what the platform has of it."""
+    @property
+    def sent(self) -> int | None:
+        """Of an upload that is there: bytes of the file that went out, also those that went twice; fewer than the file
+        has when an earlier upload was continued.
+        """
+    @property
+    def failures(self) -> int | None:
+        """Of an upload that is there: requests that failed and were made good."""
+    @property
+    def restarts(self) -> list[str] | None:
+        """Of an upload that is there: what had to be begun anew, and why, in words."""
 
 @final
 class JwtCredential:

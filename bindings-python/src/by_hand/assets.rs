@@ -1,6 +1,10 @@
 //! Uploading: from a path, from bytes, or from anything that Python can read from.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use pyo3::{
@@ -10,7 +14,7 @@ use pyo3::{
 };
 use storycore::{
     models::UploadOptions,
-    upload::{self, Journal, UploadSource},
+    upload::{self, Journal, UploadSource, Uploaded},
 };
 
 use super::content::{self, Reading};
@@ -88,7 +92,8 @@ impl Assets {
             content_type,
         };
         let journal = journal.map(journal_of).transpose()?;
-        let control = control.map(|control| control.get().0.clone());
+        let report = control.map(|control| Arc::clone(&control.get().report));
+        let control = control.map(|control| control.get().control.clone());
         self.0.run_telling(py, move |client, teller| async move {
             if let Some(reading) = reading {
                 let _ = reading.set(teller.clone());
@@ -122,7 +127,13 @@ impl Assets {
                     teller.tell(move |py| function.call1(py, (Progress(progress),)).map(drop));
                 });
             }
-            Ok(upload.send().await?.asset)
+            let uploaded = upload.send().await?;
+            if let Some(report) = report {
+                let Uploaded { sent, failures, restarts, .. } = &uploaded;
+                let facts = Report { sent: *sent, failures: *failures, restarts: restarts.clone() };
+                *report.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts);
+            }
+            Ok(uploaded.asset)
         })
     }
 }
@@ -225,29 +236,65 @@ impl Progress {
     }
 }
 
-/// Pauses, resumes and cancels the upload that it is given to.
+/// Pauses, resumes and cancels the upload that it is given to, and knows how it went.
 #[pyclass(frozen, module = "storycore")]
-pub(crate) struct UploadControl(upload::UploadControl);
+pub(crate) struct UploadControl {
+    control: upload::UploadControl,
+    report: Arc<Mutex<Option<Report>>>,
+}
+
+/// How an upload went.
+#[derive(Clone)]
+struct Report {
+    sent: u64,
+    failures: u32,
+    restarts: Vec<String>,
+}
+
+impl UploadControl {
+    fn report(&self) -> Option<Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 #[pymethods]
 impl UploadControl {
     #[new]
     fn new() -> Self {
-        Self(upload::UploadControl::new())
+        Self { control: upload::UploadControl::new(), report: Arc::default() }
     }
 
     /// Stops the requests at once; what arrived is kept. A single multipart request is not stopped.
     fn pause(&self) {
-        self.0.pause();
+        self.control.pause();
     }
 
     /// Goes on from where the platform is.
     fn resume(&self) {
-        self.0.resume();
+        self.control.resume();
     }
 
     /// Ends the upload with a `CallCancelledError` and takes back what the platform has of it.
     fn cancel(&self) {
-        self.0.cancel();
+        self.control.cancel();
+    }
+
+    /// Of an upload that is there: bytes of the file that went out, also those that went twice; fewer than the file has
+    /// when an earlier upload was continued.
+    #[getter]
+    fn sent(&self) -> Option<u64> {
+        self.report().map(|report| report.sent)
+    }
+
+    /// Of an upload that is there: requests that failed and were made good.
+    #[getter]
+    fn failures(&self) -> Option<u32> {
+        self.report().map(|report| report.failures)
+    }
+
+    /// Of an upload that is there: what had to be begun anew, and why, in words.
+    #[getter]
+    fn restarts(&self) -> Option<Vec<String>> {
+        self.report().map(|report| report.restarts)
     }
 }

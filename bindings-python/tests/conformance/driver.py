@@ -16,6 +16,7 @@ import os
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ WATCHING = Watching()
 GUARD = webhooks.ReplayGuard()
 SIGN_INS: list[Any] = []
 TOKENS: dict[str, Any] = {}
+CONTROLS: dict[str, Any] = {}
 
 
 def make(options: dict[str, Any]) -> Any:
@@ -164,6 +166,8 @@ def without_client(method: str, client: Any, args: dict[str, Any]) -> Any:
             return sorted(metrics.snapshot(), key=lambda metric: str(metric["name"]))
         case "watch.client":
             return repr(client) + repr(vars(type(client)))
+        case "assets.steer":
+            return getattr(control(args["control"]), args["say"])()
         case "oauth.begin":
             SIGN_INS.append(storycore.Authorization(args["client_id"], args["redirect_uri"], args["scopes"]))
             return {"url": SIGN_INS[-1].url(client)}
@@ -185,6 +189,51 @@ def keywords(method: str, args: dict[str, Any]) -> dict[str, Any]:
         else:
             raise TypeError(f"{method} has no argument {name}")
     return given
+
+
+class Upload:
+    """An upload as a scenario wants it, and what was told of it."""
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        path = Path(args["path"])
+        self.file: Any = path
+        self.told: list[tuple[float, Any]] = []
+        self.control = control(args["control"]) if "control" in args else storycore.UploadControl()
+        self.options: dict[str, Any] = {
+            "type": "document",
+            "journal": args.get("journal", False),
+            "control": self.control,
+            "progress": lambda progress: self.told.append((time.monotonic(), progress)),
+        }
+        if args.get("source") in ("bytes", "stream"):
+            content = path.read_bytes()
+            self.file = content if args["source"] == "bytes" else io.BytesIO(content)
+            self.options["file_name"] = "film.bin"
+        if "chunk_kib" in args:
+            self.options["chunk_size"] = args["chunk_kib"] * 1024
+        if "streams" in args:
+            self.options["max_streams"] = args["streams"]
+        if "stall_ms" in args:
+            self.options["stall_timeout"] = args["stall_ms"] / 1000
+
+    def told_of(self, asset: Any) -> dict[str, Any]:
+        times = [at for at, _ in self.told][:-1]
+        gaps = [int((after - before) * 1000) for before, after in zip(times, times[1:])]
+        last = self.told[-1][1] if self.told else None
+        return {
+            "asset": plain(asset),
+            "sent": self.control.sent,
+            "failures": self.control.failures,
+            "restarts": self.control.restarts,
+            "progress": {
+                "last": {"acknowledged": last.acknowledged, "total": last.total} if last else None,
+                "shortest_ms": min(gaps) if gaps else None,
+            },
+        }
+
+
+def control(name: str) -> Any:
+    return CONTROLS.setdefault(name, storycore.UploadControl())
 
 
 def begin(method: str, client: Any, args: dict[str, Any]) -> Any:
@@ -228,8 +277,6 @@ def configured(client: Any, operation: dict[str, Any]) -> Any:
 
 
 def call_sync(client: Any, operation: dict[str, Any]) -> Any:
-    import time
-
     method, args = operation["method"], operation.get("args") or {}
     if (result := without_client(method, client, args)) is not NotImplemented:
         return result
@@ -242,6 +289,9 @@ def call_sync(client: Any, operation: dict[str, Any]) -> Any:
             with tempfile.TemporaryDirectory() as folder:
                 client.assets.download(args["id"], Path(folder, "download"))
                 return Path(folder, "download").read_text()
+        case "assets.upload":
+            upload = Upload(args)
+            return upload.told_of(client.assets.upload(upload.file, **upload.options))
     result = begin(method, client, args)
     if goes_on(method):
         items = []
@@ -265,6 +315,9 @@ async def call_async(client: Any, operation: dict[str, Any]) -> Any:
             with tempfile.TemporaryDirectory() as folder:
                 await client.assets.download(args["id"], Path(folder, "download"))
                 return Path(folder, "download").read_text()
+        case "assets.upload":
+            upload = Upload(args)
+            return upload.told_of(await client.assets.upload(upload.file, **upload.options))
     result = begin(method, client, args)
     if goes_on(method):
         items = []
