@@ -9,6 +9,7 @@ clip = client.media.upload(file_path="clip.mp4", project_id=project.id)
 
 job = client.media.process(asset_id=clip.id, output_settings={"format": "mp4", "resolution": "640x360"})
 done = client.jobs.wait(job.id)
+assert done.output_asset, "a completed job has a result"
 
 result = client.media.download(done.output_asset, "result.mp4")
 print(f"result.mp4 is {result.name}, {result.size} bytes")

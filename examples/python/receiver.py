@@ -28,6 +28,6 @@ app = FastAPI(lifespan=lifespan)
 
 @app.post("/storycore", status_code=204)
 async def told(event: Annotated[Event, Depends(verified)]) -> None:
-    if isinstance(event, JobEvent) and event.type == "job.completed":
+    if isinstance(event, JobEvent) and event.type == "job.completed" and event.data.output_asset:
         result = await client.media.download(event.data.output_asset, f"{event.data.id}.mp4")
         print(f"{event.data.id} made {result.name}", flush=True)
