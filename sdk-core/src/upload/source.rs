@@ -1,5 +1,5 @@
-//! Where an upload's bytes come from, and the thread that reads them ahead: pieces of 256 KiB to 1 MiB through a channel four
-//! deep, so that memory stays flat and the disk is never waited for by the network's task (measured: an async file gets a
+//! Where an upload's bytes come from, and the thread that reads them ahead: pieces of 256 KiB to 1 MiB through a channel,
+//! so that memory stays flat and the disk is never waited for by the network's task (measured: an async file gets a
 //! tenth of it).
 
 use std::{
@@ -110,7 +110,8 @@ impl UploadSource {
         range: Range<u64>,
         to_the_end: bool,
     ) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
-        let (sender, receiver) = mpsc::channel(AHEAD);
+        let (sender, receiver) =
+            mpsc::channel(ahead(range.end.saturating_sub(range.start), to_the_end));
         match self {
             Self::Bytes { bytes, .. } => {
                 let _ = sender.try_send(Ok(bytes.slice(within(bytes, &range))));
@@ -201,6 +202,12 @@ fn piece(length: u64, is_alone: bool) -> usize {
     let most = if is_alone { 4 * PIECE } else { PIECE };
     let share = usize::try_from(length / 32).unwrap_or(most).clamp(PIECE, most);
     usize::try_from(length).map_or(share, |length| length.min(share))
+}
+
+/// How many pieces wait for the network. One request of a large file, which is alone, has more: on a busy machine the reader
+/// may not run for some milliseconds, in which a fast network sends as many MiB.
+fn ahead(length: u64, is_alone: bool) -> usize {
+    if is_alone && length >= 64 * 1024 * 1024 { 3 * AHEAD } else { AHEAD }
 }
 
 /// Room for a piece, from a page's beginning on.
