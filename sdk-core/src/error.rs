@@ -234,7 +234,6 @@ impl Error {
 }
 
 /// Constructors. The kind and the words are given; facts are added where they are known.
-#[allow(dead_code, reason = "each is used by a part of the crate that may be compiled out")]
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Facts {
@@ -294,15 +293,9 @@ impl Error {
         Self::new(ErrorKind::Config, message)
     }
 
-    pub(crate) fn invalid_request(param: &str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorKind::InvalidRequest, message).with_param(param)
-    }
-
-    pub(crate) fn unsupported(platform: &str, resource: &str) -> Self {
-        Self::new(
-            ErrorKind::Unsupported,
-            format!("the platform `{platform}` has no resource `{resource}`"),
-        )
+    pub(crate) fn unsupported(platform: &str, what: &str) -> Self {
+        let message = format!("the platform {platform} does not have {what}");
+        Self::new(ErrorKind::Unsupported, message)
     }
 
     pub(crate) fn upload(message: impl Into<Cow<'static, str>>) -> Self {
@@ -324,44 +317,8 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_code(mut self, code: impl Into<String>) -> Self {
-        self.0.code = Some(code.into());
-        self
-    }
-
     pub(crate) fn with_param(mut self, param: impl Into<String>) -> Self {
         self.0.param = Some(param.into());
-        self
-    }
-
-    pub(crate) fn with_details(mut self, details: Value) -> Self {
-        self.0.details = Some(details);
-        self
-    }
-
-    pub(crate) fn with_request_id(mut self, id: Option<impl Into<String>>) -> Self {
-        self.0.request_id = id.map(Into::into);
-        self
-    }
-
-    pub(crate) fn with_idempotency_key(mut self, key: Option<impl Into<String>>) -> Self {
-        self.0.idempotency_key = key.map(Into::into);
-        self
-    }
-
-    pub(crate) fn with_retry_after(mut self, after: Option<Duration>) -> Self {
-        self.0.retry_after = after;
-        self
-    }
-
-    pub(crate) fn with_attempts(mut self, attempts: u32, elapsed: Duration) -> Self {
-        self.0.attempts = attempts;
-        self.0.elapsed = elapsed;
-        self
-    }
-
-    pub(crate) fn with_retryable(mut self, retryable: bool) -> Self {
-        self.0.retryable = retryable;
         self
     }
 
@@ -455,8 +412,7 @@ mod tests {
     fn the_text_of_an_error_has_what_support_asks_for() {
         let error = Error::new(ErrorKind::NotFound, "no project `prj_1`")
             .with_status(404)
-            .with_code("not_found")
-            .with_request_id(Some("req_7"));
+            .with(|e| (e.code, e.request_id) = (Some("not_found".into()), Some("req_7".into())));
         assert_eq!(
             error.to_string(),
             "no project `prj_1` (status 404, code not_found, request id req_7)"

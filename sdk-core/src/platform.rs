@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// A resource that a platform may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -178,7 +178,7 @@ impl Platform {
     /// The preset with this name: `storycore`, `powalyze`, `hub_chantier`, `agents` or `registry`.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] when there is none.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when there is none.
     pub fn by_name(name: &str) -> Result<Self, Error> {
         match name {
             "storycore" => Ok(Self::storycore()),
@@ -210,16 +210,10 @@ impl Platform {
     /// The path of a resource.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`], naming both, when the platform does not have it.
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported), naming both, when the platform does not have it.
     pub fn path(&self, resource: Resource) -> Result<&str, Error> {
-        self.paths.iter().find(|(known, _)| *known == resource).map(|(_, path)| &**path).ok_or_else(
-            || {
-                Error::new(
-                    ErrorKind::Unsupported,
-                    format!("the platform {} does not have {}", self.name, resource.name()),
-                )
-            },
-        )
+        let path = self.paths.iter().find(|(known, _)| *known == resource).map(|(_, path)| &**path);
+        path.ok_or_else(|| Error::unsupported(&self.name, resource.name()))
     }
 }
 
@@ -232,6 +226,7 @@ impl Default for Platform {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn a_resource_that_a_platform_lacks_is_refused_by_both_names() {

@@ -53,7 +53,7 @@ impl Part {
                     return Ok(part);
                 }
             }
-            let own = uuid::Uuid::new_v4().simple();
+            let own = crate::random::uuid().simple();
             let path = to.with_file_name(format!(".{name}.{own}.part"));
             let file = File::create_new(&path)?;
             let there = BTreeSet::new();
