@@ -32,6 +32,19 @@ test("a program with an idle client ends by itself", async () => {
   assert.equal(await program(after), "0");
 });
 
+test("a client that was only made starts no thread and opens nothing", { skip: process.platform !== "linux" && "it looks into /proc" }, async () => {
+  const looks = `const { readdirSync } = require("node:fs");
+    const { StoryCoreClient } = require("storycore");
+    const open = () => [readdirSync("/proc/self/task").length, readdirSync("/proc/self/fd").length].join();
+    const before = open();
+    const client = StoryCoreClient.fromEnv();
+    new StoryCoreClient({ apiKey: "x", maxInFlight: 2, circuitBreaker: {} });
+    client.projects.list(); client.projects.items();
+    console.log(before === open());
+    client.projects.list().then(() => console.log(before === open()));`;
+  assert.equal(await program(looks), "true\nfalse");
+});
+
 test("a program waits for its calls", async () => {
   await platform.fault({ path: "/api/projects/slow", action: { delay_ms: 400, status: 200, body: '{"id":"slow"}' } });
   const waits = `require("storycore").StoryCoreClient.fromEnv().projects.get("slow").then(({ id }) => console.log(id));`;
@@ -168,7 +181,7 @@ test("a function of the caller's that throws takes nobody's answer", async () =>
     process.on("uncaughtException", (error) => console.log(error.message));
     client.media.upload(Buffer.from("x"), { fileName: "a.txt", onProgress() { throw new Error("mine"); } })
       .then((asset) => console.log(asset.status));`;
-  assert.deepEqual((await program(text)).split("\n").sort(), ["mine", "ready"]);
+  assert.deepEqual([...new Set((await program(text)).split("\n"))].sort(), ["mine", "ready"]);
 });
 
 test("a client is made and not printed with its key", () => {

@@ -25,8 +25,11 @@ let authorization;
 let watchLater = process.env.CONFORMANCE_WATCH === "later";
 if (!watchLater) native.watchBegin();
 
+// Like the runtime of the driver for Rust, the threads are there before a scenario counts what is open.
+const ready = move(0);
+
 const lines = createInterface({ input: process.stdin });
-lines.on("line", (line) => void act(JSON.parse(line)));
+lines.on("line", (line) => void ready.then(() => act(JSON.parse(line))));
 // What is still under way ends with the scenario.
 lines.on("close", () => process.exit(0));
 
@@ -37,6 +40,14 @@ async function act(operation) {
   } catch (error) {
     answer({ id, error: told(error) });
   }
+}
+
+/** Moves the clocks of all threads. */
+function move(ms) {
+  const threads = Array.from({ length: native.threads() }, (_, thread) => thread);
+  return Promise.all(
+    threads.map((thread) => start({}, undefined, undefined, (bridge, id) => native.advance(bridge, id, thread, ms))),
+  );
 }
 
 function answer(message) {
@@ -55,12 +66,9 @@ async function perform(operation) {
     case "cancel":
       running.get(operation.target)?.abort(cancelled);
       return null;
-    case "advance": {
-      const threads = Array.from({ length: native.threads() }, (_, thread) => thread);
-      const move = (thread) => start({}, undefined, undefined, (bridge, call) => native.advance(bridge, call, thread, operation.ms));
-      await Promise.all(threads.map(move));
+    case "advance":
+      await move(operation.ms);
       return null;
-    }
   }
   const abort = new AbortController();
   running.set(id, abort);
