@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sys
 import warnings
 
 import pytest
@@ -123,3 +124,34 @@ def test_an_error_in_a_task_leaves_the_others_alone(async_client: AsyncStoryCore
         assert first == third == made and isinstance(second, NotFoundError)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("slip", ["async with", "async for", "for", "len", "item", "plus", "call"])
+def test_what_was_not_awaited_is_a_type_error_that_python_itself_words(
+    async_client: AsyncStoryCoreClient, slip: str
+) -> None:
+    async def main() -> None:
+        call = async_client.projects.list
+        if slip == "async with":
+            async with call():  # type: ignore[attr-defined]
+                pass
+        elif slip == "async for":
+            async for _ in call():  # type: ignore[attr-defined]
+                pass
+        elif slip == "for":
+            for _ in call():  # type: ignore[attr-defined]
+                pass
+        elif slip == "len":
+            len(call())  # type: ignore[arg-type]
+        elif slip == "item":
+            call()["data"]  # type: ignore[index]
+        elif slip == "plus":
+            call() + 1  # type: ignore[operator]
+        else:
+            call()()  # type: ignore[operator]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        expected = AttributeError if slip == "async with" and sys.version_info < (3, 11) else TypeError
+        with pytest.raises(expected):
+            asyncio.run(main())

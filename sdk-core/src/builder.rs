@@ -18,6 +18,9 @@ use crate::{
     },
 };
 
+/// The most that making a connection may take (OpenAI's SDKs).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Sets up a [`Client`]; [`build`](Self::build) says what is wrong.
 #[derive(Debug)]
 pub struct ClientBuilder {
@@ -26,7 +29,7 @@ pub struct ClientBuilder {
     credential: Option<Result<Credential, Error>>,
     settings: Settings,
     headers: Result<HeaderMap, Error>,
-    connect_timeout: Duration,
+    connect_timeout: Option<Duration>,
     app: Option<(String, String)>,
     language: String,
     breaker: Option<CircuitBreaker>,
@@ -51,7 +54,7 @@ impl Default for ClientBuilder {
                 insecure: false,
             },
             headers: Ok(HeaderMap::new()),
-            connect_timeout: Duration::from_secs(5),
+            connect_timeout: None,
             app: None,
             language: "rust".to_owned(),
             breaker: None,
@@ -163,7 +166,7 @@ impl ClientBuilder {
     /// The most that making a connection may take. Default 5 s.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+        self.connect_timeout = Some(timeout);
         self
     }
 
@@ -250,7 +253,8 @@ impl ClientBuilder {
         self
     }
 
-    /// A `reqwest` client of one's own, with its TLS, proxies and pools. It must follow no redirects.
+    /// A `reqwest` client of one's own, with its TLS, proxies, connect timeout and pools, so that none of these can be set here
+    /// beside it. It must follow no redirects.
     #[must_use]
     pub fn http_client(mut self, http: reqwest::Client) -> Self {
         self.http = Some(http);
@@ -269,7 +273,7 @@ impl ClientBuilder {
         let base = base_url(text, self.settings.insecure)?;
         let credential = self.credential.unwrap_or_else(|| {
             Err(Error::config(
-                "no credential: give api_key(), jwt() or oauth(), or say anonymous()",
+                "no credential: give an API key, a JWT or an OAuth credential, or say that the client is anonymous",
             ))
         })?;
         if self.max_in_flight == Some(0) {
@@ -280,9 +284,20 @@ impl ClientBuilder {
         let (_, agent) = options::header("user-agent", &agent)?;
         headers.entry(header::USER_AGENT).or_insert(agent);
         let http = match self.http {
-            Some(client) => Connections::given(client),
+            Some(client) => {
+                let decided = self.proxy.is_some()
+                    || self.connect_timeout.is_some()
+                    || self.tls.identity.is_some()
+                    || !self.tls.extra_roots.is_empty();
+                if decided {
+                    return Err(Error::config(
+                        "an http_client() decides its proxy, certificates and connect timeout itself: set them there",
+                    ));
+                }
+                Connections::given(client)
+            }
             None => Connections::new(ConnectOptions {
-                timeout: self.connect_timeout,
+                timeout: self.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
                 tls: self.tls,
                 proxy: self.proxy,
             })?,

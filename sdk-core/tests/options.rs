@@ -1,9 +1,15 @@
-//! Options of single calls, against the real local platform.
+//! Options of a client and of single calls, against the real local platform.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(missing_docs)]
 
+use std::time::Duration;
+
 use serde_json::json;
-use storycore::{CallOptions, Client, ErrorKind, models::NewProject};
+use storycore::{
+    CallOptions, Client, ErrorKind,
+    models::{NewProject, UploadOptions},
+    upload::UploadSource,
+};
 use storycore_local::{Config, start};
 
 #[tokio::test]
@@ -25,4 +31,40 @@ async fn an_idempotency_key_given_as_a_header_makes_one_object() {
     let error = CallOptions::new().header("idempotency-key", &"x".repeat(256)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     platform.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_client_of_ones_own_sends_every_kind_of_body_and_is_not_overruled() {
+    let platform = start(Config::in_memory()).await.unwrap();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let own = || {
+        let none = reqwest::redirect::Policy::none();
+        reqwest::Client::builder().no_proxy().redirect(none).user_agent("own/1").build().unwrap()
+    };
+    let builder = || {
+        Client::builder().base_url(platform.url()).api_key(platform.api_key()).http_client(own())
+    };
+    let client = builder().build().unwrap();
+    let project = client.projects().create(NewProject::new("Film")).await.unwrap();
+    assert_eq!(client.projects().get(&project.id).await.unwrap(), project);
+    let text = vec![b'x'; 300_000];
+    let options = UploadOptions::new("document").name("text.txt");
+    let source = UploadSource::bytes("text.txt", text.clone());
+    let asset = client.media().upload(source, options).await.unwrap();
+    assert_eq!(client.media().content(&asset.id).await.unwrap(), text);
+    let error = client.projects().get("prj_0").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    for overruled in [
+        builder().proxy("http://127.0.0.1:1"),
+        builder().connect_timeout(Duration::from_secs(1)),
+        builder().client_certificate("chain", "key"),
+        builder().add_root_certificates("root"),
+    ] {
+        let error = overruled.build().unwrap_err();
+        assert!(error.message().contains("http_client"), "{error}");
+    }
+    platform.shutdown().await;
+    let error = client.projects().get(&project.id).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    assert!(error.message().contains("127.0.0.1"), "{error}");
 }

@@ -67,11 +67,8 @@ impl Call {
 
 #[pymethods]
 impl Call {
+    // There is no `__iter__`: a `for` over what should be awaited is a `TypeError`, not a loop without end.
     fn __await__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __iter__(slf: Py<Self>) -> Py<Self> {
         slf
     }
 
@@ -106,10 +103,15 @@ impl Drop for Call {
         match self.take() {
             State::Under(pending) => pending.get().abort(),
             State::New(_) => Python::attach(|py| {
+                // It may be dropped because an exception is on its way, which must neither be lost nor seen by the warning.
+                let under_way = PyErr::take(py);
                 let category = py.get_type::<PyRuntimeWarning>();
                 let warned = PyErr::warn(py, &category, c"a call was never awaited", 1);
                 if let Err(error) = warned {
                     error.write_unraisable(py, None);
+                }
+                if let Some(error) = under_way {
+                    error.restore(py);
                 }
             }),
             State::Ended => {}
@@ -309,11 +311,8 @@ impl Ready {
 
 #[pymethods]
 impl Ready {
+    // There is no `__iter__`: a `for` over what should be awaited is a `TypeError`, not a loop without end.
     fn __await__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __iter__(slf: Py<Self>) -> Py<Self> {
         slf
     }
 

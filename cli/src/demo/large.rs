@@ -92,6 +92,7 @@ pub(crate) async fn show(
         SIZE / MIB
     ));
 
+    screen.say("again      by another process, which asks the platform what has arrived and sends the rest");
     let mut uploading = Uploading::start(platform, &folder.0, &file)?;
     let mut progress = screen.progress("large upload, resumed");
     let (asset, sha256, sent) = loop {
@@ -104,7 +105,7 @@ pub(crate) async fn show(
     uploading.child.wait().await?;
     let kept = SIZE.saturating_sub(sent);
     screen.say(&format!(
-        "resumed    by another process: {} MiB were kept, {} MiB sent",
+        "resumed    {} MiB were kept, {} MiB sent",
         kept / MIB,
         sent.div_ceil(MIB)
     ));

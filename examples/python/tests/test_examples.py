@@ -80,6 +80,11 @@ def test_a_folder_goes_up_and_what_fails_is_told(
     ended = run("bulk_upload.py", "films", folder=folder, environment=environment)
     assert ended.returncode == 1 and "gone.mp4 failed" in ended.stderr, ended.stderr
     assert "6 of 7 films" in ended.stdout
+    # The second run sent nothing again and made no second project.
+    assert ended.stdout.count("is there already") == 6
+    with storycore_platform.client() as client:
+        assert len(list(client.media.items())) == 6
+        assert len(list(client.projects.items())) == 1
 
 
 @pytest.fixture

@@ -79,6 +79,12 @@ impl Tally {
         }
     }
 
+    /// The upload is done: the platform has every byte, also those that an earlier call had sent.
+    fn done(&self) {
+        let total = self.total.load(Relaxed);
+        self.moved(self.acknowledged.load(Relaxed), total);
+    }
+
     /// Every byte that went out.
     pub(crate) fn wire(&self) -> u64 {
         self.wire.load(Relaxed)
@@ -151,6 +157,7 @@ pub(crate) async fn told<T, E>(
     let mut teller = Teller::new(Arc::clone(on_progress));
     let outcome = teller.during(tally, work).await;
     if outcome.is_ok() {
+        tally.done();
         teller.tell(tally);
     }
     outcome
@@ -178,7 +185,10 @@ impl Teller {
             match tokio::time::timeout_at(self.due, work.as_mut()).await {
                 Ok(outcome) => return outcome,
                 Err(_) => {
-                    self.tell(tally);
+                    // Before the source was looked at there is nothing to divide by.
+                    if tally.total.load(Relaxed) > 0 {
+                        self.tell(tally);
+                    }
                     self.due = tokio::time::Instant::now() + EVERY;
                 }
             }
@@ -233,6 +243,24 @@ mod tests {
         assert!((9..=11).contains(&seen.len()), "{}", seen.len());
         let last = seen.last().unwrap();
         assert_eq!((last.sent, last.acknowledged, last.total), (1000, 1000, 1000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_that_an_earlier_call_had_sent_ends_whole_and_never_has_a_total_of_zero() {
+        let (tally, seen) = (Arc::new(Tally::default()), Arc::new(Mutex::new(Vec::new())));
+        let told_to = Arc::clone(&seen);
+        let on_progress: OnProgress = Arc::new(move |p| told_to.lock().unwrap().push(p));
+        let work = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            tally.set_total(1000);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok::<_, ()>(())
+        };
+        told(&tally, Some(&on_progress), work).await.unwrap();
+        let seen = seen.lock().unwrap();
+        assert!(seen.iter().all(|p| p.total == 1000), "{seen:?}");
+        let last = seen.last().unwrap();
+        assert_eq!((last.sent, last.acknowledged), (1000, 1000));
     }
 
     #[test]

@@ -406,8 +406,8 @@ fn no_match(body: &[u8]) -> Error {
         || memchr::memmem::find(&body[..body.len().min(256)], b"\": ").is_some()
     {
         return refused(
-            "no signature fits; the body looks like JSON that was read and written again: give the bytes as they arrived",
+            "no signature fits: the secret is another one, or the body was changed; it looks like JSON that was read and written again, so give the bytes as they arrived",
         );
     }
-    refused("no signature fits the body and the secret")
+    refused("no signature fits: the secret is another one, or the body was changed")
 }
