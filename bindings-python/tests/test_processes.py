@@ -12,6 +12,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -72,6 +73,15 @@ def test_other_threads_run_while_a_call_waits(
     assert counted > 20
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell starts in the background ignores Ctrl-C, and so would these tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_a_call_at_once(client: StoryCoreClient, storycore_platform: LocalPlatform) -> None:
     storycore_platform.fault("/api/projects", times=0, delay_ms=60_000)
     for call in (client.projects.list, lambda: next(client.projects.items())):
@@ -86,6 +96,7 @@ def test_ctrl_c_ends_a_call_at_once(client: StoryCoreClient, storycore_platform:
     assert client.projects.list().data == []
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_a_program_of_asyncio(storycore_platform: LocalPlatform) -> None:
     storycore_platform.fault("/api/projects", times=0, delay_ms=60_000)
     program = f"""

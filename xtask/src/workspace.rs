@@ -132,7 +132,9 @@ impl Build {
 
     fn artifact(&mut self, message: &Value) {
         let text = |value: &Value| value.as_str().map(str::to_owned);
+        // A crate whose library is for another language may have unit tests, too: those are a program.
         if message["target"]["kind"][0] == "cdylib"
+            && message["profile"]["test"] != true
             && let (Some(name), Some(file)) =
                 (text(&message["target"]["name"]), text(&message["filenames"][0]))
         {

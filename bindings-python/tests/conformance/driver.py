@@ -112,6 +112,7 @@ def error_told(error: StoryCoreError) -> dict[str, Any]:
     after = fields.pop("retry_after")
     fields["retry_after_ms"] = None if after is None else int(after * 1000)
     fields["job"] = plain(error.job)
+    fields["cause"] = None if error.__cause__ is None else str(error.__cause__)
     fields["text"] = f"{error} {error!r} {error.__cause__!r}"
     return fields
 
