@@ -127,8 +127,10 @@ impl Window {
         match &self.known {
             // A new period has begun, of which as much is known as of the first one.
             Known::Limited(told) if now >= told.reset => self.known = Known::Asking,
+            Known::Limited(told) if told.remaining == 0 => return Next::At(told.reset),
+            // Some of those in flight may be counted in what remains already: the next one to end tells.
             Known::Limited(told) if told.remaining <= self.in_flight => {
-                return Next::At(told.reset);
+                return Next::AfterAnAnswer;
             }
             Known::Asking if self.in_flight > 0 => return Next::AfterAnAnswer,
             Known::Nothing => self.known = Known::Asking,
@@ -178,7 +180,8 @@ mod tests {
         window.learn(told(2, reset));
         window.ended();
         assert_eq!([window.next(now), window.next(now)], [Next::Go, Next::Go]);
-        assert_eq!(window.next(now), Next::At(reset));
+        // Whether those two are counted in what remains is not known before they end.
+        assert_eq!(window.next(now), Next::AfterAnAnswer);
         window.learn(told(0, reset));
         window.learn(told(1, reset));
         window.ended();
