@@ -86,7 +86,8 @@ fn python(setup: &Setup, workspace: &Workspace) -> Result<[(&'static str, OsStri
             .context("benches/python/requirements.txt")?;
     let package = workspace.root.join("bindings-python");
     let say = |line: &str| eprintln!("{line}");
-    let wheel = wheel::build(setup, &workspace.target, &package, Profile::Own, say)?;
+    let wheels = workspace.target.join("wheels");
+    let wheel = wheel::build(setup, &workspace.target, &package, &wheels, Profile::Own, say)?;
     let python = setup.venv("bench-python", &requirements)?;
     wheel::install(&python, &wheel)?;
     Ok([("STORYCORE_BENCH_SIDES", python.into()), ("STORYCORE_BENCH_WHEEL", wheel.into())])

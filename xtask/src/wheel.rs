@@ -22,23 +22,25 @@ pub(crate) enum Profile {
     Release,
 }
 
-/// Builds the wheel of the crate in `folder`, shows each line of the build to `say`, and gives the wheel's path.
+/// Builds the wheel of the crate in `folder` with `target` as cargo's, into a folder of its own in `wheels`; shows each line of
+/// the build to `say`, and gives the wheel's path.
 pub(crate) fn build(
     setup: &Setup,
     target: &Path,
     folder: &Path,
+    wheels: &Path,
     profile: Profile,
     say: impl FnMut(&str),
 ) -> Result<PathBuf> {
     let python = setup.venv("maturin", MATURIN)?;
     let name = folder.file_name().context("a crate's folder has a name")?;
-    let out = target.join("wheels").join(name);
+    let out = wheels.join(name);
     // Only this build's wheel is to be found there.
     if out.exists() {
         std::fs::remove_dir_all(&out)?;
     }
     let mut maturin = process::building(python);
-    maturin.args(["-m", "maturin", "build", "--out"]).arg(&out);
+    maturin.args(["-m", "maturin", "build", "--out"]).arg(&out).env("CARGO_TARGET_DIR", target);
     if matches!(profile, Profile::Release) {
         maturin.args(["--profile", "release"]);
     }

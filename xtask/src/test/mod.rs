@@ -1,6 +1,7 @@
 //! `cargo xtask test`: which parts there are, what each consists of, and the run that ends in one
 //! table. Steps run in the order of this file, quick ones first; none stops another.
 
+mod clean_clone;
 mod doctests;
 mod node;
 mod python;
@@ -58,6 +59,7 @@ const STEPS: &[Step] = &[
     Step { part: "python", name: "tests", run: python::tests },
     Step { part: "python", name: "scenarios", run: python::scenarios },
     Step { part: "python", name: "types", run: python::types },
+    Step { part: "python", name: "wheels of a clean clone", run: clean_clone::wheels },
     Step { part: "node", name: "tests", run: node::tests },
     Step { part: "node", name: "declarations", run: node::declarations },
     Step { part: "node", name: "scenarios", run: node::conformance },

@@ -20,7 +20,8 @@ pub(super) fn cli_wheel(cx: &Context) -> Counts {
     let root = &cx.workspace.root;
     let target = &cx.workspace.target;
     let say = |line: &str| println!("{line}");
-    let wheel = wheel::build(&cx.setup, target, &root.join("cli"), Profile::Own, say);
+    let (folder, wheels) = (root.join("cli"), target.join("wheels"));
+    let wheel = wheel::build(&cx.setup, target, &folder, &wheels, Profile::Own, say);
     let wheel = match wheel {
         Ok(wheel) => wheel,
         Err(error) => return Counts::failed(format!("the wheel of storycore-cli: {error:#}")),
@@ -37,7 +38,8 @@ fn installed(cx: &Context, name: &str, requirements: &str) -> Result<PathBuf> {
     let python = cx.setup.venv(name, &packages)?;
     let package = root.join("bindings-python");
     let say = |line: &str| println!("{line}");
-    let wheel = wheel::build(&cx.setup, &cx.workspace.target, &package, Profile::Release, say)?;
+    let (target, wheels) = (&cx.workspace.target, cx.workspace.target.join("wheels"));
+    let wheel = wheel::build(&cx.setup, target, &package, &wheels, Profile::Release, say)?;
     wheel::install(&python, &wheel)?;
     Ok(python)
 }
