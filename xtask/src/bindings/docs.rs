@@ -68,6 +68,28 @@ fn plain(text: &str) -> String {
     out.replace("Error::", "").replace("Self::", "").replace("::", ".")
 }
 
+/// Lines of at most so many characters, an empty one between paragraphs.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (at, paragraph) in text.split("\n\n").filter(|text| !text.is_empty()).enumerate() {
+        if at > 0 {
+            lines.push(String::new());
+        }
+        let mut line = String::new();
+        for word in paragraph.split_whitespace() {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

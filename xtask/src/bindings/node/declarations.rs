@@ -3,11 +3,11 @@
 use super::{
     Files, marked,
     package::arguments,
-    words::{camel, documented, input, output},
+    words::{documented, input, output},
 };
 use crate::bindings::{
     form::{Direction, Gives, Method, Model, ParamKind, Sdk, Type},
-    names,
+    names::{self, camel},
 };
 
 const FOLDER: &str = "bindings-node/lib";

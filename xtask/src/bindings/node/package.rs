@@ -1,9 +1,9 @@
 //! The JavaScript over the operations: a class for each resource, the kinds of errors, and the names that `import` takes.
 
-use super::{Files, Way, marked, numbered, pages_of, words::camel};
+use super::{Files, Way, marked, numbered, pages_of};
 use crate::bindings::{
     form::{Gives, Method, ParamKind, Resource, Sdk, Type},
-    names,
+    names::{self, camel},
 };
 
 const FOLDER: &str = "bindings-node/lib";

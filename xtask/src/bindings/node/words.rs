@@ -1,19 +1,6 @@
-//! TypeScript's words for types, and JavaScript's way of writing names.
+//! TypeScript's words for types, and JavaScript's comments.
 
-use crate::bindings::form::Type;
-
-/// `rotate_secret` is `rotateSecret`.
-pub(super) fn camel(name: &str) -> String {
-    let mut out = String::new();
-    let mut parts = name.split('_');
-    out.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        let mut letters = part.chars();
-        out.extend(letters.next().into_iter().flat_map(char::to_uppercase));
-        out.push_str(letters.as_str());
-    }
-    out
-}
+use crate::bindings::{docs, form::Type};
 
 /// The type of a value that is read.
 pub(super) fn output(ty: &Type) -> String {
@@ -48,9 +35,11 @@ pub(super) fn input(ty: &Type) -> String {
 
 /// A doc comment at this indentation.
 pub(super) fn documented(text: &str, errors: &str, indent: &str) -> String {
-    let mut lines = wrapped(text, 110);
+    // An asterisk and a slash would end the comment.
+    let wrapped = |text: &str| docs::wrapped(&text.replace("*/", "*\\/"), 110);
+    let mut lines = wrapped(text);
     if !errors.is_empty() {
-        lines.extend(wrapped(&format!("@throws {{StoryCoreError}} {errors}"), 110));
+        lines.extend(wrapped(&format!("@throws {{StoryCoreError}} {errors}")));
     }
     match lines.as_slice() {
         [] => String::new(),
@@ -65,36 +54,12 @@ pub(super) fn documented(text: &str, errors: &str, indent: &str) -> String {
     }
 }
 
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    // An asterisk and a slash would end the comment.
-    let text = text.replace("*/", "*\\/");
-    let mut lines = Vec::new();
-    for (at, paragraph) in text.split("\n\n").filter(|text| !text.is_empty()).enumerate() {
-        if at > 0 {
-            lines.push(String::new());
-        }
-        let mut line = String::new();
-        for word in paragraph.split_whitespace() {
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-                lines.push(std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        lines.push(line);
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_and_types_are_javascripts_own() {
-        assert_eq!((camel("rotate_secret"), camel("get")), ("rotateSecret".into(), "get".into()));
+    fn types_and_comments_are_javascripts_own() {
         let optional = Type::Optional(Box::new(Type::Text));
         assert_eq!(output(&Type::List(Box::new(optional.clone()))), "(string | null)[]");
         assert_eq!(input(&Type::Change(Box::new(Type::Number))), "number | null | undefined");

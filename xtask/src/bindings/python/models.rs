@@ -1,10 +1,8 @@
 //! The objects: `bindings-python/src/models/*.rs`, one class a model.
 
-use super::{
-    Files, marked,
-    words::{commented, wrapped},
-};
+use super::{Files, marked, words::commented};
 use crate::bindings::{
+    docs::wrapped,
     form::{Direction, Enum, Field, Model, Sdk, Type},
     names,
 };

@@ -3,9 +3,10 @@
 
 use super::{
     Files, marked,
-    words::{self, Part, quoted, wrapped},
+    words::{self, Part, quoted},
 };
 use crate::bindings::{
+    docs::wrapped,
     form::{Direction, Gives, Method, Resource, Sdk, Type},
     names,
 };

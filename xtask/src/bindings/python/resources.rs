@@ -3,9 +3,12 @@
 
 use super::{
     Files, marked,
-    words::{self, Argument, Part, commented, wrapped},
+    words::{self, Argument, Part, commented},
 };
-use crate::bindings::form::{Gives, Method, ParamKind, Resource, Sdk, Type};
+use crate::bindings::{
+    docs::wrapped,
+    form::{Gives, Method, ParamKind, Resource, Sdk, Type},
+};
 
 pub(super) fn write(sdk: &Sdk, files: &mut Files) {
     let folder = "bindings-python/src/resources";

@@ -1,6 +1,7 @@
 //! Python's words for types, docstrings and names.
 
 use crate::bindings::{
+    docs::wrapped,
     form::{Field, Gives, Method, ParamKind, Sdk, Type},
     names,
 };
@@ -166,28 +167,6 @@ fn kinds_as_classes(sdk: &Sdk, text: &str) -> String {
 /// The class of a kind of error.
 pub(super) fn class(kind: &str) -> String {
     names::error_class(kind)
-}
-
-/// Text in lines of at most `width` letters.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (at, paragraph) in text.split("\n\n").enumerate() {
-        if at > 0 {
-            lines.push(String::new());
-        }
-        let mut line = String::new();
-        for word in paragraph.split_whitespace() {
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-                lines.push(std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        lines.push(line);
-    }
-    lines
 }
 
 /// What a call gives, as an annotation; `None` for what goes on by itself.
