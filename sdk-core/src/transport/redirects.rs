@@ -1,8 +1,13 @@
 //! Redirects of downloads: at most five, https alone, and no credential to another origin. API calls follow none.
 
+use http::{HeaderMap, header};
 use url::Url;
 
-use crate::error::{Error, ErrorKind};
+use super::{Transport, body::SendBody, read::read_error, response::Response, uri};
+use crate::{
+    error::{Error, ErrorKind},
+    options::CallOptions,
+};
 
 /// How many redirects a download follows.
 pub(crate) const MOST: usize = 5;
@@ -13,6 +18,44 @@ pub(crate) struct Hop {
     pub(crate) url: Url,
     /// Whether it is still the place that the credential is for.
     pub(crate) same_origin: bool,
+}
+
+impl Transport {
+    /// Follows a redirect of a download from `current`; the credential goes along within one origin.
+    pub(super) async fn follow_redirects(
+        &self,
+        mut response: Response,
+        mut current: Url,
+        headers: &HeaderMap,
+    ) -> Result<Response, Error> {
+        let mut keep = true;
+        let mut hops = 0;
+        while response.status().is_redirection()
+            && response.headers().contains_key(header::LOCATION)
+        {
+            let location =
+                response.headers()[header::LOCATION].to_str().unwrap_or_default().to_owned();
+            let hop = follow(&current, &location, hops, self.settings.insecure)?;
+            hops += 1;
+            keep &= hop.same_origin;
+            current = hop.url;
+            let mut request = http::Request::new(SendBody::Empty);
+            *request.uri_mut() = uri::of(&current)?;
+            request.headers_mut().extend(headers.clone());
+            if keep && let Some(credential) = self.credential(None).await? {
+                request.headers_mut().insert(header::AUTHORIZATION, credential);
+            }
+            let sent =
+                tokio::time::timeout(self.settings.attempt_timeout, self.http.execute(request));
+            response = sent.await.map_err(|_| {
+                Error::new(ErrorKind::Timeout, "a redirect of the download did not answer in time")
+            })??;
+        }
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(read_error(response, &CallOptions::default()).await)
+    }
 }
 
 /// Follows `location` from `current`, `hops` having been made before. `insecure`: plain http is allowed.
