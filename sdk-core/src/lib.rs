@@ -27,6 +27,7 @@ mod builder;
 mod client;
 mod decode;
 pub mod download;
+mod environment;
 pub mod error;
 mod field;
 #[cfg(test)]

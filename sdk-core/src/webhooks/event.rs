@@ -10,7 +10,7 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-use super::verify::{RawBody, refused};
+use super::{body::RawBody, verify::refused};
 use crate::{
     error::Error,
     models::{Asset, Job, Project},

@@ -13,17 +13,22 @@
 //! # Ok(()) }
 //! ```
 
+mod body;
 mod event;
+mod headers;
 #[cfg(feature = "axum")]
 pub mod layer;
 mod replay;
 mod secret;
 pub mod sign;
+mod signature;
 mod verify;
 
+pub use body::RawBody;
 pub use event::{Event, EventData, Payload};
+pub use headers::{HeaderLookup, StandardHeaders};
 #[cfg(feature = "redis")]
 pub use replay::RedisStore;
 pub use replay::{MemoryStore, ReplayGuard, ReplayStore, Taken};
 pub use secret::new_secret;
-pub use verify::{HeaderLookup, RawBody, StandardHeaders, Webhook};
+pub use verify::Webhook;

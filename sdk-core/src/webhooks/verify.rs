@@ -6,15 +6,15 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
-use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use hmac::Mac as _;
-use http::HeaderMap;
 
-use subtle::ConstantTimeEq as _;
-
-use super::{Event, secret::Key};
+use super::{
+    Event,
+    body::RawBody,
+    headers::{HeaderLookup, StandardHeaders},
+    secret::Key,
+    signature::{Expected, same},
+};
 use crate::{
     error::Error,
     platform::{Platform, SignatureScheme},
@@ -24,130 +24,6 @@ use crate::{
 const TOLERANCE: Duration = Duration::from_secs(300);
 /// More signatures than this are no rotation but an attempt to keep the verifier busy.
 const MOST_SIGNATURES: usize = 16;
-
-/// Where a verifier finds a header by its name in lower case.
-pub trait HeaderLookup {
-    /// The header's value, where it is text and there is one.
-    fn header(&self, name: &str) -> Option<&str>;
-
-    /// The three headers of Standard Webhooks.
-    fn standard(&self) -> StandardHeaders<'_> {
-        let bytes = |name| self.header(name).map(str::as_bytes);
-        StandardHeaders {
-            id: bytes("webhook-id"),
-            timestamp: bytes("webhook-timestamp"),
-            signature: bytes("webhook-signature"),
-        }
-    }
-}
-
-/// The headers of Standard Webhooks, as far as they are there.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct StandardHeaders<'a> {
-    /// `webhook-id`.
-    pub id: Option<&'a [u8]>,
-    /// `webhook-timestamp`.
-    pub timestamp: Option<&'a [u8]>,
-    /// `webhook-signature`.
-    pub signature: Option<&'a [u8]>,
-}
-
-impl HeaderLookup for HeaderMap {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.get(name)?.to_str().ok()
-    }
-
-    /// In one pass: to hash three names takes longer than to look at the few headers that a delivery has.
-    fn standard(&self) -> StandardHeaders<'_> {
-        let mut found = StandardHeaders::default();
-        for (name, value) in self {
-            let Some(name) = name.as_str().strip_prefix("webhook-") else { continue };
-            let place = match name {
-                "id" => &mut found.id,
-                "timestamp" => &mut found.timestamp,
-                "signature" => &mut found.signature,
-                _ => continue,
-            };
-            // Of a header that is there twice, the first counts.
-            *place = place.or(Some(value.as_bytes()));
-        }
-        found
-    }
-}
-
-/// A delivery's bytes as they arrived. What owns them already, such as [`Bytes`], is kept without a copy.
-#[derive(Debug, Clone)]
-pub struct RawBody<'a>(Raw<'a>);
-
-#[derive(Debug, Clone)]
-enum Raw<'a> {
-    Lent(&'a [u8]),
-    Own(Bytes),
-}
-
-impl RawBody<'_> {
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        match &self.0 {
-            Raw::Lent(bytes) => bytes,
-            Raw::Own(bytes) => bytes,
-        }
-    }
-
-    pub(super) fn keep(self) -> Bytes {
-        match self.0 {
-            Raw::Lent(bytes) => Bytes::copy_from_slice(bytes),
-            Raw::Own(bytes) => bytes,
-        }
-    }
-}
-
-impl<'a> From<&'a [u8]> for RawBody<'a> {
-    fn from(bytes: &'a [u8]) -> Self {
-        Self(Raw::Lent(bytes))
-    }
-}
-
-impl<'a, const N: usize> From<&'a [u8; N]> for RawBody<'a> {
-    fn from(bytes: &'a [u8; N]) -> Self {
-        Self(Raw::Lent(bytes))
-    }
-}
-
-impl<'a> From<&'a Vec<u8>> for RawBody<'a> {
-    fn from(bytes: &'a Vec<u8>) -> Self {
-        Self(Raw::Lent(bytes))
-    }
-}
-
-impl From<Vec<u8>> for RawBody<'_> {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(Raw::Own(bytes.into()))
-    }
-}
-
-impl From<Bytes> for RawBody<'_> {
-    fn from(bytes: Bytes) -> Self {
-        Self(Raw::Own(bytes))
-    }
-}
-
-impl From<&Bytes> for RawBody<'_> {
-    fn from(bytes: &Bytes) -> Self {
-        Self(Raw::Own(bytes.clone()))
-    }
-}
-
-impl<N: AsRef<str>, V: AsRef<str>> HeaderLookup for [(N, V)] {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(n, _)| n.as_ref().eq_ignore_ascii_case(name)).map(|(_, v)| v.as_ref())
-    }
-}
-
-impl<N: AsRef<str>, V: AsRef<str>> HeaderLookup for Vec<(N, V)> {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.as_slice().header(name)
-    }
-}
 
 type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
@@ -341,59 +217,6 @@ fn whole_number(text: &[u8]) -> Option<u64> {
         byte.is_ascii_digit().then(|| number * 10 + u64::from(byte - b'0'))
     })
 }
-
-/// What a signature of Standard Webhooks must be.
-enum Expected<'a> {
-    /// This text in base64.
-    Text([u8; TEXT]),
-    /// Made by this key's owner for this message.
-    By(&'a VerifyingKey, Vec<u8>),
-}
-
-/// 32 bytes in base64.
-const TEXT: usize = 44;
-
-impl Expected<'_> {
-    /// To write one's own takes half the time of reading the other's, and there is one way alone to write it.
-    fn text(mac: &[u8; 32]) -> Self {
-        let mut text = [0; TEXT];
-        let written = STANDARD.encode_slice(mac, &mut text);
-        debug_assert_eq!(written, Ok(TEXT), "base64 of 32 bytes has a fixed length");
-        Self::Text(text)
-    }
-
-    fn is(&self, given: &[u8]) -> bool {
-        match self {
-            Self::Text(text) => same(text, given),
-            Self::By(public, message) => {
-                let mut decoded = [0; 66];
-                let Ok(length) = STANDARD.decode_slice(given, &mut decoded) else { return false };
-                let signature = Signature::from_slice(&decoded[..length]);
-                signature.is_ok_and(|signature| public.verify(message, &signature).is_ok())
-            }
-        }
-    }
-}
-
-/// Compares in the same time wherever the two differ, by words: bytes one by one would take as long as a block of the hash.
-fn same<const N: usize>(expected: &[u8; N], given: &[u8]) -> bool {
-    let Ok(given) = <&[u8; N]>::try_from(given) else { return false };
-    let words = |bytes: &'_ [u8; N]| -> Words {
-        let mut words = Words::default();
-        for (word, bytes) in words.iter_mut().zip(bytes.chunks(8)) {
-            let mut whole = [0; 8];
-            whole[..bytes.len()].copy_from_slice(bytes);
-            *word = u64::from_ne_bytes(whole);
-        }
-        words
-    };
-    const { assert!(N <= 64, "eight words hold all of it") };
-    let (expected, given) = (words(expected), words(given));
-    let differences = expected.iter().zip(&given).fold(0, |all, (a, b)| all | (a ^ b));
-    differences.ct_eq(&0).into()
-}
-
-type Words = [u64; 8];
 
 pub(crate) fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::webhook_signature(message)

@@ -90,7 +90,7 @@ fn read(root: &Path) -> Result<Sdk> {
     let resources = read_resources::read(&core.join("resources"), &models.models, &models.known)?;
     Ok(Sdk {
         accessors: read_resources::accessors(&core.join("client.rs"), &resources)?,
-        errors: read_errors::read(&core.join("error.rs"))?,
+        errors: read_errors::read(&core.join("error/kind.rs"))?,
         enums: models.enums,
         models: models.models,
         list_params: models.list_params,

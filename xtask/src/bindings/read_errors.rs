@@ -1,4 +1,4 @@
-//! Reads the kinds of errors from `sdk-core/src/error.rs`.
+//! Reads the kinds of errors from `sdk-core/src/error/kind.rs`.
 
 use std::path::Path;
 

@@ -157,7 +157,7 @@ fn gives(gives: &Gives) -> String {
 }
 
 fn errors(sdk: &Sdk) -> String {
-    let mut text = marked("error.rs") + "\nimport type { Job } from \"./models\";\n";
+    let mut text = marked("error/kind.rs") + "\nimport type { Job } from \"./models\";\n";
     let kinds: Vec<_> = sdk.errors.iter().map(|error| format!("\"{}\"", error.kind)).collect();
     text += &format!(
         "\n/** The kinds of failures, the same in every language. */\nexport type ErrorKind =\n  | {}\n  | (string & {{}});\n",

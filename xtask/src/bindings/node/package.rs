@@ -107,7 +107,7 @@ fn index(sdk: &Sdk) -> String {
 }
 
 fn kinds(sdk: &Sdk) -> String {
-    let mut text = marked("error.rs")
+    let mut text = marked("error/kind.rs")
         + "\"use strict\";\n\n/** The classes of errors, and the kinds that they are for. */\nmodule.exports = [\n";
     for error in &sdk.errors {
         text += &format!("  [\"{}\", \"{}\"],\n", names::error_class(&error.name), error.kind);
@@ -116,7 +116,7 @@ fn kinds(sdk: &Sdk) -> String {
 }
 
 fn module(sdk: &Sdk) -> String {
-    let mut text = marked("error.rs")
+    let mut text = marked("error/kind.rs")
         + "// The same as `index.js`, for `import`: there is one of each class, however it was loaded.\n\
         import storycore from \"./index.js\";\n\nexport default storycore;\nexport const {\n  \
         StoryCoreClient,\n  StoryCoreSDK,\n  RawResponse,\n  Authorization,\n  UploadControl,\n  version,\n  StoryCoreError,\n";

@@ -179,7 +179,7 @@ fn enums(sdk: &Sdk) -> String {
 }
 
 fn errors(sdk: &Sdk) -> String {
-    let mut text = marked("#", "error.rs")
+    let mut text = marked("#", "error/kind.rs")
         + "\"\"\"Errors: one class a kind, all under `StoryCoreError`, each with the same fields.\"\"\"\n\n\
         from __future__ import annotations\n\nfrom ._error import StoryCoreError\n";
     let mut table = String::new();

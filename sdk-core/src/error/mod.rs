@@ -1,11 +1,16 @@
 //! The one error of this crate: what kind it is, and every fact known when it was made.
 //! It decides nothing about retries; the transport does, and writes its verdict down here.
 
+mod kind;
+mod make;
+
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
-use crate::{models::Job, transport::redact::Redactor};
+pub use kind::ErrorKind;
+
+use crate::models::Job;
 
 /// What every fallible call of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -14,100 +19,6 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub const MAX_ERROR_BODY: usize = 16 * 1024;
 
 type Source = Arc<dyn StdError + Send + Sync + 'static>;
-
-/// Why a call failed. New kinds may be added, so match with a `_` arm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The client was built, or a call was made, with settings that cannot work. Nothing was sent.
-    Config,
-    /// The credential is missing, wrong, expired or could not be renewed (401).
-    Authentication,
-    /// The credential is good but may not do this (403).
-    Permission,
-    /// No such object, or none that this credential may see (404, 410).
-    NotFound,
-    /// The request contradicts the object's present state (409).
-    Conflict,
-    /// The platform refused the request as it was written (400, 413, 415, 422 and other 4xx).
-    InvalidRequest,
-    /// Too many requests (429).
-    RateLimited,
-    /// The platform failed (5xx).
-    Server,
-    /// The platform could not be reached, or the connection broke.
-    Connection,
-    /// No answer in time: connecting, one attempt, or the whole call.
-    Timeout,
-    /// The call was cancelled by the caller.
-    Cancelled,
-    /// The answer was not what the contract says; the message names the JSON path.
-    Decode,
-    /// The platform in use does not have this resource. Nothing was sent.
-    Unsupported,
-    /// The circuit breaker is open after repeated failures. Nothing was sent.
-    CircuitOpen,
-    /// Waiting for a job took longer than its deadline. The job itself goes on.
-    WaitTimeout,
-    /// The job that was waited for failed.
-    JobFailed,
-    /// The job that was waited for was cancelled.
-    JobCancelled,
-    /// The file could not be read or written, or what arrived is not what was sent.
-    Upload,
-    /// A webhook is not genuine, too old, or not readable.
-    WebhookSignature,
-}
-
-impl ErrorKind {
-    /// The kind's name, the same in every language: `not_found`, `rate_limited`, …
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Config => "config",
-            Self::Authentication => "authentication",
-            Self::Permission => "permission",
-            Self::NotFound => "not_found",
-            Self::Conflict => "conflict",
-            Self::InvalidRequest => "invalid_request",
-            Self::RateLimited => "rate_limited",
-            Self::Server => "server",
-            Self::Connection => "connection",
-            Self::Timeout => "timeout",
-            Self::Cancelled => "cancelled",
-            Self::Decode => "decode",
-            Self::Unsupported => "unsupported",
-            Self::CircuitOpen => "circuit_open",
-            Self::WaitTimeout => "wait_timeout",
-            Self::JobFailed => "job_failed",
-            Self::JobCancelled => "job_cancelled",
-            Self::Upload => "upload",
-            Self::WebhookSignature => "webhook_signature",
-        }
-    }
-
-    /// The kind that an HTTP status means.
-    pub(crate) const fn of_status(status: u16) -> Self {
-        match status {
-            401 => Self::Authentication,
-            403 => Self::Permission,
-            404 | 410 => Self::NotFound,
-            408 => Self::Timeout,
-            409 => Self::Conflict,
-            429 => Self::RateLimited,
-            400..=499 => Self::InvalidRequest,
-            500..=599 => Self::Server,
-            // A redirect or an informational status where a final answer belongs.
-            _ => Self::Decode,
-        }
-    }
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// Any failure of this crate. Ask [`kind`](Error::kind) what to do about it.
 ///
@@ -230,115 +141,6 @@ impl Error {
     #[must_use]
     pub fn job(&self) -> Option<&Job> {
         self.0.job.as_deref()
-    }
-}
-
-/// Constructors. The kind and the words are given; facts are added where they are known.
-impl Error {
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Facts {
-            kind,
-            message: message.into(),
-            status: None,
-            code: None,
-            param: None,
-            details: None,
-            request_id: None,
-            idempotency_key: None,
-            retry_after: None,
-            attempts: 0,
-            elapsed: Duration::ZERO,
-            retryable: matches!(
-                kind,
-                ErrorKind::RateLimited
-                    | ErrorKind::Server
-                    | ErrorKind::Connection
-                    | ErrorKind::Timeout
-                    | ErrorKind::CircuitOpen
-            ),
-            body: None,
-            source: None,
-            sent: None,
-            should_retry: None,
-            job: None,
-        }))
-    }
-
-    /// The facts themselves, for the parts that add or judge several.
-    pub(crate) fn with(mut self, set: impl FnOnce(&mut Facts)) -> Self {
-        set(&mut self.0);
-        self
-    }
-
-    /// Blanks the secrets in what the platform said.
-    pub(crate) fn blanked(mut self, redactor: &Redactor) -> Self {
-        let facts = &mut *self.0;
-        if let Cow::Owned(message) = redactor.blank(&facts.message) {
-            facts.message = Cow::Owned(message);
-        }
-        for text in [&mut facts.code, &mut facts.param, &mut facts.body].into_iter().flatten() {
-            redactor.blank_in_place(text);
-        }
-        if let Some(details) = &mut facts.details {
-            redactor.blank_value(details);
-        }
-        self
-    }
-
-    pub(crate) fn facts(&self) -> &Facts {
-        &self.0
-    }
-
-    pub(crate) fn config(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorKind::Config, message)
-    }
-
-    pub(crate) fn unsupported(platform: &str, what: &str) -> Self {
-        let message = format!("the platform {platform} does not have {what}");
-        Self::new(ErrorKind::Unsupported, message)
-    }
-
-    pub(crate) fn upload(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorKind::Upload, message)
-    }
-
-    pub(crate) fn webhook_signature(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorKind::WebhookSignature, message)
-    }
-
-    /// Says further what to do about it.
-    pub(crate) fn explained(mut self, what: &str) -> Self {
-        self.0.message = format!("{}{what}", self.0.message).into();
-        self
-    }
-
-    pub(crate) fn with_status(mut self, status: u16) -> Self {
-        self.0.status = Some(status);
-        self
-    }
-
-    pub(crate) fn with_param(mut self, param: impl Into<String>) -> Self {
-        self.0.param = Some(param.into());
-        self
-    }
-
-    /// `body` must have had its secrets blanked; it is cut to [`MAX_ERROR_BODY`].
-    pub(crate) fn with_body(mut self, mut body: String) -> Self {
-        let mut end = body.len().min(MAX_ERROR_BODY);
-        while !body.is_char_boundary(end) {
-            end -= 1;
-        }
-        body.truncate(end);
-        self.0.body = Some(body);
-        self
-    }
-
-    pub(crate) fn with_source(
-        mut self,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
-        self.0.source = Some(Arc::from(source.into()));
-        self
     }
 }
 
