@@ -238,7 +238,7 @@ async fn what_was_being_sent_when_the_platform_was_killed_is_sent_again() {
     })
     .await;
     let folder = tempfile::tempdir().unwrap();
-    let killed = child::Platform::start("a_platform_to_be_killed", folder.path());
+    let killed = child::Platform::start(folder.path());
     let http = common::http();
     let post = |path: &str, body: Value| {
         common::answer(
@@ -259,12 +259,6 @@ async fn what_was_being_sent_when_the_platform_was_killed_is_sent_again() {
     let log = deliveries(&p, &hook, none_pending).await;
     assert_eq!((log.len(), &log[0]["status"]), (1, &json!("success")));
     p.running.shutdown().await;
-}
-
-#[tokio::test]
-#[ignore = "run by the test above, in a process of its own"]
-async fn a_platform_to_be_killed() {
-    child::serve().await;
 }
 
 #[tokio::test]

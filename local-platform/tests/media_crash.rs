@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use common::{
     answer,
@@ -15,23 +15,10 @@ use common::{
 use serde_json::json;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
-/// The platform that the other tests start and kill.
-#[tokio::test]
-#[ignore = "it is started by the others"]
-async fn serve() {
-    child::serve().await;
-}
-
-fn start(data: &Path) -> (Platform, Api) {
-    let platform = Platform::start("serve", data);
-    let api = Api::new(&platform.url, &platform.key);
-    (platform, api)
-}
-
 #[tokio::test]
 async fn killed_in_the_middle_of_an_upload_it_starts_again_without_the_half() {
     let data = tempfile::tempdir().unwrap();
-    let (platform, api) = start(data.path());
+    let (platform, api) = Api::of_another(data.path());
     let mut connection =
         TcpStream::connect(api.url.strip_prefix("http://").unwrap()).await.unwrap();
     let head = format!(
@@ -46,7 +33,7 @@ async fn killed_in_the_middle_of_an_upload_it_starts_again_without_the_half() {
     .await;
     platform.kill();
     assert_eq!(files(data.path()).len(), 1);
-    let (platform, api) = start(data.path());
+    let (platform, api) = Api::of_another(data.path());
     assert_eq!(files(data.path()), Vec::<PathBuf>::new());
     assert_eq!(api.get("/api/assets").await.expect(200).body["pagination"]["total"], 0);
     drop(platform);
@@ -55,7 +42,7 @@ async fn killed_in_the_middle_of_an_upload_it_starts_again_without_the_half() {
 #[tokio::test]
 async fn killed_among_many_uploads_it_has_each_file_with_its_row() {
     let data = tempfile::tempdir().unwrap();
-    let (platform, api) = start(data.path());
+    let (platform, api) = Api::of_another(data.path());
     let api = std::sync::Arc::new(api);
     let uploads: Vec<_> = (0..8u8)
         .map(|n| {
@@ -71,7 +58,7 @@ async fn killed_among_many_uploads_it_has_each_file_with_its_row() {
     for upload in uploads {
         upload.await.unwrap();
     }
-    let (platform, api) = start(data.path());
+    let (platform, api) = Api::of_another(data.path());
     let mut rows = Vec::new();
     loop {
         let page =
@@ -97,7 +84,7 @@ async fn killed_among_many_uploads_it_has_each_file_with_its_row() {
 #[tokio::test]
 async fn killed_while_a_job_runs_it_runs_it_again_and_streams_go_on() {
     let data = tempfile::tempdir().unwrap();
-    let (platform, api) = start(data.path());
+    let (platform, api) = Api::of_another(data.path());
     let film = api.asset("video", "clip.mp4", &film(8, "640x480")).await;
     let settings = json!({"format": "webm", "resolution": "1280x720"});
     let id = api
@@ -110,7 +97,7 @@ async fn killed_while_a_job_runs_it_runs_it_again_and_streams_go_on() {
     }
     platform.kill();
     assert!(files(data.path()).len() > 1, "nothing was half done");
-    let (platform, api) = start(data.path());
+    let (platform, api) = Api::of_another(data.path());
     let rest = Events::of(&api, &id, Some(last)).await.rest().await;
     assert!(rest.iter().all(|event| event.id > last), "{rest:?}");
     assert_eq!(rest.first().unwrap().data["progress"], 0);
@@ -132,7 +119,7 @@ fn peak(pid: u32) -> u64 {
 #[tokio::test]
 async fn a_hundred_mebibytes_go_through_in_little_memory() {
     let data = tempfile::tempdir().unwrap();
-    let (platform, api) = start(data.path());
+    let (platform, api) = Api::of_another(data.path());
     let asset = api.asset("document", "small.bin", &[1; 1000]).await;
     api.bytes(asset["url"].as_str().unwrap()).await;
     let before = peak(platform.pid());
@@ -150,7 +137,7 @@ async fn a_full_disk_refuses_the_file_and_keeps_nothing_of_it() {
     let data = tempfile::tempdir().unwrap();
     let (starter, own_disk) = little_disk(data.path());
     let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
-    let platform = Platform::start_under(&starter, "serve", data.path());
+    let platform = Platform::start_under(&starter, data.path());
     let api = Api::new(&platform.url, &platform.key);
     let seen = if own_disk { platform.sees(data.path()) } else { data.path().to_owned() };
     let sound = ffmpeg("-f lavfi -i sine=duration=300 -c:a aac -b:a 32k", "sound.m4a");
@@ -188,7 +175,7 @@ async fn a_disk_that_was_full_takes_writes_again_once_there_is_room() {
         return;
     }
     let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
-    let platform = Platform::start_under(&starter, "serve", data.path());
+    let platform = Platform::start_under(&starter, data.path());
     let api = Api::new(&platform.url, &platform.key);
     let seen = platform.sees(data.path());
     let filler = seen.join("filler");
@@ -221,7 +208,7 @@ async fn without_room_it_does_not_start_and_says_what_to_do() {
         return;
     }
     // The same little disk, filled before the platform starts.
-    let (mount, program) = (&starter[..starter.len() - 1], std::env::current_exe().unwrap());
+    let mount = &starter[..starter.len() - 1];
     let fill = starter.last().unwrap().replace(
         "&& exec",
         &format!(
@@ -232,9 +219,8 @@ async fn without_room_it_does_not_start_and_says_what_to_do() {
     let ended = std::process::Command::new(&mount[0])
         .args(&mount[1..])
         .arg(fill)
-        .arg(program)
-        .args(["--exact", "serve", "--ignored", "--nocapture"])
-        .env(child::DATA, data.path())
+        .arg(child::PROGRAM)
+        .arg(data.path())
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&ended.stderr);

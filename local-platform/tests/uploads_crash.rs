@@ -16,19 +16,6 @@ use reqwest::Method;
 use sha2::{Digest as _, Sha256};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
-/// The platform that the other tests start and kill.
-#[tokio::test]
-#[ignore = "it is started by the others"]
-async fn serve() {
-    child::serve().await;
-}
-
-fn start(data: &Path) -> (Platform, Api) {
-    let platform = Platform::start("serve", data);
-    let api = Api::new(&platform.url, &platform.key);
-    (platform, api)
-}
-
 fn tus(api: &Api, method: Method, path: &str) -> reqwest::RequestBuilder {
     api.request(method, path).header("tus-resumable", "1.0.0")
 }
@@ -87,7 +74,7 @@ fn length(path: &Path) -> u64 {
 async fn a_killed_upload_continues_where_the_disk_stopped() {
     let data = tempfile::tempdir().unwrap();
     let file: Vec<u8> = (0..5_000_000_u32).map(|n| (n * 7 % 253) as u8).collect();
-    let (platform, api) = start(data.path());
+    let (platform, api) = Api::of_another(data.path());
     let (plain, summed) = (create(&api, file.len()).await, create(&api, file.len()).await);
     for url in [&plain, &summed] {
         patch(&api, url, 0, &file[..1000]).await.expect(204);
@@ -103,7 +90,7 @@ async fn a_killed_upload_continues_where_the_disk_stopped() {
     drop((first, second));
     let left = length(&on_disk(data.path(), &plain)) as usize;
     std::fs::write(data.path().join("files/uploads/upl_stray"), b"of nothing").unwrap();
-    let (platform, api) = start(data.path());
+    let (platform, api) = Api::of_another(data.path());
     assert_eq!(offset(&api, &plain).await, left);
     // Its checksum was not checked: nothing of the chunk counts.
     assert_eq!(offset(&api, &summed).await, 1000);
@@ -122,14 +109,14 @@ async fn a_killed_upload_continues_where_the_disk_stopped() {
 #[tokio::test]
 async fn a_whole_upload_that_a_crash_kept_from_being_an_asset_becomes_one_when_asked() {
     let data = tempfile::tempdir().unwrap();
-    let (platform, api) = start(data.path());
+    let (platform, api) = Api::of_another(data.path());
     let url = create(&api, 6).await;
     patch(&api, &url, 0, b"abc").await.expect(204);
     platform.kill();
     // As after a kill between the last byte and the asset's row.
     std::fs::write(on_disk(data.path(), &url), b"abcdef").unwrap();
     std::fs::write(data.path().join("files/assets/ast_stray"), b"abcdef").unwrap();
-    let (platform, api) = start(data.path());
+    let (platform, api) = Api::of_another(data.path());
     for _ in 0..2 {
         let state = answer(tus(&api, Method::HEAD, &url)).await.expect(200);
         let asset = state.header("x-asset-id").to_owned();
@@ -153,7 +140,7 @@ async fn a_full_disk_keeps_what_it_took_and_nothing_that_is_not_verified() {
     let data = tempfile::tempdir().unwrap();
     let (starter, own_disk) = child::little_disk(data.path());
     let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
-    let platform = Platform::start_under(&starter, "serve", data.path());
+    let platform = Platform::start_under(&starter, data.path());
     let api = Api::new(&platform.url, &platform.key);
     let seen = if own_disk { platform.sees(data.path()) } else { data.path().to_owned() };
     let file: Vec<u8> = (0..40_000_000_u32).map(|n| (n * 7 % 253) as u8).collect();
@@ -188,7 +175,7 @@ async fn an_upload_that_met_a_full_disk_goes_on_once_there_is_room() {
         return;
     }
     let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
-    let platform = Platform::start_under(&starter, "serve", data.path());
+    let platform = Platform::start_under(&starter, data.path());
     let api = Api::new(&platform.url, &platform.key);
     let filler = platform.sees(data.path()).join("filler");
     let file: Vec<u8> = (0..5_000_000_u32).map(|n| (n * 11 % 251) as u8).collect();

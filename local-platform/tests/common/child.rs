@@ -1,58 +1,48 @@
-//! A platform in a process of its own, to be killed: this test program again, running one ignored test.
+//! A platform in a process of its own, to be killed.
 
 use std::{
+    ffi::OsStr,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-/// The variable that names the data directory.
-pub const DATA: &str = "STORYCORE_TEST_DATA";
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_storycore-local");
 
-/// The process; killed when dropped.
+/// The process; killed when dropped. It ends by itself when this one does, with which its standard input ends.
 pub struct Platform {
     pub url: String,
     pub key: String,
     child: Child,
-    /// Kept open: the test runner in the child prints to it again after a minute, and would end on a closed pipe.
     _stdout: BufReader<ChildStdout>,
 }
 
 impl Platform {
-    /// Starts the ignored test `name`, which must be nothing but [`serve`], with its data in `directory`.
-    pub fn start(name: &str, directory: &Path) -> Self {
-        Self::start_under(&[], name, directory)
+    /// Starts it with its data in `directory`.
+    pub fn start(directory: &Path) -> Self {
+        Self::start_under(&[], directory)
     }
 
-    /// The same, started by another program: its own arguments, to which those of the platform are added.
-    pub fn start_under(starter: &[&str], name: &str, directory: &Path) -> Self {
-        let program = std::env::current_exe().unwrap();
-        let mut command = match starter {
-            [] => Command::new(program),
-            [starter, arguments @ ..] => {
-                let mut command = Command::new(starter);
-                command.args(arguments).arg(program);
-                command
-            }
-        };
-        let mut child = command
-            .args(["--exact", name, "--ignored", "--nocapture"])
-            .env(DATA, directory)
+    /// The same, started by another program: its own arguments, to which the platform's command is added.
+    pub fn start_under(starter: &[&str], directory: &Path) -> Self {
+        let command = starter.iter().chain([&PROGRAM]).map(OsStr::new);
+        let words: Vec<&OsStr> = command.chain([directory.as_os_str()]).collect();
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
-        while stdout.read_line(&mut line).unwrap() > 0 {
-            // The test runner may have begun the line.
-            if let Some((_, ready)) = line.trim_end().split_once("READY ") {
-                let (url, key) = ready.split_once(' ').unwrap();
-                return Self { url: url.into(), key: key.into(), child, _stdout: stdout };
-            }
-            line.clear();
-        }
-        let _ = child.kill();
-        panic!("the child did not start: {:?}", child.wait());
+        stdout.read_line(&mut line).unwrap();
+        let Some((url, key)) =
+            line.trim_end().strip_prefix("READY ").and_then(|l| l.split_once(' '))
+        else {
+            let _ = child.kill();
+            panic!("the platform did not start: {:?}", child.wait());
+        };
+        Self { url: url.into(), key: key.into(), child, _stdout: stdout }
     }
 
     pub fn pid(&self) -> u32 {
@@ -83,16 +73,6 @@ impl Drop for Platform {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// What the child does: serve until it is killed. Without the variable, which only [`Platform::start`] sets, there is
-/// nothing to do.
-pub async fn serve() {
-    let Some(directory) = std::env::var_os(DATA) else { return };
-    let config = storycore_local::Config::in_directory(directory);
-    let running = storycore_local::start(config).await.unwrap();
-    println!("READY {} {}", running.url(), running.api_key());
-    std::future::pending().await
 }
 
 /// What starts a program with 16 MiB of disk at `directory`: a file system of its own where the system lets us mount

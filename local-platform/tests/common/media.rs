@@ -5,7 +5,7 @@ use std::{path::Path, process::Command, time::Duration};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::{Answer, Platform, answer, http};
+use super::{Answer, Platform, answer, child, http};
 
 /// Longer than anything here takes on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -21,6 +21,13 @@ pub struct Api {
 impl Api {
     pub fn new(url: &str, key: &str) -> Self {
         Self { http: http(), url: url.to_owned(), key: key.to_owned() }
+    }
+
+    /// A platform in a process of its own, and its API.
+    pub fn of_another(data: &Path) -> (child::Platform, Self) {
+        let platform = child::Platform::start(data);
+        let api = Self::new(&platform.url, &platform.key);
+        (platform, api)
     }
 
     pub fn of(platform: &Platform) -> Self {
