@@ -8,6 +8,7 @@ use serde::Serialize;
 
 pub mod fixed;
 pub mod load;
+pub mod local;
 pub mod process;
 
 /// One measurement against a peer or a fixed goal.

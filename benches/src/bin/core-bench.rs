@@ -15,31 +15,17 @@ use std::{
 
 use serde::Deserialize;
 use storycore::{Client, models::ListParams};
-use storycore_benches::{Goal, Options, Row, process};
+use storycore_benches::{Goal, Options, Row, local, process};
 
 const PEER: &str = "reqwest 0.13 with serde";
 
 fn main() -> io::Result<()> {
     if std::env::args().nth(1).as_deref() == Some("serve") {
-        return serve();
+        return local::serve();
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(measure(Options::from_args())).map_err(io::Error::other)
-}
-
-/// The platform, which prints where it is.
-fn serve() -> io::Result<()> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
-        let platform = storycore_local::start(storycore_local::Config::in_memory())
-            .await
-            .map_err(io::Error::other)?;
-        println!("{} {}", platform.url(), platform.api_key());
-        std::future::pending::<()>().await;
-        Ok(())
-    })
 }
 
 /// What somebody without an SDK would write.

@@ -4,32 +4,18 @@
 
 use std::{io, time::Duration};
 
-use storycore_benches::{Goal, Options, Row, load, process};
+use storycore_benches::{Goal, Options, Row, load, local, process};
 
 const CONNECTIONS: usize = 64;
 
 fn main() -> io::Result<()> {
     if std::env::args().nth(1).as_deref() == Some("serve") {
-        return serve();
+        return local::serve();
     }
     // The load gets as few threads as keep the server busy: both share the machine.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(measure(Options::from_args()))
-}
-
-/// The measured process: a platform with 100 projects, which prints where it is.
-fn serve() -> io::Result<()> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
-        let platform = storycore_local::start(storycore_local::Config::in_memory())
-            .await
-            .map_err(io::Error::other)?;
-        println!("{} {}", platform.url(), platform.api_key());
-        std::future::pending::<()>().await;
-        Ok(())
-    })
 }
 
 async fn measure(options: Options) -> io::Result<()> {

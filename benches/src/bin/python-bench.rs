@@ -13,14 +13,14 @@ mod side;
 
 use std::{env, io, path::PathBuf, process::ExitCode};
 
-use storycore_benches::{Options, fixed};
+use storycore_benches::{Options, fixed, local};
 
 fn main() -> ExitCode {
     let done = match env::args().nth(1).as_deref() {
         Some("serve") => {
             side::pin(side::SERVER).and_then(|()| fixed::serve(|url| println!("{url}")))
         }
-        Some("platform") => side::pin(side::SERVER).and_then(|()| platform()),
+        Some("platform") => side::pin(side::SERVER).and_then(|()| local::serve()),
         _ => measure(Options::from_args()),
     };
     match done {
@@ -41,18 +41,4 @@ fn measure(options: Options) -> io::Result<()> {
     let python = needed("STORYCORE_BENCH_SIDES")?;
     let wheel = needed("STORYCORE_BENCH_WHEEL")?;
     rows::run(options, &python, &wheel)
-}
-
-/// The local platform with its data on the disk, for the upload; prints where it is.
-fn platform() -> io::Result<()> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
-        let platform = storycore_local::start(storycore_local::Config::in_memory())
-            .await
-            .map_err(io::Error::other)?;
-        println!("{} {}", platform.url(), platform.api_key());
-        std::future::pending::<()>().await;
-        Ok(())
-    })
 }

@@ -4,8 +4,13 @@ use std::{path::Path, process::Command, time::Duration};
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::{Answer, Platform, answer, child, http};
+
+pub fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
 
 /// Longer than anything here takes on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);

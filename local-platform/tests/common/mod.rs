@@ -6,6 +6,7 @@
     reason = "it is part of tests, which the lints cannot tell"
 )]
 
+pub mod access;
 pub mod child;
 pub mod media;
 pub mod receiver;
