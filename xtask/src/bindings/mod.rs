@@ -6,6 +6,7 @@
 
 mod docs;
 mod form;
+mod mobile;
 mod names;
 mod node;
 mod operations;
@@ -76,6 +77,7 @@ fn files(root: &Path) -> Result<Files> {
     files.insert("docs/operations.md".into(), operations::page(&sdk));
     python::write(&sdk, &mut files)?;
     node::write(&sdk, &mut files)?;
+    mobile::write(&sdk, &mut files)?;
     for (path, text) in &mut files {
         if path.extension().is_some_and(|extension| extension == "rs") {
             *text = formatted(root, text).with_context(|| path.display().to_string())?;

@@ -1,0 +1,65 @@
+//! What only the conformance drivers and the tests need, and no build for users has: the client's spans and metrics as they
+//! were seen, a clock that can be moved, and what became of each call.
+
+#[path = "../../../tests/conformance/src/bin/driver/watching.rs"]
+mod watching;
+
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+
+use crate::{
+    failure::Failure,
+    runtime::{self, Place, SHARDS, counts},
+};
+
+/// Watches from now on.
+#[uniffi::export]
+pub fn watch_begin() {
+    watching::begin();
+}
+
+/// What was seen so far, as JSON: `spans`, `metrics` or `text`.
+#[uniffi::export]
+pub fn watch_seen(what: String) -> String {
+    match what.as_str() {
+        "spans" => watching::spans(),
+        "metrics" => watching::metrics(),
+        _ => watching::text(),
+    }
+    .to_string()
+}
+
+/// Moves the clock of the threads' timers.
+#[uniffi::export]
+pub async fn advance(by: Duration) -> Result<(), Failure> {
+    for thread in 0..SHARDS {
+        runtime::run(Place::on(thread), async move {
+            tokio::time::pause();
+            tokio::time::advance(by).await;
+            tokio::time::resume();
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// What became of the calls so far.
+#[derive(uniffi::Record)]
+pub struct CallCounts {
+    /// Calls that began.
+    pub started: u64,
+    /// Calls that came to an end by themselves, well or not.
+    pub finished: u64,
+    /// Calls that were dropped before.
+    pub dropped: u64,
+}
+
+/// What became of the calls so far.
+#[uniffi::export]
+pub fn call_counts() -> CallCounts {
+    CallCounts {
+        started: counts::STARTED.load(SeqCst),
+        finished: counts::FINISHED.load(SeqCst),
+        dropped: counts::DROPPED.load(SeqCst),
+    }
+}

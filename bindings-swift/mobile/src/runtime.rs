@@ -1,0 +1,99 @@
+//! Where calls run: on the library's own two threads, which begin with the first call. A call that is dropped from outside, as
+//! a cancelled task or coroutine does, ends on its thread with all of its requests.
+
+#[path = "../../../bindings-node/src/bridge/shards.rs"]
+mod shards;
+
+use std::future::Future;
+
+use futures_util::{
+    FutureExt as _,
+    future::{AbortHandle, Abortable},
+};
+use tokio::sync::oneshot;
+
+pub(crate) use self::shards::{Place, SHARDS};
+use crate::failure::Failure;
+
+/// Ends what it was made with once it is dropped. What has ended by then is not touched.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Runs a call on the thread of its place. Dropping what this gives ends the call.
+pub(crate) async fn run<T: Send + 'static>(
+    place: Place,
+    call: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    let (answer, answered) = oneshot::channel();
+    let (abort, registration) = AbortHandle::new_pair();
+    let number = place.number();
+    let counted = Counted::begin();
+    let call = async move {
+        let _place = place;
+        let outcome = call.await;
+        counted.finish();
+        // Nobody waits for it any more when the sending fails.
+        drop(answer.send(outcome));
+    };
+    shards::put(number, Box::pin(Abortable::new(call, registration).map(drop)))
+        .map_err(|error| Failure::config(format!("the SDK's thread cannot be started: {error}")))?;
+    let _ends_with_this = AbortOnDrop(abort);
+    // Without an answer the call broke inside: its thread has caught that.
+    answered.await.unwrap_or_else(|_| Err(Failure::inside()))
+}
+
+/// Lets go of something on the thread where its connections are.
+pub(crate) fn drop_on<T: Send + 'static>(number: usize, it: T) {
+    // Without a thread there is no connection either, and it is dropped here.
+    drop(shards::put(number, Box::pin(async move { drop(it) })));
+}
+
+/// A call, counted where the conformance drivers want to know what became of it.
+#[cfg(feature = "conformance")]
+struct Counted(bool);
+
+#[cfg(feature = "conformance")]
+pub(crate) mod counts {
+    use std::sync::atomic::AtomicU64;
+
+    pub(crate) static STARTED: AtomicU64 = AtomicU64::new(0);
+    pub(crate) static FINISHED: AtomicU64 = AtomicU64::new(0);
+    pub(crate) static DROPPED: AtomicU64 = AtomicU64::new(0);
+}
+
+#[cfg(feature = "conformance")]
+impl Counted {
+    fn begin() -> Self {
+        counts::STARTED.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Self(false)
+    }
+
+    fn finish(mut self) {
+        self.0 = true;
+    }
+}
+
+#[cfg(feature = "conformance")]
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let what = if self.0 { &counts::FINISHED } else { &counts::DROPPED };
+        what.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[cfg(not(feature = "conformance"))]
+struct Counted;
+
+#[cfg(not(feature = "conformance"))]
+impl Counted {
+    fn begin() -> Self {
+        Self
+    }
+
+    fn finish(self) {}
+}
