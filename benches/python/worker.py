@@ -1,6 +1,6 @@
 """One side of the comparison as a process: reads what to measure as a JSON object a line, and answers likewise.
 
-usage: worker.py SIDE URL KEY [CORES]     SIDE is a module of sides/; started by benches/src/bin/python-bench.rs
+usage: worker.py SIDE URL KEY     SIDE is a module of sides/; started by benches/src/bin/python-bench.rs
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-import os
 import sys
 import tempfile
 import threading
@@ -20,9 +19,7 @@ from typing import Any
 ID = "prj_ebb969b953c99f063d7c6ba7"
 
 
-def main(module: str, url: str, key: str, cores: str = "") -> None:
-    if cores:
-        os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
+def main(module: str, url: str, key: str) -> None:
     sys.path.insert(0, str(Path(__file__).parent))
     side = importlib.import_module(f"sides.{module}")
     answer({"name": side.NAME})

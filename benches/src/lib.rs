@@ -10,6 +10,9 @@ pub mod fixed;
 pub mod load;
 pub mod local;
 pub mod process;
+pub mod servers;
+pub mod side;
+pub mod turns;
 
 /// One measurement against a peer or a fixed goal.
 #[derive(Debug, Serialize)]

@@ -4,6 +4,7 @@
 
 const { Bridge } = require("./native.js");
 const { fromFields, native, CallCancelledError } = require("./errors.js");
+const { objects } = require("./rows.js");
 
 // What a value in a batch is; `src/bridge/outbox.rs` has the same numbers.
 const RESULT = 0;
@@ -11,6 +12,7 @@ const FAILURE = 1;
 const BYTES = 2;
 const TOLD = 3;
 const ANSWER = 4;
+const ROWS = 5;
 
 /** The calls whose answers have not arrived, by their numbers. */
 const waiting = new Map();
@@ -38,6 +40,12 @@ function fetched(text, buffers) {
       case RESULT:
         call.resolve(value);
         break;
+      case ROWS: {
+        const page = Array.isArray(value) ? value[1] : value;
+        page.data = objects(page.data);
+        call.resolve(value);
+        break;
+      }
       case BYTES:
         call.resolve(buffers[value]);
         break;
@@ -109,6 +117,11 @@ function listen(told) {
   return id;
 }
 
+/** Forgets such a number. */
+function unlisten(id) {
+  listeners.delete(id);
+}
+
 /** Ends every call of a client that is closed. */
 function closeAll(owner) {
   for (const [id, call] of waiting) {
@@ -120,4 +133,4 @@ function closed() {
   return new CallCancelledError("the client was closed");
 }
 
-module.exports = { bridge, start, listen, takeBack, closeAll };
+module.exports = { bridge, start, listen, unlisten, takeBack, closeAll };

@@ -1,5 +1,7 @@
 // What the generated declarations cannot say: uploads, and waiting for jobs.
 
+import type { Readable } from "node:stream";
+import type { StoryCoreError } from "./errors";
 import type { CallOptions } from "./lists";
 import type { Asset, Job } from "./models";
 
@@ -84,7 +86,93 @@ export class UploadControl {
   cancel(): void;
 }
 
+/** A source with the file's name, which bytes and streams need where they have none. */
+export interface NamedSource {
+  source: UploadSource;
+  fileName: string;
+}
+
+export interface UploadAllOptions extends Omit<UploadOptions, "fileName" | "onProgress"> {
+  /** The most files at a time, from 1. Default 16. Large files share 16 streams among them. */
+  atOnce?: number | undefined;
+  /** Is told of the progress over all files, at most ten times a second and once at the end. */
+  onProgress?: ((progress: UploadAllProgress) => void) | undefined;
+}
+
+/** How far many uploads are. */
+export interface UploadAllProgress {
+  /** Files in all. */
+  files: number;
+  /** Files that are there. */
+  filesDone: number;
+  /** Files that failed. */
+  filesFailed: number;
+  /** The bytes of all files together. Streams of unknown length and files that cannot be read are not in its total. */
+  bytes: UploadProgress;
+}
+
+/** How one file of several ended: `asset`, or `error`. */
+export type UploadedFile = {
+  /** Its place among those that were given, from 0. */
+  index: number;
+  /** What was uploaded, to be tried again where it failed. A stream can be read once only. */
+  source: UploadSource | NamedSource;
+} & ((UploadReport & { error?: undefined }) | { asset?: undefined; error: StoryCoreError });
+
+export interface DownloadOptions extends CallOptions {
+  /** The most ranges of the content side by side, from 1 to 16. Default: 1 under 64 MiB, else 4. */
+  maxStreams?: number | undefined;
+}
+
+/**
+ * An asset's bytes as they arrive; a slow reader slows the download down. A connection that breaks is taken up where it was.
+ * Each of its forms can be read once.
+ */
+export interface ContentStream extends AsyncIterableIterator<Uint8Array> {
+  /** How many bytes there are, where the platform says so. */
+  readonly size?: number;
+  /** Their media type, where the platform says it. */
+  readonly contentType?: string;
+  /** As a Web stream: `new Response(content.toWeb())`. */
+  toWeb(): ReadableStream<Uint8Array>;
+  /** As a Node stream: `pipeline(content.toNode(), response)`. */
+  toNode(): Readable;
+  /** Ends the request. */
+  cancel(): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
 export interface AssetsByHand {
+  /**
+   * Uploads many files, 16 at a time, and gives each as it ends, well or not: one that fails stops no other. Leaving the loop
+   * ends those that are under way.
+   *
+   *     for await (const { source, asset, error } of client.media.uploadAll(["one.mp4", "two.mp4"])) …
+   */
+  uploadAll(
+    sources: Iterable<UploadSource | NamedSource>,
+    options?: UploadAllOptions,
+  ): AsyncGenerator<UploadedFile, void, undefined>;
+
+  /**
+   * Downloads the asset into a file, which is there whole or not at all: a connection that breaks is taken up where it was,
+   * large ones come in parallel ranges, the bytes are checked against the asset's SHA-256, and after a crash the same call
+   * goes on from what is there.
+   *
+   * @throws {StoryCoreError} `ConfigError` when the target is a directory or its directory is not there, `UploadError` when the
+   * file cannot be written or what arrived is not the asset, and as every call.
+   */
+  download(id: string, to: string | URL, options?: DownloadOptions): Promise<Asset>;
+
+  /**
+   * The asset's bytes as they arrive, for whoever passes them on; nothing is kept in memory or on disk. `signal` ends it at any
+   * time with its reason.
+   *
+   * @throws {StoryCoreError} `NotFoundError` when there is no such asset, and as every call; while it is read `UploadError` when
+   * the content became another one meanwhile.
+   */
+  contentStream(id: string, options?: CallOptions): Promise<ContentStream>;
+
   /**
    * Uploads a file, whatever its size, with flat memory: small ones in one request, larger ones in parallel parts that
    * survive broken connections. A file's upload survives a crash too: the same call then goes on from where it was.

@@ -3,7 +3,6 @@
 
 const { NativeClient } = require("./native.js");
 const { bridge, start, listen, takeBack, closeAll } = require("./bridge.js");
-const { feedOf } = require("./feed.js");
 const { native, ConfigError, DecodeError } = require("./errors.js");
 const { resources } = require("./resources/index.js");
 
@@ -25,6 +24,7 @@ class Shared {
 class StoryCoreClient {
   #shared;
   #options;
+  #resources = {};
 
   constructor(options) {
     if (options instanceof Shared) {
@@ -35,10 +35,6 @@ class StoryCoreClient {
       const onTokens = options?.oauth?.onTokens;
       const listener = onTokens === undefined ? undefined : listen(onTokens);
       this.#shared = new Shared(native(() => new NativeClient(settings, language, bridge, listener)));
-    }
-    for (const [name, Resource] of resources) {
-      // Not printed with the client, and not to be replaced by accident.
-      Object.defineProperty(this, name, { value: new Resource(this), enumerable: false });
     }
   }
 
@@ -59,7 +55,7 @@ class StoryCoreClient {
   request(method, path, { query, json, body, contentType, contentLength, ...options } = {}) {
     let sent;
     try {
-      sent = body === undefined ? { held: (asked) => asked } : feedOf(body);
+      sent = body === undefined ? { held: (asked) => asked } : require("./feed.js").feedOf(body);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -84,13 +80,23 @@ class StoryCoreClient {
     return start(shared, options?.signal, told, (bridge, id) => begin(shared.native, bridge, id, optionsText(options)));
   }
 
+  /** The resource of this name, made when it is asked for first. */
+  _resource(name, load) {
+    return (this.#resources[name] ??= new (load())(this));
+  }
+
   /** The native client, for what is native beside it. */
   get _native() {
     return this.#shared.native;
   }
 
-  /** Opens what goes on by itself. */
+  /** Opens what goes on by itself and has this number. */
   _open(operation, given, options) {
+    return this._stream(options, (native, _bridge, text) => native.open(operation, JSON.stringify(given), text));
+  }
+
+  /** Opens a stream: `begin` is given the native client, the bridge and the options as text, when its first piece is wanted. */
+  _stream(options, begin) {
     options = this._options(options);
     const shared = this.#shared;
     let source;
@@ -98,7 +104,7 @@ class StoryCoreClient {
     return {
       next: () =>
         start(shared, options?.signal, undefined, (bridge, id) => {
-          source ??= shared.native.open(operation, JSON.stringify(given), optionsText(options));
+          source ??= begin(shared.native, bridge, optionsText(options));
           source.next(bridge, id);
           asked = id;
         }),
@@ -135,6 +141,14 @@ class StoryCoreClient {
   [Symbol.for("nodejs.util.inspect.custom")]() {
     return `${this.constructor.name} { platform: '${this.platform}' }`;
   }
+}
+
+for (const [name, load] of resources) {
+  const get = function () {
+    return this._resource(name, load);
+  };
+  // Not printed with the client, and not to be replaced by accident.
+  Object.defineProperty(StoryCoreClient.prototype, name, { get, enumerable: false, configurable: true });
 }
 
 /** An answer as it came. */

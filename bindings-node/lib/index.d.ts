@@ -11,6 +11,12 @@ export * from "./models";
 export * from "./resources";
 export {
   UploadControl,
+  type ContentStream,
+  type DownloadOptions,
+  type NamedSource,
+  type UploadAllOptions,
+  type UploadAllProgress,
+  type UploadedFile,
   type UploadOptions,
   type UploadProgress,
   type UploadReport,

@@ -74,13 +74,6 @@ export interface Assets extends AssetsByHand {
    * @throws {StoryCoreError} `NotFoundError` when there is no such asset, and as every call.
    */
   content(id: string, options?: CallOptions): Promise<Uint8Array>;
-  /**
-   * Downloads the asset into a file, which is there whole or not at all: a connection that breaks is taken up
-   * where it was, large ones come in parallel ranges, the bytes are checked against the asset's SHA-256, and after
-   * a crash the same call goes on from what is there.
-   * @throws {StoryCoreError} As `Download.send`.
-   */
-  download(id: string, to: string, options?: CallOptions): Promise<models.Asset>;
 }
 
 /** What happened. */

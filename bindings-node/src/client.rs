@@ -9,7 +9,7 @@ use storycore::{CallOptions, Capture, CircuitBreaker, Client, JwtCredential, Pla
 
 use crate::{
     bridge::{
-        Bridge, Environment, Outcome, Reply,
+        Bridge, Environment, Outcome, Reply, rows,
         shards::{Place, SHARDS},
     },
     by_hand::oauth,
@@ -127,7 +127,8 @@ impl Call {
 
     /// A page as it arrived. The client has read it by then.
     pub(crate) fn page<T>(&self, page: &storycore::models::Page<T>) -> Outcome {
-        Ok(page.raw.clone().map_or(Reply::Nothing, Reply::Json))
+        let Some(raw) = &page.raw else { return Ok(Reply::Nothing) };
+        Ok(rows::of(raw).map_or_else(|| Reply::Json(raw.clone()), Reply::Rows))
     }
 
     /// The object that was answered, or `known` where the answer was empty.

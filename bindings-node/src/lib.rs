@@ -13,6 +13,10 @@ mod operations;
 mod streams;
 pub mod webhooks;
 
+/// For what is Rust; JavaScript's objects have an allocator of their own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The version of this library, which must be the package's.
 #[napi_derive::napi]
 pub fn version() -> &'static str {

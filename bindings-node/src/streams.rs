@@ -10,7 +10,7 @@ use storycore::{Pages, jobs::JobEvents};
 use tokio::sync::Mutex;
 
 use crate::{
-    bridge::{Bridge, Outcome, Reply, shards::Place},
+    bridge::{Bridge, Outcome, Reply, rows, shards::Place},
     client::{Call, NativeClient},
     failure::{Failure, without_nulls},
     operations,
@@ -31,10 +31,17 @@ impl<T: DeserializeOwned + Send + 'static> Stream for Pages<T> {
         async {
             let Some(page) = self.next_page().await? else { return Ok(Reply::Nothing) };
             let raw = page.raw.ok_or_else(Failure::inside)?;
-            let mut text = format!("[{},", page.data.len()).into_bytes();
-            text.extend_from_slice(&raw);
-            text.push(b']');
-            Ok(Reply::Json(text.into()))
+            let wanted = page.data.len();
+            let behind = |page: &[u8]| {
+                let mut text = format!("[{wanted},").into_bytes();
+                text.extend_from_slice(page);
+                text.push(b']');
+                text
+            };
+            Ok(match rows::of(&raw) {
+                Some(rows) => Reply::Rows(behind(&rows)),
+                None => Reply::Json(behind(&raw).into()),
+            })
         }
         .boxed()
     }
@@ -59,6 +66,13 @@ pub struct NativeStream {
     thread: usize,
     /// Nothing once it is closed.
     stream: Arc<Mutex<Option<Opened>>>,
+}
+
+impl NativeStream {
+    /// One whose connections are driven there.
+    pub(crate) fn new(place: &Place, stream: Opened) -> Self {
+        Self { thread: place.number(), stream: Arc::new(Mutex::new(Some(stream))) }
+    }
 }
 
 #[napi]
@@ -104,6 +118,6 @@ impl NativeClient {
         let place = Place::choose();
         let opened = Call::new(self.on(&place)?, &arguments, options.as_deref())
             .and_then(|call| operations::open(operation, call));
-        Ok(NativeStream { thread: place.number(), stream: Arc::new(Mutex::new(Some(opened))) })
+        Ok(NativeStream::new(&place, opened))
     }
 }

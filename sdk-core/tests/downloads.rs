@@ -22,6 +22,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use storycore::{
     Client, ErrorKind,
+    download::ContentStream,
     models::UploadOptions,
     upload::{Journal, UploadSource},
 };
@@ -322,4 +323,54 @@ async fn another_part_than_was_asked_for_is_refused() {
     let error = client.media().download("ast_1", folder.path().join("film.bin")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Decode);
     assert_eq!(files(folder.path()), [""; 0]);
+}
+
+/// What a stream gives, to its end or its error.
+async fn read(stream: &mut ContentStream) -> (Vec<u8>, Option<storycore::Error>) {
+    let mut all = Vec::new();
+    loop {
+        match stream.next_piece().await {
+            Ok(Some(piece)) => all.extend_from_slice(&piece),
+            Ok(None) => return (all, None),
+            Err(error) => return (all, Some(error)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn content_comes_piece_by_piece_and_a_cut_is_taken_up() {
+    let world = World::new().await;
+    let content = bytes(10 * MIB, 9);
+    let id = world.asset(&content).await;
+    let path = "/api/assets/*/content";
+    world
+        .fault(json!({"method": "GET", "path": path, "times": 2, "action": {"truncate": true}}))
+        .await;
+    let mut stream = world.client.media().content_stream(&id).await.unwrap();
+    assert_eq!(stream.size(), Some(10 * MIB as u64));
+    let (read, error) = read(&mut stream).await;
+    assert!(error.is_none() && read == content, "{error:?}");
+    let asked = world.asked().await;
+    assert_eq!(asked[0], (None, 200));
+    assert!(asked.len() == 3 && asked[1..].iter().all(|(_, status)| *status == 206), "{asked:?}");
+    let missing = world.client.media().content_stream("ast_none").await.unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    world.platform.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_stream_of_content_that_becomes_another_one_ends_in_an_error() {
+    let (old, new) = (bytes(MIB, 1), bytes(MIB, 2));
+    let given = old.clone();
+    let (client, count) = server(None, MIB, move |number, _| match number {
+        0 => ([("etag", "\"old\"")], broken(&given[..MIB / 2])).into_response(),
+        _ => ([("etag", "\"new\"")], new.clone()).into_response(),
+    })
+    .await;
+    let mut stream = client.media().content_stream("ast_1").await.unwrap();
+    let (read, error) = read(&mut stream).await;
+    assert!(old.starts_with(&read), "nothing of the other content is given out");
+    assert_eq!(error.unwrap().kind(), ErrorKind::Upload);
+    assert!(stream.next_piece().await.unwrap().is_none(), "it is over");
+    assert_eq!(count.load(SeqCst), 2);
 }

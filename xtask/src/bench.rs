@@ -6,12 +6,16 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::process;
 use crate::setup::Setup;
 use crate::wheel::{self, Profile};
 use crate::workspace::{Build, Workspace};
 
 const PACKAGE: &str = "storycore-benches";
 const NAMES: [&str; 7] = ["core", "platform", "uploads", "webhooks", "python", "node", "mobile"];
+
+/// What JavaScript users would pick instead. `fetch` is Node's own.
+const NODE_PEERS: [&str; 2] = ["undici@7.30.2", "openai@7.57.0"];
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,6 +64,9 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     if chosen.contains(&"python") {
         environment.extend(python(&setup, &workspace)?);
     }
+    if chosen.contains(&"node") {
+        environment.extend(node(&setup, &workspace)?);
+    }
     let build = Build::bin(&workspace, PACKAGE, true)?;
     let mut failed = false;
     for name in chosen {
@@ -91,6 +98,18 @@ fn python(setup: &Setup, workspace: &Workspace) -> Result<[(&'static str, OsStri
     let python = setup.venv("bench-python", &requirements)?;
     wheel::install(&python, &wheel)?;
     Ok([("STORYCORE_BENCH_SIDES", python.into()), ("STORYCORE_BENCH_WHEEL", wheel.into())])
+}
+
+/// What the Node bench needs: the native library as it is shipped, and a folder with what it is measured against.
+fn node(setup: &Setup, workspace: &Workspace) -> Result<[(&'static str, OsString); 2]> {
+    let mut build = Command::new("node");
+    build.current_dir(workspace.root.join("bindings-node")).args(["scripts/build.mjs", "--print"]);
+    let library = process::output(build)?;
+    let peers = setup.npm("bench-node", &NODE_PEERS)?;
+    Ok([
+        ("STORYCORE_BENCH_NODE_LIBRARY", library.trim().into()),
+        ("STORYCORE_BENCH_NODE_PEERS", peers.into()),
+    ])
 }
 
 /// The binary that measures `name`: called like it, or `NAME-bench` where that is taken, as by the

@@ -13,16 +13,10 @@ mod side;
 
 use std::{env, io, path::PathBuf, process::ExitCode};
 
-use storycore_benches::{Options, fixed, local};
+use storycore_benches::{Options, servers};
 
 fn main() -> ExitCode {
-    let done = match env::args().nth(1).as_deref() {
-        Some("serve") => {
-            side::pin(side::SERVER).and_then(|()| fixed::serve(|url| println!("{url}")))
-        }
-        Some("platform") => side::pin(side::SERVER).and_then(|()| local::serve()),
-        _ => measure(Options::from_args()),
-    };
+    let done = servers::asked_for().unwrap_or_else(|| measure(Options::from_args()));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,10 +1,12 @@
 // Uploads from whatever JavaScript has: a path, bytes, a Blob, a Response, a Web or Node stream, anything that can be
-// iterated.
+// iterated. And downloads: into a file, or as a stream.
 "use strict";
 
 const { fileURLToPath } = require("node:url");
+const { listen, unlisten } = require("../bridge.js");
+const { fromFields } = require("../errors.js");
 const { feedOf } = require("../feed.js");
-const { NativeControl } = require("../native.js");
+const { NativeSources } = require("../native.js");
 const { Resource } = require("../resource.js");
 
 class Assets extends Resource {
@@ -12,9 +14,8 @@ class Assets extends Resource {
     return (await this.uploadReport(source, options)).asset;
   }
 
-  uploadReport(source, options = {}) {
-    const { onProgress, control, timeout, maxRetries, idempotencyKey, headers, signal, ...described } = options;
-    const call = { timeout, maxRetries, idempotencyKey, headers, signal };
+  uploadReport(source, options) {
+    const { onProgress, control, call, rest: described } = split(options);
     let from;
     try {
       from = sourceOf(source);
@@ -29,36 +30,70 @@ class Assets extends Resource {
     };
     const uploading = this._client._start(call, told, (native, bridge, number, text) => {
       const given = JSON.stringify([described]);
-      const bytes = from.path ?? from.feed ?? from.bytes;
-      native.upload(bridge, number, bytes, given, control?._native, onProgress !== undefined, text);
+      native.upload(bridge, number, from.given, given, control?._native, onProgress !== undefined, text);
     });
     return from.held(uploading.then(([asset, report]) => ({ asset, ...report })));
   }
+
+  async *uploadAll(sources, options) {
+    const { onProgress, control, call, rest: described } = split(options);
+    const numbers = [];
+    const telling = (told) => {
+      const number = listen(told);
+      numbers.push(number);
+      return number;
+    };
+    const given = [...sources];
+    const all = given.map((source) => sourceOf(source?.source ?? source));
+    const progress = onProgress === undefined ? undefined : telling(onProgress);
+    const files = this._client._stream(call, (native, bridge, text) => {
+      const list = new NativeSources();
+      all.forEach(({ given: bytes, fileName, path, told }, index) => {
+        const name = path === undefined ? given[index].fileName ?? fileName : undefined;
+        list.add(bridge, bytes, name, told === undefined ? 0 : telling(told));
+      });
+      return native.uploadAll(bridge, list, JSON.stringify([described]), control?._native, progress, text);
+    });
+    try {
+      for (;;) {
+        const file = await files.next();
+        if (file === null) return;
+        if (file.error !== undefined) file.error = fromFields(file.error);
+        yield { source: given[file.index], ...file };
+      }
+    } finally {
+      files.close();
+      numbers.forEach(unlisten);
+      // Whoever made a stream is told that nobody reads it any more.
+      for (const { held } of all) held(Promise.resolve());
+    }
+  }
+
+  download(id, to, { maxStreams, ...options } = {}) {
+    if (to instanceof URL) to = fileURLToPath(to);
+    return this._client._start(options, undefined, (native, bridge, number, text) => {
+      native.download(bridge, number, JSON.stringify([id, to, { maxStreams }]), text);
+    });
+  }
+
+  async contentStream(id, options) {
+    const { ContentStream } = require("../content.js");
+    const source = this._client._stream(options, (native, _bridge, text) => native.openContent(JSON.stringify([id]), text));
+    return new ContentStream(source, await source.next(), options?.signal);
+  }
+}
+
+/** The options of a call, what stays in JavaScript, and the rest. */
+function split({ onProgress, control, timeout, maxRetries, idempotencyKey, headers, signal, ...rest } = {}) {
+  return { onProgress, control, call: { timeout, maxRetries, idempotencyKey, headers, signal }, rest };
 }
 
 function sourceOf(source) {
-  if (typeof source === "string") return { path: source, held: (uploading) => uploading };
-  if (source instanceof URL) return { path: fileURLToPath(source), held: (uploading) => uploading };
-  return feedOf(source);
+  const held = (ending) => ending;
+  if (source instanceof URL) source = fileURLToPath(source);
+  if (typeof source === "string") return { given: source, path: source, held };
+  const fed = feedOf(source);
+  return { given: fed.feed ?? fed.bytes, ...fed };
 }
 
-/** Pauses, resumes and cancels the upload that it was given to. */
-class UploadControl {
-  constructor() {
-    Object.defineProperty(this, "_native", { value: new NativeControl(), enumerable: false });
-  }
-
-  pause() {
-    this._native.pause();
-  }
-
-  resume() {
-    this._native.resume();
-  }
-
-  cancel() {
-    this._native.cancel();
-  }
-}
-
-module.exports = { Base: Assets, UploadControl };
+module.exports = { Base: Assets };

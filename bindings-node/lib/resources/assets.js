@@ -32,10 +32,6 @@ class Assets extends Base {
   content(id, options) {
     return this._client._call(10, [id], options);
   }
-
-  download(id, to, options) {
-    return this._client._call(11, [id, to], options);
-  }
 }
 
 exports.Assets = Assets;

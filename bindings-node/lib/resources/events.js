@@ -6,11 +6,11 @@ const { List, pages, items } = require("../lists.js");
 
 class Events extends Base {
   get(id, options) {
-    return this._client._call(12, [id], options);
+    return this._client._call(11, [id], options);
   }
 
   list(params, options) {
-    return new List(this._client, 13, 2, [params], options);
+    return new List(this._client, 12, 2, [params], options);
   }
 
   pages(params, options) {

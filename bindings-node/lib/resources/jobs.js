@@ -6,19 +6,19 @@ const { List, pages, items, stream } = require("../lists.js");
 
 class Jobs extends Base {
   create(job, options) {
-    return this._client._call(14, [job], options);
+    return this._client._call(13, [job], options);
   }
 
   get(id, options) {
-    return this._client._call(15, [id], options);
+    return this._client._call(14, [id], options);
   }
 
   cancel(id, options) {
-    return this._client._call(16, [id], options);
+    return this._client._call(15, [id], options);
   }
 
   list(params, options) {
-    return new List(this._client, 17, 3, [params], options);
+    return new List(this._client, 16, 3, [params], options);
   }
 
   pages(params, options) {

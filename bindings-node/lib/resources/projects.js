@@ -6,23 +6,23 @@ const { List, pages, items } = require("../lists.js");
 
 class Projects extends Base {
   create(project, options) {
-    return this._client._call(18, [project], options);
+    return this._client._call(17, [project], options);
   }
 
   get(id, options) {
-    return this._client._call(19, [id], options);
+    return this._client._call(18, [id], options);
   }
 
   update(id, update, options) {
-    return this._client._call(20, [id, update], options);
+    return this._client._call(19, [id, update], options);
   }
 
   delete(id, options) {
-    return this._client._call(21, [id], options);
+    return this._client._call(20, [id], options);
   }
 
   list(params, options) {
-    return new List(this._client, 22, 5, [params], options);
+    return new List(this._client, 21, 5, [params], options);
   }
 
   pages(params, options) {

@@ -6,23 +6,23 @@ const { List, pages, items } = require("../lists.js");
 
 class Webhooks extends Base {
   create(webhook, options) {
-    return this._client._call(23, [webhook], options);
+    return this._client._call(22, [webhook], options);
   }
 
   get(id, options) {
-    return this._client._call(24, [id], options);
+    return this._client._call(23, [id], options);
   }
 
   update(id, update, options) {
-    return this._client._call(25, [id, update], options);
+    return this._client._call(24, [id, update], options);
   }
 
   delete(id, options) {
-    return this._client._call(26, [id], options);
+    return this._client._call(25, [id], options);
   }
 
   list(params, options) {
-    return new List(this._client, 27, 6, [params], options);
+    return new List(this._client, 26, 6, [params], options);
   }
 
   pages(params, options) {
@@ -34,15 +34,15 @@ class Webhooks extends Base {
   }
 
   rotateSecret(id, options) {
-    return this._client._call(28, [id], options);
+    return this._client._call(27, [id], options);
   }
 
   test(id, options) {
-    return this._client._call(29, [id], options);
+    return this._client._call(28, [id], options);
   }
 
   deliveries(id, params, options) {
-    return new List(this._client, 30, 7, [id, params], options);
+    return new List(this._client, 29, 7, [id, params], options);
   }
 
   deliveryItems(id, params, options) {
@@ -50,11 +50,11 @@ class Webhooks extends Base {
   }
 
   redeliver(id, deliveryId, options) {
-    return this._client._call(31, [id, deliveryId], options);
+    return this._client._call(30, [id, deliveryId], options);
   }
 
   stats(id, params, options) {
-    return this._client._call(32, [id, params?.period_days], options);
+    return this._client._call(31, [id, params?.period_days], options);
   }
 }
 

@@ -2,6 +2,7 @@
 //! numbers that JavaScript gives them. While one is under way the environment is kept from ending, and not longer.
 
 mod outbox;
+pub(crate) mod rows;
 pub(crate) mod shards;
 
 use std::{

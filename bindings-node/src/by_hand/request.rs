@@ -10,7 +10,7 @@ use napi::{
 use napi_derive::napi;
 use serde_json::{Map, Value, json};
 
-use super::assets::NativeFeed;
+use super::feed::NativeFeed;
 use crate::{
     bridge::{Bridge, Reply, shards::Place},
     client::{Call, NativeClient},

@@ -48,10 +48,3 @@ pub(super) async fn content(mut call: Call) -> Outcome {
     let id: String = call.arguments.need("id")?;
     Ok(Reply::Bytes(call.client.assets().content(&id).await?))
 }
-
-pub(super) async fn download(mut call: Call) -> Outcome {
-    let id: String = call.arguments.need("id")?;
-    let to: std::path::PathBuf = call.arguments.need("to")?;
-    call.client.assets().download(&id, to).await?;
-    call.object()
-}

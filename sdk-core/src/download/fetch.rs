@@ -8,17 +8,18 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::HeaderValue;
 use tokio::sync::mpsc;
 
 use super::{
+    content::{Content, Stop, strong_etag},
     part::{Arrived, Part, SEGMENT, Writer},
     piece,
 };
 use crate::{
     client::Client,
     error::{Error, ErrorKind},
-    transport::{Request, Response, backoff},
+    transport::{Response, backoff},
 };
 
 /// Times that a broken connection is taken up without a byte having come since.
@@ -29,25 +30,9 @@ const STREAMS: usize = 4;
 /// What one request of several asks for.
 const RANGE: u64 = 4 * SEGMENT;
 
-/// Why fetching stops.
-pub(super) enum Stop {
-    /// The content is another one than it was: from the beginning.
-    Changed,
-    /// It broke, and nothing says that the rest would be of the same content: from the beginning.
-    Broken(Error),
-    Failed(Error),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
 /// What is missing of one content.
 pub(super) struct Fetch<'a> {
-    client: &'a Client,
-    path: String,
+    content: Content<'a>,
     size: Option<u64>,
     streams: usize,
     missing: Vec<Range<u64>>,
@@ -66,8 +51,7 @@ impl<'a> Fetch<'a> {
     ) -> Self {
         let by_size = if size.is_some_and(|size| size >= PARALLEL_FROM) { STREAMS } else { 1 };
         Self {
-            client,
-            path,
+            content: Content { client, path, size },
             size,
             streams: streams.unwrap_or(by_size),
             // Of an unknown size everything is missing; of none there is nothing to ask for.
@@ -87,7 +71,8 @@ impl<'a> Fetch<'a> {
         let (mut response, mut range) = self.first(first, is_all).await?;
         if self.etag().is_none() && response.status().as_u16() == 206 {
             // Nothing says that several parts would be of one content.
-            (response, range) = (self.ask(None, None).await?, 0..self.size.unwrap_or(u64::MAX));
+            (response, range) =
+                (self.content.ask(None, None).await?, 0..self.size.unwrap_or(u64::MAX));
         }
         if range.start == 0 && self.size.is_none_or(|size| range.end >= size) {
             queue.clear();
@@ -127,7 +112,7 @@ impl<'a> Fetch<'a> {
     /// The first answer, and what of the content it brings.
     async fn first(&self, range: Range<u64>, is_all: bool) -> Result<(Response, Range<u64>), Stop> {
         let known = self.etag();
-        let response = self.ask((!is_all).then_some(&range), known.as_ref()).await?;
+        let response = self.content.ask((!is_all).then_some(&range), known.as_ref()).await?;
         let whole = response.status().as_u16() != 206;
         if whole && known.is_some() {
             return Err(Stop::Changed);
@@ -176,7 +161,7 @@ impl<'a> Fetch<'a> {
             Some(response) => response,
             None => {
                 let etag = self.etag();
-                let response = self.ask(Some(&(*at..end)), etag.as_ref()).await?;
+                let response = self.content.ask(Some(&(*at..end)), etag.as_ref()).await?;
                 if response.status().as_u16() != 206 {
                     return Err(Stop::Changed);
                 }
@@ -202,58 +187,4 @@ impl<'a> Fetch<'a> {
         }
         Ok(())
     }
-
-    async fn ask(
-        &self,
-        range: Option<&Range<u64>>,
-        etag: Option<&HeaderValue>,
-    ) -> Result<Response, Stop> {
-        let mut request = Request::new(Method::GET, "/assets/{id}/content", self.path.clone());
-        request.follows_redirects = true;
-        if let Some(Range { start, end }) = range {
-            let last = if *end == u64::MAX { String::new() } else { (end - 1).to_string() };
-            let value = HeaderValue::try_from(format!("bytes={start}-{last}"));
-            request = request.header(header::RANGE, value.expect("a range is ASCII"));
-            if let Some(etag) = etag {
-                request = request.header(header::IF_RANGE, etag.clone());
-            }
-        }
-        let response = match self.client.transport().open(&request, self.client.options()).await {
-            Ok(response) => response,
-            // It has fewer bytes than it had.
-            Err(error) if error.status() == Some(416) => return Err(Stop::Changed),
-            Err(error) => return Err(error.into()),
-        };
-        if response.status().as_u16() == 206 {
-            self.is_asked_for(response.headers(), range, etag)?;
-        }
-        Ok(response)
-    }
-
-    /// Whether a part of the content is the one that was asked for.
-    fn is_asked_for(
-        &self,
-        headers: &HeaderMap,
-        range: Option<&Range<u64>>,
-        etag: Option<&HeaderValue>,
-    ) -> Result<(), Stop> {
-        let text = headers.get(header::CONTENT_RANGE).and_then(|v| v.to_str().ok());
-        let told = text.and_then(|text| text.strip_prefix("bytes ")?.split_once(['-', '/']));
-        let start = told.and_then(|(start, _)| start.parse::<u64>().ok());
-        let total = text.and_then(|text| text.rsplit_once('/')?.1.parse::<u64>().ok());
-        if range.is_none() || start != range.map(|range| range.start) {
-            return Err(Error::new(
-                ErrorKind::Decode,
-                "the platform sent another part of the content than was asked for",
-            )
-            .into());
-        }
-        let is_other = etag.is_some_and(|etag| strong_etag(headers).is_some_and(|e| e != *etag))
-            || matches!((total, self.size), (Some(total), Some(size)) if total != size);
-        if is_other { Err(Stop::Changed) } else { Ok(()) }
-    }
-}
-
-fn strong_etag(headers: &HeaderMap) -> Option<HeaderValue> {
-    headers.get(header::ETAG).filter(|etag| !etag.as_bytes().starts_with(b"W/")).cloned()
 }

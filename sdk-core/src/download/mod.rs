@@ -1,8 +1,10 @@
-//! Downloads: into memory, or into a file that is there whole or not at all. This file is what a caller sees of the latter:
-//! a [`Download`] and its knob. What arrives is collected by `part`, asked for by `fetch`.
+//! Downloads: into memory, piece by piece, or into a file that is there whole or not at all. This file is what a caller sees
+//! of the latter: a [`Download`] and its knob. What arrives is collected by `part`, asked for by `fetch`.
 
+mod content;
 mod fetch;
 mod part;
+mod stream;
 
 use std::{
     io,
@@ -12,10 +14,8 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 
-use self::{
-    fetch::{Fetch, Stop},
-    part::Part,
-};
+pub use self::stream::ContentStream;
+use self::{content::Stop, fetch::Fetch, part::Part};
 use crate::{
     client::Client,
     error::{Error, ErrorKind},

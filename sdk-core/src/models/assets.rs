@@ -64,7 +64,7 @@ pub struct Asset {
 /// What is said of a file that is uploaded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UploadOptions {
-    /// `video`, `audio`, `image` or `document`.
+    /// `video`, `audio`, `image` or `document`. Empty: by the file's extension.
     pub kind: String,
     /// Its name. Default: the file's.
     pub name: Option<String>,

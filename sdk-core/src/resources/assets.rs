@@ -8,7 +8,7 @@ use http::Method;
 use super::Endpoint;
 use crate::{
     client::Client,
-    download::{self, Download},
+    download::{self, ContentStream, Download},
     error::Error,
     list::{self, Items, Pages},
     models::{Asset, Deleted, Job, ListParams, NewJob, Page, UploadOptions, VideoSettings},
@@ -151,6 +151,14 @@ impl<'a> Assets<'a> {
         let mut request = Request::new(Method::GET, "/assets/{id}/content", self.content_path(id)?);
         request.follows_redirects = true;
         download::whole(self.0.client, &request).await
+    }
+
+    /// The asset's bytes piece by piece, for whoever passes them on: nothing is kept in memory or on disk.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such asset, and as every call.
+    pub async fn content_stream(&self, id: &str) -> Result<ContentStream, Error> {
+        ContentStream::open(self.0.client.clone(), self.content_path(id)?).await
     }
 
     /// Downloads the asset into a file, which is there whole or not at all: a connection that breaks is taken up where it

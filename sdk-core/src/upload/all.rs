@@ -188,8 +188,8 @@ impl UploadAll {
         all
     }
 
-    /// How many bytes there are.
-    async fn measure(&self) {
+    /// How many bytes there are. Not `&self`: what runs need not be shared, so that the whole can be moved to a thread.
+    async fn measure(&mut self) {
         let paths: Vec<_> = self.waiting.iter().map(|(_, source)| source.clone()).collect();
         let measured = tokio::task::spawn_blocking(move || {
             let size = |source: &UploadSource| match source {

@@ -109,7 +109,10 @@ impl std::fmt::Debug for Upload {
 }
 
 impl Upload {
-    pub(crate) fn new(client: Client, source: UploadSource, options: UploadOptions) -> Self {
+    pub(crate) fn new(client: Client, source: UploadSource, mut options: UploadOptions) -> Self {
+        if options.kind.is_empty() {
+            UploadOptions::kind_of(&source.file_name()).clone_into(&mut options.kind);
+        }
         let settings = Settings {
             chunk_size: None,
             max_streams: 16,

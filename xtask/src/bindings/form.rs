@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 /// The whole SDK.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Sdk {
     pub(crate) enums: Vec<Enum>,
     pub(crate) models: Vec<Model>,
@@ -17,7 +17,7 @@ pub(crate) struct Sdk {
 }
 
 /// A set of texts that may grow.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Enum {
     pub(crate) name: String,
     /// The file it is from, without its ending, which other languages' files share.
@@ -27,7 +27,7 @@ pub(crate) struct Enum {
     pub(crate) methods: Vec<Computed>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Variant {
     /// In upper camel case.
     pub(crate) name: String,
@@ -44,7 +44,7 @@ pub(crate) enum Direction {
     Input,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Model {
     pub(crate) name: String,
     pub(crate) file: String,
@@ -59,14 +59,14 @@ pub(crate) struct Model {
     pub(crate) methods: Vec<Computed>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Flattened {
     pub(crate) field: String,
     pub(crate) model: String,
 }
 
 /// A method without arguments that computes something from what is there.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Computed {
     pub(crate) name: String,
     pub(crate) doc: String,
@@ -109,14 +109,14 @@ pub(crate) enum Type {
     Change(Box<Type>),
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Accessor {
     pub(crate) name: String,
     pub(crate) resource: String,
     pub(crate) doc: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Resource {
     pub(crate) name: String,
     pub(crate) file: String,
@@ -126,7 +126,7 @@ pub(crate) struct Resource {
     pub(crate) by_hand: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Method {
     pub(crate) name: String,
     pub(crate) doc: String,
@@ -136,14 +136,14 @@ pub(crate) struct Method {
     pub(crate) gives: Gives,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Param {
     pub(crate) name: String,
     #[serde(flatten)]
     pub(crate) kind: ParamKind,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ParamKind {
     /// One argument.
@@ -155,7 +155,7 @@ pub(crate) enum ParamKind {
 }
 
 /// What a method gives.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Gives {
     One(Type),
@@ -166,7 +166,7 @@ pub(crate) enum Gives {
     Stream(String),
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct ErrorKind {
     /// In upper camel case.
     pub(crate) name: String,

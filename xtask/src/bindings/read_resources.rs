@@ -14,12 +14,13 @@ use super::{
 };
 
 /// Methods that stream from files, take callbacks, or have options of their own.
-const BY_HAND: [&str; 7] = [
+const BY_HAND: [&str; 8] = [
     "Assets.upload",
     "Assets.upload_all",
     "Assets.upload_with_progress",
     "Assets.prepare_upload",
     "Assets.prepare_download",
+    "Assets.content_stream",
     "Jobs.wait",
     "Jobs.wait_with",
 ];

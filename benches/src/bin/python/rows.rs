@@ -1,43 +1,24 @@
 //! What is measured, in which order and with which goal (the list of the issue that asked for the package).
 
-use std::{collections::BTreeMap, fs, io, path::Path, time::Instant};
+use std::{fs, io, path::Path, time::Instant};
 
 use serde_json::json;
-use storycore_benches::{Goal, Options, Row, process};
+use storycore_benches::{
+    Goal, Options, Row, process,
+    side::Figures,
+    turns::{self, Compared, Measured, OURS, row},
+};
 
-use crate::side::{self, Figures, Side};
+use crate::side;
 
 const BENCH: &str = "python";
-const OURS: &str = "ours";
+const KEY: &str = "a-key-for-the-bench-only";
 
-/// What a figure is read from, and which of two is which.
-type Figure = fn(Figures) -> f64;
-
-/// A comparison: our figure with a peer's, both of the same measurement.
-struct Compared {
-    what: &'static str,
-    at_once: usize,
-    metric: &'static str,
-    peer: &'static str,
-    figure: Figure,
-    goal: Goal,
-}
-
-const fn row(
-    (what, at_once): (&'static str, usize),
-    metric: &'static str,
-    peer: &'static str,
-    figure: Figure,
-    goal: Goal,
-) -> Compared {
-    Compared { what, at_once, metric, peer, figure, goal }
-}
-
-const ALONE: (&str, usize) = ("sync", 1);
-const THREADS: (&str, usize) = ("sync", 16);
-const ASYNC: (&str, usize) = ("async", 64);
-const PAGE: (&str, usize) = ("page", 1);
-const PAGE_READ: (&str, usize) = ("page_read", 1);
+const ALONE: Measured = ("sync", 1);
+const THREADS: Measured = ("sync", 16);
+const ASYNC: Measured = ("async", 64);
+const PAGE: Measured = ("page", 1);
+const PAGE_READ: Measured = ("page_read", 1);
 
 #[rustfmt::skip]
 const COMPARED: [Compared; 12] = [
@@ -57,53 +38,12 @@ const COMPARED: [Compared; 12] = [
 
 pub(crate) fn run(options: Options, python: &Path, wheel: &Path) -> io::Result<()> {
     let server = process::Server::this_binary(&["serve"])?;
-    compare(options, python, server.ready.trim())?;
+    let url = server.ready.trim();
+    turns::compare(BENCH, options, &COMPARED, |name| side::start(python, name, url, KEY))?;
     imports(options, python)?;
     let megabytes = fs::metadata(wheel)?.len() as f64 / 1e6;
     options.print(&Row::new(BENCH, "wheel, MB", "none", &[(megabytes, 5.0)], Goal::AtMost(1.0)));
-    memory(options, python, server.ready.trim())
-}
-
-/// The sides that do a thing do it in turn, each time in another order, and every ratio is of one turn.
-fn compare(options: Options, python: &Path, url: &str) -> io::Result<()> {
-    let mut names = vec![OURS];
-    for row in &COMPARED {
-        if !names.contains(&row.peer) {
-            names.push(row.peer);
-        }
-    }
-    let mut sides = BTreeMap::new();
-    for name in &names {
-        sides.insert(*name, Side::start(python, name, url, "a-key-for-the-bench-only")?);
-    }
-    let (seconds, turns) = if options.quick { (0.5, 3) } else { (2.0, 7) };
-    for measured in [ALONE, THREADS, ASYNC, PAGE, PAGE_READ] {
-        let rows = || COMPARED.iter().filter(|row| (row.what, row.at_once) == measured);
-        let mut taking_part: Vec<&str> =
-            names.iter().copied().filter(|n| *n == OURS || rows().any(|r| r.peer == *n)).collect();
-        let mut results: BTreeMap<&str, Vec<Figures>> = BTreeMap::new();
-        let (what, at_once) = measured;
-        for turn in 0..=turns {
-            for name in &taking_part {
-                let side = sides.get_mut(name).ok_or_else(|| io::Error::other("no such side"))?;
-                // The first turn warms up: connections, caches, the interpreter's own specialising.
-                let figures = side.measure(what, at_once, if turn == 0 { 0.3 } else { seconds })?;
-                if turn > 0 {
-                    results.entry(name).or_default().push(figures);
-                }
-            }
-            taking_part.rotate_left(1);
-        }
-        for row in rows() {
-            let pairs: Vec<(f64, f64)> = results[OURS]
-                .iter()
-                .zip(&results[row.peer])
-                .map(|(ours, theirs)| ((row.figure)(*ours), (row.figure)(*theirs)))
-                .collect();
-            options.print(&Row::new(BENCH, row.metric, &sides[row.peer].name, &pairs, row.goal));
-        }
-    }
-    Ok(())
+    memory(options, python, url)
 }
 
 /// What an import adds to an interpreter that does nothing.
@@ -134,9 +74,8 @@ fn imports(options: Options, python: &Path) -> io::Result<()> {
 /// Memory that stays where it was: after very many errors, and while a large file goes up.
 fn memory(options: Options, python: &Path, url: &str) -> io::Result<()> {
     let calls = if options.quick { 10_000 } else { 100_000 };
-    let key = "a-key-for-the-bench-only";
     for what in ["failing", "failing_async"] {
-        let mut side = Side::start(python, OURS, url, key)?;
+        let mut side = side::start(python, OURS, url, KEY)?;
         let more = side.ask(&json!({"what": what, "calls": calls}))?;
         let more = more["mib"].as_f64().unwrap_or(f64::NAN);
         let metric = format!("{calls} calls that fail ({what}), MiB more than after a tenth");
@@ -146,7 +85,7 @@ fn memory(options: Options, python: &Path, url: &str) -> io::Result<()> {
     let (url, key) =
         platform.ready.trim().split_once(' ').ok_or_else(|| io::Error::other("no address"))?;
     let mib: u64 = if options.quick { 128 } else { 1024 };
-    let mut side = Side::start(python, OURS, url, key)?;
+    let mut side = side::start(python, OURS, url, key)?;
     let went = side.ask(&json!({"what": "upload", "mib": mib}))?;
     let more = went["mib"].as_f64().unwrap_or(f64::NAN);
     let metric = format!("upload of {mib} MiB, MiB more at the peak");

@@ -13,7 +13,15 @@ use super::{
     form::{Gives, Method, Resource, Sdk},
 };
 
+/// Methods that have options of their own in JavaScript.
+const BY_HAND: [(&str, &str); 1] = [("Assets", "download")];
+
 pub(super) fn write(sdk: &Sdk, files: &mut Files) -> Result<()> {
+    let mut sdk = sdk.clone();
+    for resource in &mut sdk.resources {
+        resource.methods.retain(|method| !BY_HAND.contains(&(&resource.name, &method.name)));
+    }
+    let sdk = &sdk;
     operations::write(sdk, files)?;
     package::write(sdk, files);
     declarations::write(sdk, files);

@@ -95,13 +95,17 @@ fn function(sdk: &Sdk, resource: &Resource, method: &Method, way: Way) -> String
 }
 
 fn index(sdk: &Sdk) -> String {
-    let mut text = marked("client.rs") + "\"use strict\";\n\n";
-    for Resource { name, file, .. } in &sdk.resources {
-        text += &format!("const {{ {name} }} = require(\"./{file}.js\");\n");
-    }
-    text += "\n/** A client's resources, by their names. */\nexports.resources = [\n";
+    let mut text = marked("client.rs") + "\"use strict\";\n";
+    text += "\n/** A client's resources by their names; each is loaded when it is asked for first. */\n\
+        exports.resources = [\n";
     for accessor in &sdk.accessors {
-        text += &format!("  [\"{}\", {}],\n", camel(&accessor.name), accessor.resource);
+        let resource = sdk.resources.iter().find(|resource| resource.name == accessor.resource);
+        let file = resource.map_or("", |resource| &resource.file);
+        text += &format!(
+            "  [\"{}\", () => require(\"./{file}.js\").{}],\n",
+            camel(&accessor.name),
+            accessor.resource
+        );
     }
     text + "];\n"
 }
