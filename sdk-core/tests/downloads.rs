@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(missing_docs)]
 
+mod common;
+
 use std::{
-    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -18,131 +19,82 @@ use axum::{
     response::IntoResponse as _,
     routing::get,
 };
+use common::{MIB, World, bytes, files, sha256};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
-use storycore::{
-    Client, ErrorKind,
-    download::ContentStream,
-    models::UploadOptions,
-    upload::{Journal, UploadSource},
-};
-use storycore_local::{Config, Running, start};
+use storycore::{Client, ErrorKind, download::ContentStream, upload::UploadSource};
 
-const MIB: usize = 1 << 20;
-
-/// Bytes that no other place of them repeats.
-fn bytes(size: usize, seed: u64) -> Vec<u8> {
-    let mut bytes = vec![0; size];
-    for (n, word) in bytes.chunks_exact_mut(8).enumerate() {
-        word.copy_from_slice(&(n as u64 ^ seed << 40).to_le_bytes());
-    }
-    bytes
+/// The id of a new asset with this content.
+async fn asset(world: &World, content: &[u8]) -> String {
+    let source = UploadSource::bytes("film.bin", content.to_vec());
+    world.upload(source).send().await.unwrap().asset.id
 }
 
-struct World {
-    platform: Running,
-    client: Client,
-    folder: tempfile::TempDir,
-}
-
-impl World {
-    async fn new() -> Self {
-        let platform = start(Config::in_memory()).await.unwrap();
-        let client =
-            Client::builder().base_url(platform.url()).api_key(platform.api_key()).build().unwrap();
-        Self { platform, client, folder: tempfile::tempdir().unwrap() }
-    }
-
-    async fn asset(&self, content: &[u8]) -> String {
-        let source = UploadSource::bytes("film.bin", content.to_vec());
-        let upload = self.client.media().prepare_upload(source, UploadOptions::new("document"));
-        upload.journal(Journal::Off).send().await.unwrap().asset.id
-    }
-
-    async fn fault(&self, fault: serde_json::Value) {
-        self.client.request("POST", "/_local/faults").json(&fault).send().await.unwrap();
-    }
-
-    /// The `Range` of each request for content, and the status it was answered with.
-    async fn asked(&self) -> Vec<(Option<String>, u64)> {
-        let answer = self.client.request("GET", "/_local/requests").send().await.unwrap();
-        let all: serde_json::Value = answer.json().unwrap();
-        let all = all["data"].as_array().unwrap();
-        all.iter()
-            .filter(|r| r["path"].as_str().unwrap().ends_with("/content"))
-            .map(|r| {
-                let range = &r["headers"]["range"];
-                let range = range.as_str().or_else(|| range[0].as_str());
-                (range.map(str::to_owned), r["status"].as_u64().unwrap_or_default())
-            })
-            .collect()
-    }
-
-    fn to(&self) -> PathBuf {
-        self.folder.path().join("film.bin")
-    }
-}
-
-/// What is in a folder.
-fn files(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect()
+/// The `Range` of each request for content, and the status it was answered with.
+async fn ranges(world: &World) -> Vec<(Option<String>, u64)> {
+    let all = world.asked().await;
+    all.iter()
+        .filter(|r| r["path"].as_str().unwrap().ends_with("/content"))
+        .map(|r| {
+            let range = &r["headers"]["range"];
+            let range = range.as_str().or_else(|| range[0].as_str());
+            (range.map(str::to_owned), r["status"].as_u64().unwrap_or_default())
+        })
+        .collect()
 }
 
 #[tokio::test]
 async fn a_large_file_comes_in_parallel_ranges() {
     let world = World::new().await;
     let content = bytes(100 * MIB, 1);
-    let id = world.asset(&content).await;
-    world.client.media().download(&id, world.to()).await.unwrap();
-    assert!(std::fs::read(world.to()).unwrap() == content);
+    let id = asset(&world, &content).await;
+    world.client.media().download(&id, world.path("film.bin")).await.unwrap();
+    assert!(std::fs::read(world.path("film.bin")).unwrap() == content);
     assert_eq!(files(world.folder.path()), ["film.bin"], "nothing else is left");
-    let asked = world.asked().await;
+    let asked = ranges(&world).await;
     assert_eq!(asked.len(), 4, "32 MiB each");
     assert!(asked.iter().all(|(range, status)| range.is_some() && *status == 206), "{asked:?}");
     // By wish, in one stream.
-    let download = world.client.media().prepare_download(&id, world.to());
+    let download = world.client.media().prepare_download(&id, world.path("film.bin"));
     download.max_streams(1).send().await.unwrap();
-    assert_eq!(world.asked().await[4..], [(None, 200)]);
-    world.platform.shutdown().await;
+    assert_eq!(ranges(&world).await[4..], [(None, 200)]);
+    world.end().await;
 }
 
 #[tokio::test]
 async fn a_download_that_is_cut_goes_on_where_it_was() {
     let world = World::new().await;
     let content = bytes(100 * MIB, 2);
-    let id = world.asset(&content).await;
+    let id = asset(&world, &content).await;
     let path = "/api/assets/*/content";
     // Two of the ranges break in their middle, and one of the requests that take them up is refused at first.
     world
         .fault(json!({"method": "GET", "path": path, "nth": 2, "times": 2, "action": {"truncate": true}}))
         .await;
     world.fault(json!({"method": "GET", "path": path, "nth": 5, "action": {"status": 503}})).await;
-    world.client.media().download(&id, world.to()).await.unwrap();
-    assert!(std::fs::read(world.to()).unwrap() == content);
-    let asked = world.asked().await;
+    world.client.media().download(&id, world.path("film.bin")).await.unwrap();
+    assert!(std::fs::read(world.path("film.bin")).unwrap() == content);
+    let asked = ranges(&world).await;
     let starts = asked.iter().filter(|(_, status)| *status == 206).map(|(range, _)| {
         let range = range.as_ref().unwrap().strip_prefix("bytes=").unwrap();
         range.split_once('-').unwrap().0.parse::<usize>().unwrap()
     });
     let resumed: Vec<_> = starts.filter(|start| start % (32 * MIB) != 0).collect();
     assert_eq!(resumed.len(), 2, "from the middle of a range: {asked:?}");
-    world.platform.shutdown().await;
+    world.end().await;
 }
 
 #[tokio::test]
 async fn a_download_that_was_killed_goes_on_from_what_is_there() {
     let world = World::new().await;
     let content = bytes(48 * MIB, 3);
-    let id = world.asset(&content).await;
+    let id = asset(&world, &content).await;
     // Its last third never comes.
     let fault =
         json!({"method": "GET", "path": "/api/assets/*/content", "action": {"stall": true}});
     world.fault(fault).await;
     let segments = || {
         let name = files(world.folder.path()).into_iter().find(|name| name.ends_with(".segments"));
-        let text =
-            name.and_then(|name| std::fs::read_to_string(world.folder.path().join(name)).ok());
+        let text = name.and_then(|name| std::fs::read_to_string(world.path(&name)).ok());
         text.map_or(0, |text| text.lines().count().saturating_sub(1))
     };
     let some = async {
@@ -152,61 +104,61 @@ async fn a_download_that_was_killed_goes_on_from_what_is_there() {
     };
     let media = world.client.media();
     tokio::select! {
-        done = media.download(&id, world.to()) => panic!("it ended: {done:?}"),
+        done = media.download(&id, world.path("film.bin")) => panic!("it ended: {done:?}"),
         () = some => {}
     }
-    assert!(!world.to().exists());
+    assert!(!world.path("film.bin").exists());
     // The thread that writes lets go of the file a moment later.
     let part = files(world.folder.path()).into_iter().find(|name| name.ends_with(".part")).unwrap();
-    let part = world.folder.path().join(part);
+    let part = world.path(&part);
     while std::fs::File::open(&part).unwrap().try_lock().is_err() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    world.client.media().download(&id, world.to()).await.unwrap();
-    assert!(std::fs::read(world.to()).unwrap() == content);
+    world.client.media().download(&id, world.path("film.bin")).await.unwrap();
+    assert!(std::fs::read(world.path("film.bin")).unwrap() == content);
     assert_eq!(files(world.folder.path()), ["film.bin"]);
-    let asked = world.asked().await;
+    let asked = ranges(&world).await;
     let (range, status) = &asked[1];
     assert_eq!((asked.len(), *status), (2, 206));
     assert!(range.as_ref().unwrap().starts_with(&format!("bytes={}-", 24 * MIB)), "{asked:?}");
-    world.platform.shutdown().await;
+    world.end().await;
 }
 
 #[tokio::test]
 async fn what_a_crash_left_changed_is_noticed_and_fetched_anew() {
     let world = World::new().await;
     let content = bytes(24 * MIB, 4);
-    let id = world.asset(&content).await;
+    let id = asset(&world, &content).await;
     let fault = json!({"method": "GET", "path": "/api/assets/*/content", "times": 6, "action": {"truncate": true}});
     world.fault(fault).await;
     world.fault(json!({"method": "GET", "path": "/api/assets/*/content", "nth": 2, "times": 0, "action": {"status": 403}})).await;
-    let error = world.client.media().download(&id, world.to()).await.unwrap_err();
+    let error = world.client.media().download(&id, world.path("film.bin")).await.unwrap_err();
     assert!(error.message().ends_with("download it again to go on from there"), "{error:?}");
-    world.client.request("DELETE", "/_local/faults").send().await.unwrap();
+    world.no_faults().await;
     let part = files(world.folder.path()).into_iter().find(|name| name.ends_with(".part")).unwrap();
-    let part = world.folder.path().join(part);
+    let part = world.path(&part);
     let mut left = std::fs::read(&part).unwrap();
     left[5 * MIB] ^= 1;
     std::fs::write(&part, left).unwrap();
-    world.client.media().download(&id, world.to()).await.unwrap();
-    assert!(std::fs::read(world.to()).unwrap() == content);
+    world.client.media().download(&id, world.path("film.bin")).await.unwrap();
+    assert!(std::fs::read(world.path("film.bin")).unwrap() == content);
     assert_eq!(files(world.folder.path()), ["film.bin"]);
-    world.platform.shutdown().await;
+    world.end().await;
 }
 
 #[tokio::test]
 async fn a_place_where_no_file_can_be_is_refused_before_anything_is_asked() {
     let world = World::new().await;
-    let id = world.asset(b"a film").await;
-    let missing = world.folder.path().join("not-there/film.bin");
+    let id = asset(&world, b"a film").await;
+    let missing = world.path("not-there/film.bin");
     let error = world.client.media().download(&id, &missing).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.message().contains("not-there is not there: make it first"), "{error}");
     let error = world.client.media().download(&id, world.folder.path()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.message().contains("is a directory"), "{error}");
-    assert!(world.asked().await.is_empty());
-    world.platform.shutdown().await;
+    assert!(ranges(&world).await.is_empty());
+    world.end().await;
 }
 
 /// A server of one asset whose content `serve` gives, by the number of the request from 0.
@@ -284,10 +236,10 @@ async fn without_an_etag_a_broken_download_begins_anew() {
 #[tokio::test]
 async fn a_server_that_takes_no_ranges_is_asked_for_the_whole() {
     let content = bytes(80 * MIB, 8);
-    let sha256 = hex::encode(Sha256::digest(&content));
+    let content_sha256 = sha256(&content);
     let whole = Bytes::from(content.clone());
     let (client, count) =
-        server(Some(sha256), 80 * MIB, move |_, _| whole.clone().into_response()).await;
+        server(Some(content_sha256), 80 * MIB, move |_, _| whole.clone().into_response()).await;
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("film.bin");
     client.media().download("ast_1", &to).await.unwrap();
@@ -297,9 +249,9 @@ async fn a_server_that_takes_no_ranges_is_asked_for_the_whole() {
 
 #[tokio::test]
 async fn bytes_that_are_not_the_assets_are_no_file() {
-    let sha256 = hex::encode(Sha256::digest(b"a film"));
+    let film_sha256 = sha256(b"a film");
     let serve = |_: usize, _: HeaderMap| ([("etag", "\"1\"")], "a filn").into_response();
-    let (client, count) = server(Some(sha256), 6, serve).await;
+    let (client, count) = server(Some(film_sha256), 6, serve).await;
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("film.bin");
     std::fs::write(&to, "what was there").unwrap();
@@ -341,7 +293,7 @@ async fn read(stream: &mut ContentStream) -> (Vec<u8>, Option<storycore::Error>)
 async fn content_comes_piece_by_piece_and_a_cut_is_taken_up() {
     let world = World::new().await;
     let content = bytes(10 * MIB, 9);
-    let id = world.asset(&content).await;
+    let id = asset(&world, &content).await;
     let path = "/api/assets/*/content";
     world
         .fault(json!({"method": "GET", "path": path, "times": 2, "action": {"truncate": true}}))
@@ -350,12 +302,12 @@ async fn content_comes_piece_by_piece_and_a_cut_is_taken_up() {
     assert_eq!(stream.size(), Some(10 * MIB as u64));
     let (read, error) = read(&mut stream).await;
     assert!(error.is_none() && read == content, "{error:?}");
-    let asked = world.asked().await;
+    let asked = ranges(&world).await;
     assert_eq!(asked[0], (None, 200));
     assert!(asked.len() == 3 && asked[1..].iter().all(|(_, status)| *status == 206), "{asked:?}");
     let missing = world.client.media().content_stream("ast_none").await.unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
-    world.platform.shutdown().await;
+    world.end().await;
 }
 
 #[tokio::test]

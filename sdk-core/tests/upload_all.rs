@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(missing_docs)]
 
+mod common;
+
 use std::{
     collections::BTreeSet,
     path::PathBuf,
@@ -11,56 +13,42 @@ use std::{
     },
 };
 
+use common::World;
 use serde_json::json;
 use storycore::{
-    CallOptions, Client, ErrorKind,
+    CallOptions, ErrorKind,
     models::{ListParams, UploadOptions},
     upload::{Journal, UploadAllProgress},
 };
-use storycore_local::{Config, Running, start};
 
-struct World {
-    platform: Running,
-    client: Client,
-    folder: tempfile::TempDir,
+/// Files of different contents, each of so many bytes.
+fn files(world: &World, count: usize, size: usize) -> Vec<PathBuf> {
+    let file = |n: usize| {
+        let path = world.path(&format!("{n:03}.bin"));
+        std::fs::write(&path, n.to_le_bytes().repeat(size / 8)).unwrap();
+        path
+    };
+    (0..count).map(file).collect()
 }
 
-impl World {
-    async fn new() -> Self {
-        let platform = start(Config::in_memory()).await.unwrap();
-        let client =
-            Client::builder().base_url(platform.url()).api_key(platform.api_key()).build().unwrap();
-        Self { platform, client, folder: tempfile::tempdir().unwrap() }
-    }
-
-    /// Files of different contents, each of so many bytes.
-    fn files(&self, count: usize, size: usize) -> Vec<PathBuf> {
-        let file = |n: usize| {
-            let path = self.folder.path().join(format!("{n:03}.bin"));
-            std::fs::write(&path, n.to_le_bytes().repeat(size / 8)).unwrap();
-            path
-        };
-        (0..count).map(file).collect()
-    }
-
-    async fn names(&self) -> BTreeSet<String> {
-        let assets = self.client.media().items(ListParams::new()).collect().await.unwrap();
-        let names: BTreeSet<_> = assets.iter().map(|a| a.name.clone()).collect();
-        assert_eq!(names.len(), assets.len(), "each file once");
-        names
-    }
+/// The names of all assets.
+async fn names(world: &World) -> BTreeSet<String> {
+    let assets = world.client.media().items(ListParams::new()).collect().await.unwrap();
+    let names: BTreeSet<_> = assets.iter().map(|a| a.name.clone()).collect();
+    assert_eq!(names.len(), assets.len(), "each file once");
+    names
 }
 
 #[tokio::test]
 async fn one_file_that_fails_stops_no_other() {
     let world = World::new().await;
-    let mut files = world.files(40, 50_000);
-    files.insert(7, world.folder.path().join("not-there.bin"));
-    let large = world.folder.path().join("large.bin");
+    let mut files = files(&world, 40, 50_000);
+    files.insert(7, world.path("not-there.bin"));
+    let large = world.path("large.bin");
     std::fs::write(&large, vec![7; 20 << 20]).unwrap();
     files.push(large);
     let told = Arc::new(Mutex::new(None::<UploadAllProgress>));
-    let (last, journal) = (Arc::clone(&told), world.folder.path().join("journal"));
+    let (last, journal) = (Arc::clone(&told), world.path("journal"));
     let mut uploads = world
         .client
         .media()
@@ -79,7 +67,7 @@ async fn one_file_that_fails_stops_no_other() {
         }
     }
     assert!(uploads.next().await.is_none());
-    assert_eq!((seen.len(), world.names().await.len()), (42, 41));
+    assert_eq!((seen.len(), names(&world).await.len()), (42, 41));
     let told = told.lock().unwrap().unwrap();
     assert_eq!((told.files, told.files_done, told.files_failed), (42, 41, 1));
     let bytes = 40 * 50_000 + (20 << 20);
@@ -96,7 +84,7 @@ async fn no_more_files_are_under_way_than_was_asked_for() {
     let mut uploads = world
         .client
         .media()
-        .upload_all(world.files(20, 8_000), UploadOptions::new("document"))
+        .upload_all(files(&world, 20, 8_000), UploadOptions::new("document"))
         .at_once(3)
         .each(move |upload| {
             let running = counts.0.fetch_add(1, SeqCst) + 1 - counts.1.load(SeqCst);
@@ -117,7 +105,7 @@ async fn results_come_in_the_order_of_the_files_and_failures_can_be_tried_again(
     let world = World::new().await;
     let fault = json!({"method": "POST", "path": "/api/assets/upload", "nth": 2, "times": 3, "action": {"status": 422}});
     world.client.request("POST", "/_local/faults").json(&fault).send().await.unwrap();
-    let files = world.files(10, 8_000);
+    let files = files(&world, 10, 8_000);
     // A key of the caller's is for all of them; each file has its own all the same.
     let options = CallOptions::new().idempotency_key(&"films".repeat(51)).unwrap();
     let client = world.client.with(options);
@@ -129,6 +117,6 @@ async fn results_come_in_the_order_of_the_files_and_failures_can_be_tried_again(
     let again = bad.into_iter().map(|file| file.source);
     let again = world.client.media().upload_all(again, options).collect().await;
     assert!(again.iter().all(|file| file.result.is_ok()));
-    assert_eq!(world.names().await.len(), 10);
+    assert_eq!(names(&world).await.len(), 10);
     world.platform.shutdown().await;
 }

@@ -2,64 +2,56 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(missing_docs)]
 
+mod common;
+
 use std::{
     fs::File,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
+use common::MIB;
 use rusqlite::Connection;
-use storycore::{
-    Client,
-    models::UploadOptions,
-    upload::{Journal, Upload},
-};
-use storycore_local::{Config, Running, start};
+use storycore::upload::Upload;
 
-const MIB: usize = 1024 * 1024;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-struct World {
-    platform: Running,
-    client: Client,
-    folder: tempfile::TempDir,
-}
+/// A world, and a look into its journal.
+struct World(common::World);
 
 impl World {
     async fn new() -> Self {
-        let platform = start(Config::in_memory()).await.unwrap();
-        let client =
-            Client::builder().base_url(platform.url()).api_key(platform.api_key()).build().unwrap();
-        Self { platform, client, folder: tempfile::tempdir().unwrap() }
+        Self(common::World::new().await)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path(name)
     }
 
     fn file(&self, name: &str, size: usize) -> PathBuf {
-        let path = self.folder.path().join(name);
-        std::fs::write(&path, vec![name.len() as u8; size]).unwrap();
-        path
+        self.0.file(name, size, name.len() as u64).0
     }
 
     fn journal(&self) -> PathBuf {
-        self.folder.path().join("journal.sqlite3")
+        self.path("journal.sqlite3")
     }
 
     fn locks(&self) -> PathBuf {
-        self.folder.path().join("journal.sqlite3.locks")
+        self.path("journal.sqlite3.locks")
     }
 
     fn upload(&self, path: &Path) -> Upload {
-        let upload = self.client.media().prepare_upload(path, UploadOptions::new("document"));
-        upload.journal(Journal::At(self.journal())).chunk_size(MIB as u64)
+        self.0.upload(path).chunk_size(MIB as u64)
     }
 
     /// An upload that stops in the middle, as at a crash.
     async fn crash(&self, path: &Path) {
         let fault = serde_json::json!({"method": "PATCH", "path": "/api/assets/uploads/*", "nth": 4, "times": 0, "action": {"stall": true, "after_bytes": 10}});
-        self.client.request("POST", "/_local/faults").json(&fault).send().await.unwrap();
+        self.0.fault(fault).await;
         let upload = self.upload(path).send();
         let stalled = tokio::time::timeout(Duration::from_secs(2), upload).await;
         assert!(stalled.is_err(), "it ended: {stalled:?}");
-        self.client.request("DELETE", "/_local/faults").send().await.unwrap();
+        self.0.no_faults().await;
     }
 
     /// The files whose uploads are in the journal.
@@ -75,7 +67,7 @@ impl World {
     }
 
     async fn end(self) {
-        self.platform.shutdown().await;
+        self.0.end().await;
     }
 }
 
@@ -90,10 +82,10 @@ async fn an_upload_that_can_be_continued_stays_and_the_others_are_forgotten() {
     assert_eq!(world.written().len(), 4);
     world.sql("UPDATE upload SET expires_at = unixepoch() - 10 WHERE path LIKE '%expired.bin'");
     world.sql("UPDATE upload SET expires_at = NULL, touched_at = unixepoch() - 3000000 WHERE path LIKE '%untouched.bin'");
-    std::fs::remove_file(world.folder.path().join("removed.bin")).unwrap();
+    std::fs::remove_file(world.path("removed.bin")).unwrap();
     world.upload(&note).send().await.unwrap();
     assert_eq!(world.written(), ["stays.bin"]);
-    let uploaded = world.upload(&world.folder.path().join("stays.bin")).send().await.unwrap();
+    let uploaded = world.upload(&world.path("stays.bin")).send().await.unwrap();
     assert!(uploaded.sent < 20 * MIB as u64, "it went on");
     assert_eq!(world.written(), [""; 0]);
     world.end().await;
@@ -102,11 +94,11 @@ async fn an_upload_that_can_be_continued_stays_and_the_others_are_forgotten() {
 #[tokio::test]
 async fn a_file_on_a_disk_that_is_not_there_now_is_waited_for() {
     let world = World::new().await;
-    let disk = world.folder.path().join("disk");
+    let disk = world.path("disk");
     std::fs::create_dir(&disk).unwrap();
     let film = world.file("disk/film.bin", 20 * MIB);
     world.crash(&film).await;
-    let away = world.folder.path().join("away");
+    let away = world.path("away");
     std::fs::rename(&disk, &away).unwrap();
     world.upload(&world.file("note.bin", 1000)).send().await.unwrap();
     assert_eq!(world.written(), ["film.bin"]);
@@ -153,7 +145,7 @@ async fn what_is_written_down_is_for_the_user_alone() {
     let world = World::new().await;
     let path = world.file("film.bin", 20 * MIB);
     world.crash(&path).await;
-    let wal = world.folder.path().join("journal.sqlite3-wal");
+    let wal = world.path("journal.sqlite3-wal");
     for path in [world.journal(), wal, world.locks()] {
         let Ok(data) = std::fs::metadata(&path) else { continue };
         let mode = data.permissions().mode();

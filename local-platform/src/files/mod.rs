@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(crate) use appending::{Appending, Checksum};
+pub(crate) use appending::{Appending, Checksum, Hashes};
 pub(crate) use incoming::{Incoming, Received};
 pub(crate) use kind::{content_type_of, extension};
 pub(crate) use sweep::sweep;

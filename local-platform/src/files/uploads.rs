@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest as _, Sha256};
+use storycore_sha256_pair::Sha256;
 
 use super::{Files, Received, block::Block, blocking};
 
@@ -70,16 +70,27 @@ impl Files {
     /// The SHA-256 of an upload's bytes, in hexadecimal.
     pub(crate) async fn hash_upload(&self, id: &str) -> io::Result<String> {
         let path = self.upload(id);
-        blocking(move || hash_of(&[path])).await
+        blocking(move || hash_of(Sha256::new(), &[path])).await
     }
 
-    /// One new file with the bytes of several uploads, in order.
-    pub(crate) async fn join_uploads(&self, ids: &[String]) -> io::Result<Received> {
+    /// One new file with the bytes of several uploads, in order. The hash of the first one need not be taken again where it
+    /// is `known`.
+    pub(crate) async fn join_uploads(
+        &self,
+        ids: &[String],
+        known: Option<Sha256>,
+    ) -> io::Result<Received> {
         let to = self.incoming.join(crate::ids::new("in"));
         let temporary = super::Temporary::new(to.clone());
         let (from, durable) =
             (ids.iter().map(|id| self.upload(id)).collect::<Vec<_>>(), self.durable);
-        let (all, hashed) = (from.clone(), tokio::task::spawn_blocking(move || hash_of(&from)));
+        let all = from.clone();
+        let hashed = tokio::task::spawn_blocking(move || match (known, &*from) {
+            (Some(known), [first, rest @ ..]) if known.length() == first.metadata()?.len() => {
+                hash_of(known, rest)
+            }
+            _ => hash_of(Sha256::new(), &from),
+        });
         let size = blocking(move || {
             let mut file = File::create_new(to)?;
             let mut size = 0;
@@ -99,13 +110,12 @@ impl Files {
     }
 }
 
-/// The SHA-256 of several files in order.
-fn hash_of(files: &[PathBuf]) -> io::Result<String> {
-    let mut hash = Sha256::new();
+/// The SHA-256 of several files in order, in hexadecimal, after what was hashed already.
+fn hash_of(mut hash: Sha256, files: &[PathBuf]) -> io::Result<String> {
     for file in files {
         pass(file, |block| hash.update(block))?;
     }
-    Ok(hex::encode(hash.finalize()))
+    Ok(hex::encode(hash.finish()))
 }
 
 /// Shows a file's bytes, block by block.

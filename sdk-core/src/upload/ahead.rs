@@ -11,7 +11,7 @@ use futures_util::{
     future::{BoxFuture, MaybeDone, maybe_done},
 };
 
-use super::UploadSource;
+use super::{UploadSource, whole::Along};
 
 /// A chunk whose hash is taken while the one before it is sent. Dropping it stops that.
 pub(crate) struct Ahead {
@@ -28,9 +28,9 @@ impl std::fmt::Debug for Ahead {
 
 impl Ahead {
     /// Of the bytes from `start` on.
-    pub(crate) fn of(source: &UploadSource, start: u64, length: u64) -> Self {
+    pub(crate) fn of(source: &UploadSource, start: u64, length: u64, along: Option<Along>) -> Self {
         let source = source.clone();
-        let sha256 = async move { source.sha256(start..start + length).await };
+        let sha256 = async move { source.sha256(start..start + length, along).await };
         Self { start, length, sha256: maybe_done(sha256.boxed()) }
     }
 

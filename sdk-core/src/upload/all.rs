@@ -209,7 +209,7 @@ impl UploadAll {
             let Some((index, source)) = self.waiting.pop_front() else { return };
             let client = self.client_of(index);
             let upload = Upload::new(client, source.clone(), self.options.clone());
-            let upload = (self.each)(upload.max_streams(streams));
+            let upload = (self.each)(upload.sharing(streams));
             let tally = Arc::new(Tally::among(&self.tally));
             self.running.push(
                 async move {

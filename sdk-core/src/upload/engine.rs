@@ -16,9 +16,11 @@ use futures_util::{
 use tokio::sync::watch;
 
 use super::{
+    context::Context,
     control::{Wanted, changed},
     controller::{Controller, Measured},
-    part::{Context, Halt, Part, step},
+    part::{Halt, Part},
+    step::step,
 };
 
 /// Sends every part to its end.

@@ -4,6 +4,7 @@
 mod ahead;
 mod all;
 mod clean;
+mod context;
 mod control;
 mod controller;
 mod engine;
@@ -19,13 +20,19 @@ mod place;
 mod plan;
 mod progress;
 pub(crate) mod raw;
+mod recover;
 mod session;
 mod single;
 pub(crate) mod source;
+mod step;
 mod stream;
 mod tus;
+mod whole;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 pub use all::{UploadAll, UploadAllProgress, UploadedFile};
 pub use control::UploadControl;
@@ -34,24 +41,35 @@ pub use progress::Progress;
 pub use source::{UploadSource, UploadStream};
 
 use self::{
+    context::Setup,
     fingerprint::Stamp,
     progress::{OnProgress, Tally, told},
     session::Job,
     single::Single,
     stream::{Pieces, StreamJob},
-    tus::Wire,
+    tus::{Abilities, Wire},
 };
 use crate::{
     client::Client,
     error::{Error, ErrorKind},
     models::{Asset, UploadOptions},
     platform::Resource,
+    transport::is_loopback,
 };
+
+const MOST_STREAMS: usize = 16;
+/// A platform on this machine answers sooner, the connection's making included; what only seems to be on it, a tunnel to
+/// elsewhere, seldom does.
+const NEAR: Duration = Duration::from_millis(20);
+/// Parts of a smaller file are joined in no time.
+const ONE_STREAM_FROM: u64 = 128 * plan::MIB;
 
 /// How an upload is done.
 pub(crate) struct Settings {
     chunk_size: Option<u64>,
     max_streams: usize,
+    /// The caller said how many, be it as many as by default.
+    streams_chosen: bool,
     multipart_below: u64,
     checksums: bool,
     retries: u32,
@@ -108,6 +126,14 @@ impl std::fmt::Debug for Upload {
     }
 }
 
+impl Settings {
+    /// How many streams there may be for so many bytes, to a platform that answered within this time.
+    fn streams(&self, size: u64, is_loopback: bool, answered: Duration) -> usize {
+        let is_near = is_loopback && answered < NEAR && size >= ONE_STREAM_FROM;
+        if is_near && !self.streams_chosen { 1 } else { self.max_streams }
+    }
+}
+
 impl Upload {
     pub(crate) fn new(client: Client, source: UploadSource, mut options: UploadOptions) -> Self {
         if options.kind.is_empty() {
@@ -115,7 +141,8 @@ impl Upload {
         }
         let settings = Settings {
             chunk_size: None,
-            max_streams: 16,
+            max_streams: MOST_STREAMS,
+            streams_chosen: false,
             multipart_below: plan::MULTIPART_BELOW,
             checksums: true,
             retries: 8,
@@ -133,9 +160,18 @@ impl Upload {
         self
     }
 
-    /// The most requests side by side, from 1 to 16. Default 16: it begins with 4 and adds while that brings more.
+    /// The most requests side by side, from 1 to 16. Default 16: it begins with 4 and adds while that brings more; but for files
+    /// from 128 MiB on to a platform on this very machine (loopback, answered within 20 ms) the default is one. Client and
+    /// platform share the processor there, so that more bring nothing, and parts have to be read and hashed once more when they
+    /// are joined.
     pub fn max_streams(mut self, streams: usize) -> Self {
-        self.settings.max_streams = streams.clamp(1, 16);
+        self.settings.streams_chosen = true;
+        self.sharing(streams)
+    }
+
+    /// No more than so many: the others are another upload's.
+    fn sharing(mut self, streams: usize) -> Self {
+        self.settings.max_streams = streams.clamp(1, MOST_STREAMS);
         self
     }
 
@@ -232,9 +268,12 @@ impl Upload {
         let Some(path) = uploads.filter(|_| size >= below) else {
             return self.multipart(self.source.clone(), tally).await;
         };
+        let asked = Instant::now();
         let Some(abilities) = Wire::new(&self.client, path.clone()).abilities().await? else {
             return self.multipart(self.source.clone(), tally).await;
         };
+        let is_loopback = is_loopback(&self.client.url(&path));
+        let streams = self.settings.streams(size, is_loopback, asked.elapsed());
         let stamp = match &self.source {
             UploadSource::Path(path) => {
                 let stamp = Stamp::read(path).map_err(|e| source::cannot_read(path, e))?;
@@ -242,18 +281,8 @@ impl Upload {
             }
             _ => None,
         };
-        let job = Job {
-            client: &self.client,
-            path,
-            source: self.source.clone(),
-            size,
-            options: &self.options,
-            settings: &self.settings,
-            tally: Arc::clone(tally),
-            abilities,
-            stamp,
-        };
-        job.run().await
+        let setup = self.setup(path, abilities, tally);
+        Job { setup, size, streams, stamp }.run().await
     }
 
     async fn stream(
@@ -279,16 +308,20 @@ impl Upload {
         };
         let path = uploads.ok_or_else(unsupported)?;
         let abilities = Wire::new(&self.client, path.clone()).abilities().await?;
-        let job = StreamJob {
+        let setup = self.setup(path, abilities.ok_or_else(unsupported)?, tally);
+        StreamJob(setup).run(first, pieces).await
+    }
+
+    fn setup(&self, path: String, abilities: Abilities, tally: &Arc<Tally>) -> Setup<'_> {
+        Setup {
             client: &self.client,
             path,
             source: self.source.clone(),
             options: &self.options,
             settings: &self.settings,
             tally: Arc::clone(tally),
-            abilities: abilities.ok_or_else(unsupported)?,
-        };
-        job.run(first, pieces).await
+            abilities,
+        }
     }
 
     async fn multipart(&self, source: UploadSource, tally: &Arc<Tally>) -> Result<Uploaded, Error> {
@@ -312,4 +345,28 @@ fn advised(error: Error, what: &str) -> Error {
         _ => matches!(error.status(), Some(417 | 423 | 460)),
     };
     if passes { error.explained(what) } else { error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_large_file_to_a_platform_on_this_machine_goes_in_one_stream() {
+        let client = Client::builder().base_url("https://a.io").api_key("k").build().unwrap();
+        let upload = || {
+            let source = UploadSource::bytes("film.bin", Vec::new());
+            Upload::new(client.clone(), source, UploadOptions::new("document"))
+        };
+        let (large, soon, late) =
+            (200 * plan::MIB, Duration::from_millis(2), Duration::from_millis(50));
+        assert_eq!(upload().settings.streams(large, true, soon), 1);
+        assert_eq!(upload().settings.streams(large, false, soon), 16);
+        // A tunnel, or a machine that is busy.
+        assert_eq!(upload().settings.streams(large, true, late), 16);
+        assert_eq!(upload().settings.streams(100 * plan::MIB, true, soon), 16);
+        // Who asks for streams gets them, and who shares them with others is still near.
+        assert_eq!(upload().max_streams(4).settings.streams(large, true, soon), 4);
+        assert_eq!(upload().sharing(4).settings.streams(large, true, soon), 1);
+    }
 }

@@ -5,10 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::Method;
 
-use super::{
-    part::{Context, Part},
-    tus::question,
-};
+use super::{context::Context, part::Part, tus::question};
 use crate::{
     client::Client,
     decode,

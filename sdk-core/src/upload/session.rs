@@ -3,76 +3,54 @@
 
 use std::{
     path::PathBuf,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
 };
 
 use super::{
-    Settings, UploadSource, Uploaded,
+    Uploaded,
+    context::{Context, Setup},
     control::Wanted,
     controller::Controller,
     engine,
     fingerprint::{Fingerprint, Stamp},
     journal::{Written, WrittenPart},
     judge::{Asked, Next, judge},
-    multipart::by_extension,
     outcome::{asset, compare, discard},
-    part::{Context, Halt, Kind, Part, State, is_unchanged},
+    part::{Halt, Kind, Part, State},
     place::{Place, Taken},
-    plan::{self, ChunkSize},
-    progress::Tally,
-    tus::{Abilities, New, Wire, metadata},
+    plan,
+    step::is_unchanged,
+    tus::New,
 };
 use crate::{
-    client::Client,
     error::{Error, ErrorKind},
-    models::{Asset, UploadOptions},
+    models::Asset,
     transport::backoff,
 };
 
 /// Rounds of asking for every part's state after the platform refused to join them.
 const MOST_ROUNDS: u32 = 3;
 
-/// What is uploaded, and how.
+/// A file or bytes that are uploaded.
 pub(crate) struct Job<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) path: String,
-    pub(crate) source: UploadSource,
+    pub(crate) setup: Setup<'a>,
     pub(crate) size: u64,
-    pub(crate) options: &'a UploadOptions,
-    pub(crate) settings: &'a Settings,
-    pub(crate) tally: Arc<Tally>,
-    pub(crate) abilities: Abilities,
+    /// The most requests side by side.
+    pub(crate) streams: usize,
     /// The file and what it is now.
     pub(crate) stamp: Option<(PathBuf, Stamp)>,
-}
-
-/// What is told of the file beside its bytes.
-pub(crate) fn describe(source: &UploadSource, options: &UploadOptions) -> String {
-    let name = source.file_name();
-    let content_type = options.content_type.as_deref().unwrap_or_else(|| by_extension(&name));
-    metadata([
-        ("filename", Some(&*name)),
-        ("filetype", Some(content_type)),
-        ("type", Some(&*options.kind)),
-        ("name", options.name.as_deref()),
-        ("description", options.description.as_deref()),
-        ("project_id", options.project_id.as_deref()),
-    ])
 }
 
 impl Job<'_> {
     /// Uploads it.
     pub(crate) async fn run(&self) -> Result<Uploaded, Error> {
-        if let Some(most) = self.abilities.max_size.filter(|most| self.size > *most) {
+        if let Some(most) = self.setup.abilities.max_size.filter(|most| self.size > *most) {
             return Err(Error::new(
                 ErrorKind::InvalidRequest,
                 format!("the file has {} bytes and the platform takes {most}", self.size),
             ));
         }
-        self.tally.set_total(self.size);
+        self.setup.tally.set_total(self.size);
         let place = self.place().await?;
         let mut restarts = Vec::new();
         let mut found = match &place {
@@ -85,20 +63,19 @@ impl Job<'_> {
                 Some(written) => written,
                 None => self.begin(place.as_ref()).await?,
             };
-            let ctx = self.context(place.as_ref(), &written, std::mem::take(&mut restarts));
+            let ctx = self.context(place.as_ref(), &written);
             let parts = self.parts(&written);
             let outcome = self.drive(&ctx, &parts, &written, resumed).await;
-            restarts =
-                std::mem::take(&mut *ctx.restarts.lock().unwrap_or_else(PoisonError::into_inner));
+            restarts.append(&mut ctx.take_restarts());
             match outcome {
                 Ok((asset, sha256)) => {
-                    let compared = compare(self.client, &asset, &sha256).await;
+                    let compared = compare(self.setup.client, &asset, &sha256).await;
                     // Also when it is not the file: the next call must not come back to it.
                     if let Some(place) = &place {
                         place.book.forget(&written.id).await?;
                     }
                     compared?;
-                    let (sent, failures) = (self.tally.wire(), ctx.failures.load(Relaxed));
+                    let (sent, failures) = (self.setup.tally.wire(), ctx.failures.load(Relaxed));
                     return Ok(Uploaded { asset, sent, failures, restarts });
                 }
                 Err(Halt::Changed) => {
@@ -125,9 +102,10 @@ impl Job<'_> {
 
     /// Where the journal has this upload, locked for this process.
     async fn place(&self) -> Result<Option<Place>, Error> {
-        let origin = self.client.url(&self.path);
-        let described = describe(&self.source, self.options);
-        match Place::take(&self.settings.journal, &self.source, &origin, &described).await? {
+        let origin = self.setup.client.url(&self.setup.path);
+        let Setup { source, settings, .. } = &self.setup;
+        let described = self.setup.described();
+        match Place::take(&settings.journal, source, &origin, &described).await? {
             Taken::Place(place) => Ok(Some(*place)),
             Taken::Nowhere => Ok(None),
             Taken::ByAnother => Err(Error::upload(
@@ -146,10 +124,10 @@ impl Job<'_> {
         if written.file.may_be(&place.file) && !written.parts.is_empty() {
             return Ok(Some(written));
         }
-        let ctx = self.context(Some(place), &written, Vec::new());
+        let ctx = self.context(Some(place), &written);
         let what = "the file is not the one whose upload was begun: it was begun anew";
         ctx.restarted(what.to_owned());
-        restarts.push(what.to_owned());
+        restarts.append(&mut ctx.take_restarts());
         self.discard(&ctx, &self.parts(&written), Some(place), &written.id).await?;
         Ok(None)
     }
@@ -157,12 +135,12 @@ impl Job<'_> {
     /// A new upload, written down.
     async fn begin(&self, place: Option<&Place>) -> Result<Written, Error> {
         let uuid = || crate::random::uuid().to_string();
-        let ranges = if self.abilities.concatenation && self.settings.max_streams > 1 {
+        let ranges = if self.setup.abilities.concatenation && self.streams > 1 {
             plan::parts(self.size)
         } else {
             std::iter::once(0..self.size).collect()
         };
-        let own = self.client.options().idempotency_key.as_ref();
+        let own = self.setup.client.options().idempotency_key.as_ref();
         let own = own.and_then(|key| key.to_str().ok()).map(str::to_owned);
         let is_one = ranges.len() == 1;
         let part = |range: std::ops::Range<u64>| WrittenPart {
@@ -190,30 +168,10 @@ impl Job<'_> {
         Ok(written)
     }
 
-    fn context(
-        &self,
-        place: Option<&Place>,
-        written: &Written,
-        restarts: Vec<String>,
-    ) -> Context<'_> {
-        let wire = Wire::new(self.client, self.path.clone());
+    fn context(&self, place: Option<&Place>, written: &Written) -> Context<'_> {
         let file = place.map(|place| (place.path.clone(), place.file.stamp));
-        Context {
-            wire,
-            abilities: self.abilities.clone(),
-            tally: Arc::clone(&self.tally),
-            sizes: Mutex::new(ChunkSize::new(self.settings.chunk_size)),
-            congested: AtomicBool::new(false),
-            failures: AtomicU32::new(0),
-            restarts: Mutex::new(restarts),
-            ledger: place.map(|place| place.book.of(&written.id)),
-            file: file.or_else(|| self.stamp.clone()),
-            checksums: self.abilities.sha256 && self.settings.checksums,
-            metadata: describe(&self.source, self.options),
-            retries: self.settings.retries,
-            stall: self.settings.stall_timeout,
-            max_retry_after: self.client.transport().settings.max_retry_after,
-        }
+        let ledger = place.map(|place| place.book.of(&written.id));
+        self.setup.context(ledger, file.or_else(|| self.stamp.clone()))
     }
 
     fn parts(&self, written: &Written) -> Vec<Arc<Part>> {
@@ -227,7 +185,7 @@ impl Job<'_> {
             Arc::new(Part {
                 number,
                 kind: if is_one { Kind::Whole } else { Kind::Part },
-                source: self.source.clone(),
+                source: self.setup.source.clone(),
                 range: part.first..part.past,
                 base: 0,
                 state: Mutex::new(state),
@@ -244,14 +202,15 @@ impl Job<'_> {
         written: &Written,
         resumed: bool,
     ) -> Result<(Asset, [u8; 32]), Halt> {
-        let mut wanted = self.settings.control.watch();
+        let mut wanted = self.setup.settings.control.watch();
         let sending = async {
             // The joining may have happened when the process was killed; its key makes it once.
             if resumed && written.is_joining {
                 // What was joined is what the parts were read from, and that may be another file by now.
                 for part in parts {
                     let chunks = part.with(|s| s.unverified.clone()).unwrap_or_default();
-                    if !is_unchanged(part, &chunks, part.range.end - part.range.start).await? {
+                    let length = part.range.end - part.range.start;
+                    if !is_unchanged(ctx, part, &chunks, length).await? {
                         return Err(Halt::Changed);
                     }
                 }
@@ -264,15 +223,19 @@ impl Job<'_> {
             self.send(ctx, parts, written, &mut wanted).await
         };
         let hashing = async {
-            let sha256 = self.source.sha256(0..self.size).await;
+            let sha256 = ctx.whole.of(&self.setup.source, self.size).await;
             sha256.map_err(|e| Halt::Failed(Error::upload(e.to_string()).with_source(e)))
         };
-        let ((location, asset_id), sha256) =
-            futures_util::future::try_join(sending, hashing).await?;
-        if *self.settings.control.watch().borrow() == Wanted::Cancel {
+        let ((location, asset_id), sha256) = if parts.len() == 1 && ctx.hashes() {
+            // Each chunk's hash brings the whole's along.
+            (sending.await?, hashing.await?)
+        } else {
+            futures_util::future::try_join(sending, hashing).await?
+        };
+        if *self.setup.settings.control.watch().borrow() == Wanted::Cancel {
             tracing::debug!("cancelled too late: the asset is there");
         }
-        match asset(self.client, &location, asset_id, self.size, &sha256).await {
+        match asset(self.setup.client, &location, asset_id, self.size, &sha256).await {
             Ok(asset) => Ok((asset, sha256)),
             Err(error) if resumed && matches!(error.status(), Some(404 | 410)) => Err(Halt::Lost),
             Err(error) => Err(error.into()),
@@ -287,7 +250,7 @@ impl Job<'_> {
         written: &Written,
         wanted: &mut tokio::sync::watch::Receiver<Wanted>,
     ) -> Result<(String, Option<String>), Halt> {
-        let mut controller = Controller::new(self.settings.max_streams);
+        let mut controller = Controller::new(self.streams);
         let mut key = written.last_key.clone();
         let mut round = 0;
         loop {
@@ -363,7 +326,7 @@ impl Job<'_> {
     ) -> Result<(), Error> {
         discard(ctx, parts).await;
         for part in parts {
-            part.with(|s| self.tally.moved(std::mem::take(&mut s.counted), 0));
+            part.with(|s| self.setup.tally.moved(std::mem::take(&mut s.counted), 0));
         }
         match place {
             Some(place) => place.book.forget(id).await,

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Settings, UploadSource, Uploaded,
+    context::describe,
     control::{Wanted, until},
     fingerprint::Fingerprint,
     journal::Written,
@@ -16,7 +17,6 @@ use super::{
     outcome::{asset, compare, is_of},
     place::{Place, Taken},
     progress::Tally,
-    session::describe,
 };
 use crate::{
     client::Client,

@@ -12,9 +12,9 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream::BoxStream};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
+use super::whole::{Along, Hashing};
 use crate::error::Error;
 
 const PIECE: usize = 256 * 1024;
@@ -135,12 +135,16 @@ impl UploadSource {
         })
     }
 
-    /// The SHA-256 of `range`. Dropping the future stops the reading.
-    pub(crate) async fn sha256(&self, range: Range<u64>) -> io::Result<[u8; 32]> {
+    /// The SHA-256 of `range`, and that of the whole upload along with it. Dropping the future stops the reading.
+    pub(crate) async fn sha256(
+        &self,
+        range: Range<u64>,
+        along: Option<Along>,
+    ) -> io::Result<[u8; 32]> {
         let (alive, dropped) = tokio::sync::oneshot::channel::<()>();
         let source = self.clone();
         let hashing = tokio::task::spawn_blocking(move || {
-            let mut hash = Sha256::new();
+            let mut hash = Hashing::new(along.as_ref());
             match &source {
                 Self::Bytes { bytes, .. } => hash.update(&bytes[within(bytes, &range)]),
                 Self::Path(path) => read(path, range, false, |piece| {
@@ -149,7 +153,7 @@ impl UploadSource {
                 })?,
                 Self::Stream(_) => return Err(io::Error::other("a stream has no ranges")),
             }
-            Ok(hash.finalize().into())
+            Ok(hash.finish())
         });
         let outcome = hashing.await.map_err(io::Error::other)?;
         drop(dropped);

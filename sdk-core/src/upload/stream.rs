@@ -3,32 +3,21 @@
 
 use std::{
     io,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
 };
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream::BoxStream};
-use sha2::{Digest as _, Sha256};
 
 use super::{
-    Settings, UploadSource, Uploaded,
+    UploadSource, Uploaded,
+    context::Setup,
     controller::Controller,
     engine,
     outcome::{abandon, asset, compare, discard},
-    part::{Context, Halt, Kind, Part, State},
-    plan::ChunkSize,
-    progress::Tally,
-    session::describe,
-    tus::{Abilities, Wire},
+    part::{Halt, Kind, Part, State},
 };
-use crate::{
-    client::Client,
-    error::{Error, ErrorKind},
-    models::UploadOptions,
-};
+use crate::error::{Error, ErrorKind};
 
 /// The largest piece that is held.
 const MOST_PIECE: u64 = 16 * 1024 * 1024;
@@ -62,49 +51,24 @@ impl Pieces {
 }
 
 /// A stream that is uploaded.
-pub(crate) struct StreamJob<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) path: String,
-    pub(crate) source: UploadSource,
-    pub(crate) options: &'a UploadOptions,
-    pub(crate) settings: &'a Settings,
-    pub(crate) tally: Arc<Tally>,
-    pub(crate) abilities: Abilities,
-}
+pub(crate) struct StreamJob<'a>(pub(crate) Setup<'a>);
 
 impl StreamJob<'_> {
     /// Uploads `first` and everything after it.
     pub(crate) async fn run(&self, first: Bytes, mut rest: Pieces) -> Result<Uploaded, Error> {
-        if !self.abilities.defer_length {
+        if !self.0.abilities.defer_length {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 "the platform takes no upload of unknown length (creation-defer-length): write the stream to a file and upload that",
             ));
         }
-        let ctx = Context {
-            wire: Wire::new(self.client, self.path.clone()),
-            abilities: self.abilities.clone(),
-            tally: Arc::clone(&self.tally),
-            sizes: Mutex::new(ChunkSize::new(self.settings.chunk_size)),
-            congested: AtomicBool::new(false),
-            failures: AtomicU32::new(0),
-            restarts: Mutex::new(Vec::new()),
-            ledger: None,
-            file: None,
-            checksums: self.abilities.sha256 && self.settings.checksums,
-            metadata: describe(&self.source, self.options),
-            retries: self.settings.retries,
-            stall: self.settings.stall_timeout,
-            max_retry_after: self.client.transport().settings.max_retry_after,
-        };
-        let mut hash = Sha256::new();
+        let ctx = self.0.context(None, None);
         let (mut piece, mut base) = (first, 0_u64);
         let mut state = State::new(crate::random::uuid().to_string());
-        let mut wanted = self.settings.control.watch();
+        let mut wanted = self.0.settings.control.watch();
         let mut controller = Controller::new(1);
         loop {
-            let size =
-                ctx.sizes.lock().unwrap_or_else(PoisonError::into_inner).bytes().min(MOST_PIECE);
+            let size = ctx.chunk_size().min(MOST_PIECE);
             // The length has to be told with the last piece, so that one is read ahead.
             let next = match rest.next(usize::try_from(size).unwrap_or(usize::MAX)).await {
                 Ok(next) => next,
@@ -113,20 +77,22 @@ impl StreamJob<'_> {
                     return Err(error);
                 }
             };
-            hash.update(&piece);
             let length = piece.len() as u64;
-            self.tally.set_total(base + length + next.len() as u64);
+            self.0.tally.set_total(base + length + next.len() as u64);
             let part = Arc::new(Part {
                 number: 0,
                 kind: Kind::Piece { is_last: next.is_empty() },
-                source: UploadSource::bytes(self.source.file_name(), piece),
+                source: UploadSource::bytes(self.0.source.file_name(), piece),
                 range: 0..length,
                 base,
                 state: Mutex::new(state),
             });
             let parts = [Arc::clone(&part)];
             match engine::run(&ctx, &parts, &mut controller, &mut wanted).await {
-                Ok(()) => {}
+                Ok(()) => {
+                    let hashed = ctx.whole.up_to(&part.source, base, base + length).await;
+                    hashed.map_err(|e| Error::upload(e.to_string()).with_source(e))?;
+                }
                 Err(Halt::Failed(error)) => {
                     abandon(&ctx, part.with(|s| s.location.clone())).await;
                     return Err(error);
@@ -143,11 +109,11 @@ impl StreamJob<'_> {
             }
             piece = next;
         }
-        let sha256: [u8; 32] = hash.finalize().into();
+        let sha256 = ctx.whole.digest();
         let location = state.location.unwrap_or_default();
-        let asset = asset(self.client, &location, state.asset_id, base, &sha256).await?;
-        compare(self.client, &asset, &sha256).await?;
-        let (sent, failures) = (self.tally.wire(), ctx.failures.load(Relaxed));
+        let asset = asset(self.0.client, &location, state.asset_id, base, &sha256).await?;
+        compare(self.0.client, &asset, &sha256).await?;
+        let (sent, failures) = (self.0.tally.wire(), ctx.failures.load(Relaxed));
         Ok(Uploaded { asset, sent, failures, restarts: Vec::new() })
     }
 }

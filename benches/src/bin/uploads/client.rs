@@ -20,7 +20,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failure> {
                 client.request("PUT", "/film.bin").source("video/mp4", path).send().await?;
             }
             "one-request" => one_request(&client, path).await?,
-            "tus" => tus(&client, path, more.first().ok_or("how many streams?")?.parse()?).await?,
+            "tus" => tus(&client, path, more.first().and_then(|n| n.parse().ok())).await?,
             "many" => many(&client, path).await?,
             "one-by-one" => one_by_one(&client, path).await?,
             _ => return Err("no such kind".into()),
@@ -43,10 +43,15 @@ async fn one_request(client: &Client, file: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Everything as by default, but for the streams and the journal's place: nothing of a bench belongs into the user's own.
-async fn tus(client: &Client, file: &Path, streams: usize) -> Result<(), Failure> {
+/// Everything as by default, but for the streams where they are told, and the journal's place: nothing of a bench belongs into
+/// the user's own.
+async fn tus(client: &Client, file: &Path, streams: Option<usize>) -> Result<(), Failure> {
     let upload = client.media().prepare_upload(file, UploadOptions::new("document"));
-    upload.multipart_below(0).max_streams(streams).journal(journal(file)).send().await?;
+    let upload = upload.multipart_below(0).journal(journal(file));
+    match streams {
+        Some(streams) => upload.max_streams(streams).send().await?,
+        None => upload.send().await?,
+    };
     Ok(())
 }
 

@@ -14,7 +14,7 @@ const MEMORY: f64 = 48.0;
 /// A file in one request, to a server that throws it away: as a plain PUT, which is what curl does, and as an asset, for
 /// which its SHA-256 is taken on the way.
 pub(crate) async fn one_stream(options: Options) -> Result<(), Failure> {
-    let (mib, runs) = if options.quick { (512, 3) } else { (2048, 7) };
+    let (mib, runs): (_, usize) = if options.quick { (512, 3) } else { (2048, 7) };
     let folder = stage::folder()?;
     let file = stage::file(folder.path(), "film.bin", mib * MIB)?;
     let sink = process::Server::this_binary(&["sink"])?;
@@ -25,9 +25,15 @@ pub(crate) async fn one_stream(options: Options) -> Result<(), Failure> {
     let mut pairs: [Vec<(Took, Took)>; 2] = Default::default();
     // Once for the caches.
     send("put").await?;
-    for _ in 0..runs {
-        let plain = send("put").await?;
-        let curl = peers::curl(&to_curl, &file).await?;
+    for run in 0..runs {
+        // Who goes first changes.
+        let (plain, curl) = if run.is_multiple_of(2) {
+            let plain = send("put").await?;
+            (plain, peers::curl(&to_curl, &file).await?)
+        } else {
+            let curl = peers::curl(&to_curl, &file).await?;
+            (send("put").await?, curl)
+        };
         let asset = send("one-request").await?;
         pairs[0].push((plain, curl));
         pairs[1].push((asset, curl));
@@ -65,15 +71,24 @@ pub(crate) async fn tus(options: Options) -> Result<(), Failure> {
     let file = stage::file(folder.path(), "film.bin", mib * MIB)?;
     let platform = Platform::start(folder.path())?;
     let (mut speeds, mut cpu, mut memory) = (vec![Vec::new(); peers.len()], Vec::new(), Vec::new());
-    for _ in 0..runs {
-        let ours = peers::ours("tus", &platform.url, &platform.key, &file, "16").await?;
-        platform.clear(1).await?;
-        let (size, gib) = (mib as f64, mib as f64 / 1024.0);
+    let (size, gib) = (mib as f64, mib as f64 / 1024.0);
+    for run in 0..runs {
+        // Each is the first of a round as often as the others.
+        let clients = peers.len() + 1;
+        let mut took = vec![None; clients];
+        for turn in 0..clients {
+            let n = (run + turn) % clients;
+            took[n] = Some(match peers.get(n) {
+                Some(peer) => peer.upload(&platform, &file).await?,
+                None => peers::ours("tus", &platform.url, &platform.key, &file, "").await?,
+            });
+            platform.clear(1).await?;
+        }
+        let took: Vec<Took> = took.into_iter().flatten().collect();
+        let ours = took[peers.len()];
         cpu.push((ours.cpu_seconds / gib, 1.0));
         memory.push((ours.peak_mib, MEMORY));
-        for (peer, speeds) in peers.iter().zip(&mut speeds) {
-            let theirs = peer.upload(&platform, &file).await?;
-            platform.clear(1).await?;
+        for (theirs, speeds) in took.iter().zip(&mut speeds) {
             speeds.push((size / ours.seconds, size / theirs.seconds));
         }
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::http::{StatusCode, header};
-use sha2::Sha256;
+use storycore_sha256_pair::Sha256;
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
@@ -31,8 +31,8 @@ struct Slot {
 /// What is kept from one chunk to the next.
 #[derive(Debug, Default)]
 pub(super) struct Work {
-    /// The hash of the upload's first so many bytes. Absent after a restart: then the whole file is hashed at the end.
-    pub(super) hash: Option<(u64, Sha256)>,
+    /// The hash of the upload's bytes so far. Absent after a restart: then the whole file is hashed at the end.
+    pub(super) hash: Option<Sha256>,
 }
 
 /// An upload that nobody else works on.

@@ -11,7 +11,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::StreamExt as _;
-use sha2::{Digest as _, Sha256};
+use storycore_sha256_pair::Sha256;
 
 use super::{
     ALGORITHMS, LENGTH, MAX_SIZE, OFFSET,
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     app::App,
     error::ApiError,
-    files::{Appending, Checksum},
+    files::{Appending, Checksum, Hashes},
     http::{Ctx, Path, media_type},
 };
 
@@ -179,26 +179,28 @@ async fn write(
     if chunk.checksum.is_some() {
         note(app, &row, Some(start)).await?;
     }
-    let hash = match held.work.hash.take() {
-        Some((at, hash)) if at == start => Some(hash),
-        // The parts of a final upload are hashed when they are joined.
-        _ => (start == 0 && !row.is_partial).then(Sha256::new),
-    };
     let (checksum, digest) = chunk.checksum.unzip();
+    let hash = match held.work.hash.take() {
+        Some(hash) if hash.length() == start => Some(hash),
+        // Parts are hashed when they are joined: that of the first one goes on with this, if it costs nothing now.
+        _ if row.is_partial && !matches!(checksum, Some(Checksum::Sha256(_))) => None,
+        _ => (start == 0).then(Sha256::new),
+    };
     let path = app.files.upload(&row.id);
-    let mut appending = Appending::open(path, start, hash.clone(), checksum).await?;
+    let hashes = Hashes { whole: hash.clone(), chunk: checksum };
+    let mut appending = Appending::open(path, start, hashes).await?;
     let most = row.length.unwrap_or(MAX_SIZE) - start;
     let (end, taken) = pour(body, &mut appending, &held, most).await;
     let written = appending.finish().await;
     let kept = match (&end, written) {
         (End::Failed(_), _) | (_, Err(_)) if digest.is_none() => None,
         (End::TooLong, _) => Some(Err(())),
-        (_, Ok(writer)) => match (&digest, writer.checksum) {
-            (None, _) => Some(Ok(writer.hash)),
+        (_, Ok(hashes)) => match (&digest, hashes.chunk) {
+            (None, _) => Some(Ok(hashes.whole)),
             (Some(digest), Some(checksum))
                 if matches!(end, End::Whole) && checksum.clone().finish() == *digest =>
             {
-                Some(Ok(writer.hash))
+                Some(Ok(hashes.whole))
             }
             _ => Some(Err(())),
         },
@@ -206,10 +208,10 @@ async fn write(
     };
     let mut refused = false;
     match kept {
-        Some(Ok(hash)) => held.work.hash = hash.map(|hash| (start + taken, hash)),
+        Some(Ok(hash)) => held.work.hash = hash,
         Some(Err(())) => {
             app.files.cut_upload(&row.id, start).await?;
-            held.work.hash = hash.map(|hash| (start, hash));
+            held.work.hash = hash;
             refused = true;
         }
         // What reached the disk before an error stays; its hash is made anew at the end.

@@ -6,8 +6,7 @@ use sqlx::Row as _;
 
 use super::{
     active::Held,
-    create,
-    finish::{self},
+    create, finish,
     metadata::Metadata,
     refuse_size,
     row::{self, Row},
@@ -47,7 +46,7 @@ pub(super) async fn join(
     let mut held = Vec::with_capacity(distinct.len());
     for id in &distinct {
         row::Row::find(app, &ctx.organization_id, id).await?;
-        held.push(app.uploads.hold(id).await?);
+        held.push((id.clone(), app.uploads.hold(id).await?));
     }
     // Another may have made it while this one waited.
     if let Some(row) = made(app, ctx, &parts).await? {
@@ -89,7 +88,7 @@ async fn make(
     parts: Vec<String>,
     text: String,
     said: Metadata,
-    held: Vec<Held>,
+    held: Vec<(String, Held)>,
 ) -> Result<Row, ApiError> {
     let mut length = 0;
     for id in &parts {
@@ -110,7 +109,9 @@ async fn make(
         length += offset;
     }
     refuse_size(length)?;
-    let file = app.files.join_uploads(&parts).await?;
+    let first = held.iter().find(|(id, _)| *id == parts[0]);
+    let known = first.and_then(|(_, held)| held.work.hash.clone());
+    let file = app.files.join_uploads(&parts, known).await?;
     let metadata = match said.kind {
         Kind::Document => serde_json::Map::new(),
         _ => app.media.describe(file.path()).await,

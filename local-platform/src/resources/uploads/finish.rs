@@ -2,8 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sha2::Digest as _;
-
 use super::{
     active::{Held, busy},
     metadata::Metadata,
@@ -60,7 +58,7 @@ async fn make(app: &App, mut row: Row, mut held: Held) -> Result<Row, ApiError> 
     let size = row.offset(app).await?;
     let said = Metadata::read(&row.metadata)?;
     let sha256 = match held.work.hash.take() {
-        Some((at, hash)) if at == size => hex::encode(hash.finalize()),
+        Some(hash) if hash.length() == size => hex::encode(hash.finish()),
         _ => app.files.hash_upload(&row.id).await?,
     };
     let metadata = match said.kind {

@@ -1,0 +1,144 @@
+//! What all parts of an upload share: the platform and what it can do, the counters, what was begun anew, the file and whether
+//! it is still the same.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32},
+    },
+    time::Duration,
+};
+
+use super::{
+    Settings, UploadSource,
+    fingerprint::Stamp,
+    ledger::Ledger,
+    multipart::by_extension,
+    plan::ChunkSize,
+    progress::Tally,
+    source::cannot_read,
+    tus::{Abilities, Wire, metadata},
+    whole::Whole,
+};
+use crate::{client::Client, error::Error, models::UploadOptions};
+
+/// What is uploaded over tus, where to, and how.
+pub(crate) struct Setup<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) path: String,
+    pub(crate) source: UploadSource,
+    pub(crate) options: &'a UploadOptions,
+    pub(crate) settings: &'a Settings,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) abilities: Abilities,
+}
+
+/// What all parts of an upload share.
+pub(crate) struct Context<'a> {
+    pub(crate) wire: Wire<'a>,
+    pub(crate) abilities: Abilities,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) sizes: Mutex<ChunkSize>,
+    pub(crate) congested: AtomicBool,
+    pub(crate) failures: AtomicU32,
+    /// What was begun anew, in words.
+    pub(crate) restarts: Mutex<Vec<String>>,
+    pub(crate) ledger: Option<Ledger>,
+    /// The file and what it was at the beginning.
+    pub(crate) file: Option<(PathBuf, Stamp)>,
+    pub(crate) checksums: bool,
+    /// The hash of it all, as far as it is known.
+    pub(crate) whole: Whole,
+    pub(crate) metadata: String,
+    /// Failures in a row, without a byte between them, that are survived.
+    pub(crate) retries: u32,
+    pub(crate) stall: Duration,
+    pub(crate) max_retry_after: Duration,
+}
+
+impl<'a> Setup<'a> {
+    /// For one go at the upload, written down in `ledger`, of a file that was so at the beginning.
+    pub(crate) fn context(
+        &self,
+        ledger: Option<Ledger>,
+        file: Option<(PathBuf, Stamp)>,
+    ) -> Context<'a> {
+        Context {
+            wire: Wire::new(self.client, self.path.clone()),
+            abilities: self.abilities.clone(),
+            tally: Arc::clone(&self.tally),
+            sizes: Mutex::new(ChunkSize::new(self.settings.chunk_size)),
+            congested: AtomicBool::new(false),
+            failures: AtomicU32::new(0),
+            restarts: Mutex::new(Vec::new()),
+            ledger,
+            file,
+            checksums: self.abilities.sha256 && self.settings.checksums,
+            whole: Whole::default(),
+            metadata: self.described(),
+            retries: self.settings.retries,
+            stall: self.settings.stall_timeout,
+            max_retry_after: self.client.transport().settings.max_retry_after,
+        }
+    }
+
+    /// What is told of the file beside its bytes.
+    pub(crate) fn described(&self) -> String {
+        describe(&self.source, self.options)
+    }
+}
+
+/// What is told of a file beside its bytes, as tus has it.
+pub(crate) fn describe(source: &UploadSource, options: &UploadOptions) -> String {
+    let name = source.file_name();
+    let content_type = options.content_type.as_deref().unwrap_or_else(|| by_extension(&name));
+    metadata([
+        ("filename", Some(&*name)),
+        ("filetype", Some(content_type)),
+        ("type", Some(&*options.kind)),
+        ("name", options.name.as_deref()),
+        ("description", options.description.as_deref()),
+        ("project_id", options.project_id.as_deref()),
+    ])
+}
+
+impl Context<'_> {
+    /// Whether the hash of each chunk is of use to anybody.
+    pub(crate) fn hashes(&self) -> bool {
+        self.checksums || self.ledger.is_some()
+    }
+
+    /// What a chunk should have.
+    pub(crate) fn chunk_size(&self) -> u64 {
+        self.sizes().bytes()
+    }
+
+    pub(crate) fn sizes(&self) -> MutexGuard<'_, ChunkSize> {
+        self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says what was begun anew.
+    pub(crate) fn restarted(&self, what: String) {
+        tracing::warn!("{what}");
+        self.restarts.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+
+    /// What was begun anew so far; it is forgotten here.
+    pub(crate) fn take_restarts(&self) -> Vec<String> {
+        std::mem::take(&mut *self.restarts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The file is still the one that the upload began with.
+    pub(crate) fn unchanged(&self) -> Result<(), Error> {
+        let Some((path, stamp)) = &self.file else { return Ok(()) };
+        match Stamp::read(path) {
+            Ok(now) if now == *stamp => Ok(()),
+            Ok(_) => Err(Error::upload(format!(
+                "{} changed while it was uploaded: upload it again once it is complete",
+                path.display()
+            ))),
+            Err(error) => Err(cannot_read(path, error)),
+        }
+    }
+}

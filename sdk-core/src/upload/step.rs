@@ -1,0 +1,200 @@
+//! A part's next chunk: the part is made, asked for its offset, verified after a crash, and sent on from there. The platform's
+//! offset is the truth throughout; what is done about a failure is in `recover`.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{
+    ahead::Ahead,
+    context::Context,
+    journal::SentChunk,
+    judge::Asked,
+    part::{Halt, Kind, Part},
+    progress::InFlight,
+    recover::recover,
+    tus::{Chunk, New, expires_at},
+};
+use crate::error::{Error, ErrorKind, Sent};
+
+/// Sends a part's next chunk, whatever comes between; true when there is none left.
+pub(crate) async fn step(ctx: &Context<'_>, part: &Part) -> Result<bool, Halt> {
+    loop {
+        let (asked, error) = match attempt(ctx, part).await {
+            Ok(done) => return Ok(done),
+            Err(Trouble::Halt(halt)) => return Err(halt),
+            Err(Trouble::Failed(asked, error)) => (asked, error),
+        };
+        recover(ctx, part, asked, error).await?;
+    }
+}
+
+enum Trouble {
+    Halt(Halt),
+    Failed(Asked, Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Halt(Halt::Failed(error))
+    }
+}
+
+async fn attempt(ctx: &Context<'_>, part: &Part) -> Result<bool, Trouble> {
+    let location = match part.with(|s| s.location.clone()) {
+        Some(location) => location,
+        None => create(ctx, part).await?,
+    };
+    let offset = match part.with(|s| s.offset) {
+        Some(offset) => offset,
+        None => find_offset(ctx, part, &location).await?,
+    };
+    let left = part.end() - offset;
+    if left == 0 {
+        return Ok(true);
+    }
+    let start = part.range.start + (offset - part.base);
+    let ahead = part.with(|s| s.ahead.take()).filter(|ahead| ahead.start == start);
+    let ahead = ahead.unwrap_or_else(|| {
+        Ahead::of(&part.source, start, left.min(ctx.chunk_size()), part.along(ctx, offset))
+    });
+    send(ctx, part, &location, offset, ahead).await
+}
+
+async fn create(ctx: &Context<'_>, part: &Part) -> Result<String, Trouble> {
+    let length = part.range.end - part.range.start;
+    let new = match part.kind {
+        Kind::Whole => New::Whole { length: Some(length), metadata: &ctx.metadata },
+        Kind::Piece { .. } => New::Whole { length: None, metadata: &ctx.metadata },
+        Kind::Part => New::Part { length },
+    };
+    let key = part.with(|s| s.key.clone());
+    let held = ctx.wire.create(new, &key).await.map_err(|e| Trouble::Failed(Asked::Create, e))?;
+    let location = held.location.unwrap_or_default();
+    if let Some(ledger) = &ctx.ledger {
+        let expires = held.expires.as_deref().and_then(expires_at);
+        ledger.located(part.number, &location, expires).await?;
+    }
+    part.with(|s| {
+        s.location = Some(location.clone());
+        s.asset_id = held.asset_id;
+    });
+    // An answer that was kept for its key may be of an upload that has bytes by now.
+    if held.offset.is_none_or(|offset| offset == 0) && part.with(|s| s.failures == 0) {
+        part.with(|s| s.unverified = None);
+        part.at(ctx, 0);
+    }
+    Ok(location)
+}
+
+async fn find_offset(ctx: &Context<'_>, part: &Part, location: &str) -> Result<u64, Trouble> {
+    let failed = |error| Trouble::Failed(Asked::Offset, error);
+    let held = ctx.wire.offset(location).await.map_err(failed)?;
+    let odd = |what: &'static str| {
+        failed(Error::new(ErrorKind::Decode, what).with(|e| e.sent = Some(Sent::Maybe)))
+    };
+    let offset = held.offset.ok_or_else(|| odd("the upload's state has no Upload-Offset"))?;
+    if offset > part.end() {
+        return Err(odd("the platform has more of the upload than there is"));
+    }
+    if offset < part.base {
+        return Err(Error::upload(
+            "the platform lost what it had acknowledged of the stream: upload it again",
+        )
+        .into());
+    }
+    if let Some(chunks) = part.with(|s| s.unverified.clone()) {
+        if !is_unchanged(ctx, part, &chunks, offset).await? {
+            return Err(Trouble::Halt(Halt::Changed));
+        }
+        part.with(|s| s.unverified = None);
+    }
+    part.with(|s| s.asset_id = held.asset_id);
+    part.at(ctx, offset);
+    Ok(offset)
+}
+
+/// Whether every byte that the platform has was read from the file as it is now.
+pub(crate) async fn is_unchanged(
+    ctx: &Context<'_>,
+    part: &Part,
+    chunks: &[SentChunk],
+    offset: u64,
+) -> Result<bool, Error> {
+    let mut covered = 0;
+    for chunk in chunks.iter().filter(|c| c.first < offset) {
+        if chunk.first > covered {
+            return Ok(false);
+        }
+        let start = part.range.start + chunk.first;
+        let range = start..(start + chunk.length).min(part.range.end);
+        match part.source.sha256(range, part.along(ctx, part.base + chunk.first)).await {
+            Ok(sha256) if sha256 == chunk.sha256 => {
+                covered = covered.max(chunk.first + chunk.length)
+            }
+            _ => return Ok(false),
+        }
+    }
+    Ok(covered >= offset)
+}
+
+async fn send(
+    ctx: &Context<'_>,
+    part: &Part,
+    location: &str,
+    offset: u64,
+    ahead: Ahead,
+) -> Result<bool, Trouble> {
+    let (start, length) = (ahead.start, ahead.length);
+    ctx.unchanged()?;
+    let sha256 = if ctx.hashes() {
+        Some(ahead.sha256().await.map_err(|e| Error::upload(e.to_string()).with_source(e))?)
+    } else {
+        None
+    };
+    if let (Some(ledger), Some(sha256)) = (&ctx.ledger, sha256) {
+        let first = offset - part.base;
+        ledger.chunk(part.number, SentChunk { first, length, sha256 }).await?;
+    }
+    part.with(|s| s.last_length = length);
+    let is_last = part.kind == Kind::Piece { is_last: true };
+    let chunk = Chunk {
+        source: &part.source,
+        start,
+        offset,
+        length,
+        sha256: sha256.filter(|_| ctx.checksums),
+        upload_length: is_last.then(|| part.end()),
+        stall: ctx.stall,
+    };
+    let (request, began) = (Arc::new(InFlight::new(&ctx.tally)), Instant::now());
+    let sending = ctx.wire.send(location, chunk, &request);
+    let left = part.range.end - (start + length);
+    let answer = if ctx.hashes() && left > 0 {
+        let mut next = Ahead::of(
+            &part.source,
+            start + length,
+            left.min(ctx.chunk_size()),
+            part.along(ctx, offset + length),
+        );
+        let answer = next.beside(sending).await;
+        part.with(|s| s.ahead = Some(next));
+        answer
+    } else {
+        sending.await
+    };
+    request.end();
+    let held = answer.map_err(|e| Trouble::Failed(Asked::Chunk, e))?;
+    let now = held.offset.unwrap_or(offset + length);
+    if now <= offset || now > offset + length {
+        let odd = "the platform's offset after a chunk is not one of it";
+        let odd = Error::new(ErrorKind::Decode, odd).with(|e| e.sent = Some(Sent::Maybe));
+        return Err(Trouble::Failed(Asked::Chunk, odd));
+    }
+    ctx.sizes().took(length, began.elapsed());
+    if let Some(ledger) = &ctx.ledger {
+        let expires = held.expires.as_deref().and_then(expires_at);
+        ledger.acknowledged(part.number, now, expires).await?;
+    }
+    part.with(|s| s.asset_id = held.asset_id);
+    part.at(ctx, now);
+    Ok(now == part.end())
+}

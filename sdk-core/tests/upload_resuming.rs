@@ -1,0 +1,196 @@
+//! Uploads that are called again: after a crash, a lost answer, with another file in the old one's place.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(missing_docs)]
+
+mod common;
+
+use std::{path::PathBuf, time::Duration};
+
+use common::{MIB, World, sha256};
+use serde_json::json;
+use storycore::{ErrorKind, models::ListParams};
+
+/// Runs an upload until so many chunks arrived, and drops it there, as a crash does.
+async fn crash(world: &World, path: &PathBuf, chunks: usize) {
+    let upload = world.upload(path).chunk_size(2 * MIB as u64).send();
+    let enough = async {
+        while world.requests("PATCH").await < chunks {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        outcome = upload => panic!("it ended before it was stopped: {outcome:?}"),
+        () = enough => {}
+    }
+}
+
+#[tokio::test]
+async fn a_killed_upload_continues_where_it_stopped() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("film.bin", 48 * MIB, 7);
+    crash(&world, &path, 8).await;
+    let uploaded = world.upload(&path).chunk_size(2 * MIB as u64).send().await.unwrap();
+    assert!(uploaded.sent < 44 * MIB as u64, "{} bytes went again", uploaded.sent);
+    assert_eq!(uploaded.restarts, [""; 0]);
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_replaced_is_never_mixed_with_the_old_one() {
+    let world = World::new().await;
+    let size = 40 * MIB;
+    // The same size, the same ends, another middle: only the content that was sent tells.
+    let (path, _) = world.file("film.bin", size, 8);
+    crash(&world, &path, 8).await;
+    let mut other = std::fs::read(&path).unwrap();
+    for byte in &mut other[MIB..size - MIB] {
+        *byte ^= 0x55;
+    }
+    std::fs::write(&path, &other).unwrap();
+    let uploaded = world.upload(&path).chunk_size(2 * MIB as u64).send().await.unwrap();
+    assert_eq!(uploaded.restarts.len(), 1);
+    assert!(uploaded.sent >= size as u64, "all of it was sent anew");
+    world.only_asset(&sha256(&other)).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_short_is_uploaded_as_it_is_now() {
+    let world = World::new().await;
+    let (path, _) = world.file("film.bin", 40 * MIB, 9);
+    crash(&world, &path, 6).await;
+    let (_, sha256) = world.file("film.bin", 30 * MIB, 9);
+    let uploaded = world.upload(&path).send().await.unwrap();
+    assert_eq!(uploaded.restarts.len(), 1);
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_same_file_is_not_uploaded_twice_at_a_time() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("film.bin", 40 * MIB, 12);
+    let (first, second) = tokio::join!(world.upload(&path).send(), world.upload(&path).send());
+    let (good, bad) = if first.is_ok() { (first, second) } else { (second, first) };
+    good.unwrap();
+    let error = bad.unwrap_err();
+    assert!(error.message().contains("being uploaded already"), "{error:?}");
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_the_platform_stored_wrongly_is_removed_and_uploaded_anew_at_the_next_call() {
+    let world = World::on_disk().await;
+    let (path, sha256) = world.file("film.bin", 24 * MIB, 18);
+    crash(&world, &path, 8).await;
+    let uploads = world.path("data/files/uploads");
+    let part = std::fs::read_dir(uploads).unwrap().map(|e| e.unwrap().path());
+    let part = part.max_by_key(|p| std::fs::metadata(p).unwrap().len()).unwrap();
+    let mut bytes = std::fs::read(&part).unwrap();
+    bytes[1000] ^= 1;
+    std::fs::write(&part, bytes).unwrap();
+    let error = world.upload(&path).send().await.unwrap_err();
+    assert!(error.message().contains("other bytes"), "{error}");
+    assert_eq!(world.assets().await, 0);
+    world.upload(&path).send().await.unwrap();
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_replaced_while_its_parts_were_joined_is_uploaded_as_it_is_now() {
+    let world = World::new().await;
+    let (path, old) = world.file("film.bin", 24 * MIB, 19);
+    // The platform joins the parts, and the client is killed before it hears of it.
+    world
+        .fault(json!({"method": "POST", "path": "/api/assets/uploads", "nth": 4, "action": {"stall": true}}))
+        .await;
+    let mut upload = Box::pin(world.upload(&path).send());
+    let joined = async {
+        while world.client.media().list(ListParams::new()).await.unwrap().data.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        outcome = &mut upload => panic!("it ended before it was stopped: {outcome:?}"),
+        () = joined => drop(upload),
+    }
+    let mut other = std::fs::read(&path).unwrap();
+    other[5 * MIB] ^= 1;
+    std::fs::write(&path, &other).unwrap();
+    let uploaded = world.upload(&path).send().await.unwrap();
+    assert_eq!(uploaded.restarts.len(), 1);
+    assert_eq!(uploaded.asset.sha256, Some(sha256(&other)));
+    // What was complete before is an asset of its own; nobody takes it away.
+    let page = world.client.media().list(ListParams::new()).await.unwrap();
+    let mut all: Vec<_> = page.data.into_iter().filter_map(|asset| asset.sha256).collect();
+    all.retain(|sha256| Some(sha256) != uploaded.asset.sha256.as_ref());
+    assert_eq!(all, [old]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_upload_whose_asset_was_deleted_before_its_end_was_heard_of_is_begun_anew() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("film.bin", 20 * MIB, 20);
+    world
+        .fault(json!({"method": "GET", "path": "/api/assets/*", "times": 3, "action": {"status": 500}}))
+        .await;
+    world.upload(&path).send().await.unwrap_err();
+    let page = world.client.media().list(ListParams::new()).await.unwrap();
+    world.client.media().delete(&page.data[0].id).await.unwrap();
+    let uploaded = world.upload(&path).send().await.unwrap();
+    assert_eq!(uploaded.restarts.len(), 1, "{:?}", uploaded.restarts);
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+/// Its answer never arrived: the platform made the asset, and nobody heard of it.
+#[tokio::test]
+async fn a_small_file_whose_answer_was_lost_is_one_asset_at_the_next_call() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("note.bin", 100_000, 21);
+    let fault = json!({"method": "POST", "path": "/api/assets/upload", "times": 3, "action": {"drop_after": true}});
+    world.fault(fault).await;
+    let error = world.upload(&path).send().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    let uploaded = world.upload(&path).send().await.unwrap();
+    assert_eq!(uploaded.restarts, [""; 0]);
+    world.only_asset(&sha256).await;
+    // What ended well is over: the same file again is another asset.
+    world.upload(&path).send().await.unwrap();
+    assert_eq!(world.client.media().list(ListParams::new()).await.unwrap().data.len(), 2);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_small_file_that_changed_after_its_answer_was_lost_is_uploaded_as_it_is_now() {
+    let world = World::new().await;
+    let (path, _) = world.file("note.bin", 500_000, 22);
+    let fault = json!({"method": "POST", "path": "/api/assets/upload", "times": 3, "action": {"drop_after": true}});
+    world.fault(fault).await;
+    world.upload(&path).send().await.unwrap_err();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[250_000] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let uploaded = world.upload(&path).send().await.unwrap();
+    assert_eq!(uploaded.asset.sha256, Some(sha256(&bytes)));
+    assert_eq!(uploaded.restarts.len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_small_file_whose_asset_was_deleted_meanwhile_is_uploaded_anew() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("note.bin", 1000, 23);
+    let fault = json!({"method": "POST", "path": "/api/assets/upload", "times": 3, "action": {"drop_after": true}});
+    world.fault(fault).await;
+    world.upload(&path).send().await.unwrap_err();
+    let page = world.client.media().list(ListParams::new()).await.unwrap();
+    world.client.media().delete(&page.data[0].id).await.unwrap();
+    world.upload(&path).send().await.unwrap();
+    world.only_asset(&sha256).await;
+    world.end().await;
+}

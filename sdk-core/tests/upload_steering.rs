@@ -1,0 +1,128 @@
+//! Uploads that are paused, cancelled or break off, against the real local platform: what was not wanted any more leaves nothing
+//! there.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(missing_docs)]
+
+mod common;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use common::{MIB, World};
+use serde_json::json;
+use storycore::{
+    ErrorKind,
+    models::UploadOptions,
+    upload::{Journal, UploadControl, UploadSource},
+};
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn small() -> UploadSource {
+    UploadSource::bytes("note.bin", vec![7; 1000])
+}
+
+#[tokio::test]
+async fn a_paused_upload_stands_still_and_goes_on() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("film.bin", 40 * MIB, 13);
+    let control = UploadControl::new();
+    control.pause();
+    let upload = world.upload(&path).control(&control).send();
+    let steer = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let before = world.requests("PATCH").await;
+        control.resume();
+        before
+    };
+    let (uploaded, before) = tokio::join!(upload, steer);
+    assert_eq!(before, 0);
+    uploaded.unwrap();
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_upload_leaves_nothing_behind() {
+    let world = World::new().await;
+    let (path, _) = world.file("film.bin", 40 * MIB, 14);
+    let control = UploadControl::new();
+    let cancel = control.clone();
+    let upload = world.upload(&path).chunk_size(2 * MIB as u64).control(&control);
+    let stop = async {
+        while world.requests("PATCH").await < 4 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        cancel.cancel();
+    };
+    let (outcome, ()) = tokio::join!(upload.send(), stop);
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(world.requests("DELETE").await, world.requests("POST").await);
+    assert_eq!(world.assets().await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_small_file_that_was_cancelled_before_is_not_sent() {
+    let world = World::new().await;
+    let control = UploadControl::new();
+    control.cancel();
+    let files = vec![small(), small(), small()];
+    let uploads = world.client.media().upload_all(files, UploadOptions::new("document"));
+    let uploads = uploads.each(move |upload| upload.control(&control).journal(Journal::Off));
+    for file in uploads.collect().await {
+        assert_eq!(file.result.unwrap_err().kind(), ErrorKind::Cancelled);
+    }
+    assert_eq!(world.requests_at("POST", "/api/assets/upload").await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_small_file_on_its_way_is_cancelled_at_once() {
+    let world = World::new().await;
+    let fault = json!({"method": "POST", "path": "/api/assets/upload", "times": 0, "action": {"stall": true}});
+    world.fault(fault).await;
+    let control = UploadControl::new();
+    let sending = world.upload(small()).control(&control).send();
+    let cancel = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        control.cancel();
+    };
+    let (outcome, ()) =
+        tokio::time::timeout(LONG / 2, async { tokio::join!(sending, cancel) }).await.unwrap();
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_small_file_that_is_paused_goes_when_it_is_resumed() {
+    let world = World::new().await;
+    let control = UploadControl::new();
+    control.pause();
+    let sending = world.upload(small()).control(&control).send();
+    let resume = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let before = world.requests_at("POST", "/api/assets/upload").await;
+        control.resume();
+        before
+    };
+    let (outcome, before) = tokio::join!(sending, resume);
+    assert_eq!((outcome.unwrap().asset.size, before), (Some(1000), 0));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_leaves_nothing_on_the_platform() {
+    let world = World::new().await;
+    let piece = |n: usize| match n {
+        0..40 => Ok(Bytes::from(vec![7; MIB])),
+        _ => Err(std::io::Error::other("the camera is gone")),
+    };
+    let stream = futures_util::stream::iter((0..41).map(piece));
+    let error = world.upload(UploadSource::stream("live.bin", stream)).send().await.unwrap_err();
+    assert!(error.message().contains("the camera is gone"), "{error}");
+    let made = world.requests_at("POST", "/api/assets/uploads").await;
+    assert_eq!((made, world.requests_at("DELETE", "/api/assets/uploads/").await), (1, 1));
+    assert_eq!(world.assets().await, 0);
+    world.end().await;
+}
