@@ -9,7 +9,6 @@ export const {
   RawResponse,
   Authorization,
   UploadControl,
-  metrics,
   version,
   StoryCoreError,
   ConfigError,

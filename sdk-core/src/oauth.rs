@@ -67,7 +67,7 @@ pub struct OAuthCredential {
     scopes: Vec<String>,
     /// The refresh token changes at each use.
     refresh_token: Arc<Mutex<Option<Secret>>>,
-    /// An access token that was there from the beginning, until it is taken.
+    /// An access token that nobody uses yet: that of the beginning, or one whose caller did not wait for it.
     initial: Arc<Mutex<Option<TokenSet>>>,
     on_tokens: Option<OnTokens>,
 }
@@ -117,7 +117,8 @@ impl OAuthCredential {
         self
     }
 
-    /// Is told of every new set of tokens, so that it can be stored: a refresh token is good for one use.
+    /// Is told of every new set of tokens, on a thread of its own, so that it can be stored: a refresh token is good for one use,
+    /// which is why it is renewed to the end also when the call that needed it was cancelled.
     #[must_use]
     pub fn on_tokens(mut self, told: impl Fn(&TokenSet) + Send + Sync + 'static) -> Self {
         self.on_tokens = Some(Arc::new(told));
@@ -130,6 +131,11 @@ impl OAuthCredential {
 
     pub(crate) fn take_initial(&self) -> Option<TokenSet> {
         self.initial.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Keeps tokens for the next who needs some.
+    pub(crate) fn keep(&self, tokens: TokenSet) {
+        *self.initial.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokens);
     }
 
     /// Notes the tokens that were got.

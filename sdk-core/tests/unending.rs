@@ -159,3 +159,27 @@ async fn a_platform_that_loses_each_upload_again_is_an_error() {
     assert!(error.message().contains("upload the same bytes again"), "{error}");
     assert!(made.load(Relaxed) <= 5, "{made:?} uploads");
 }
+
+/// Its events are a connection that lives and tells nothing: the last event was lost.
+#[tokio::test]
+async fn a_job_whose_last_event_was_lost_is_seen_to_have_ended() {
+    let comments = || async {
+        let comment = |n: u64| async move {
+            if n > 0 {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            Ok::<_, std::convert::Infallible>(Bytes::from_static(b": here\n\n"))
+        };
+        let body = Body::from_stream(futures_util::stream::iter(0..).then(comment));
+        Response::builder().header("content-type", "text/event-stream").body(body).unwrap()
+    };
+    let job = || async { axum::Json(serde_json::json!({"id": "job_1", "status": "completed"})) };
+    let router = Router::new()
+        .route("/api/jobs/job_1/events", get(comments))
+        .route("/api/jobs/job_1", get(job));
+    let server = Server::start(router).await;
+    let client = Client::builder().base_url(&server.url).anonymous().build().unwrap();
+    let job =
+        timeout(LONG + LONG, client.jobs().wait("job_1")).await.expect("it waits without end");
+    assert_eq!(job.unwrap().id, "job_1");
+}

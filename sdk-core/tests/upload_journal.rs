@@ -138,6 +138,22 @@ async fn a_journal_of_the_version_before_is_read() {
     world.end().await;
 }
 
+#[tokio::test]
+async fn a_journal_that_another_process_never_opens_to_the_end_is_an_error_and_no_wait_without_end()
+{
+    let world = World::new().await;
+    let note = world.file("note.bin", 1000);
+    world.upload(&note).send().await.unwrap();
+    let opening = File::open(world.locks().join("opening")).unwrap();
+    opening.lock().unwrap();
+    let upload = tokio::time::timeout(Duration::from_secs(60), world.upload(&note).send());
+    let error = upload.await.expect("it waits without end").unwrap_err();
+    assert!(error.message().contains("another process"), "{error}");
+    drop(opening);
+    world.upload(&note).send().await.unwrap();
+    world.end().await;
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn what_is_written_down_is_for_the_user_alone() {

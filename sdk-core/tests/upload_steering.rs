@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use common::{MIB, World};
+use futures_util::StreamExt as _;
 use serde_json::json;
 use storycore::{
     ErrorKind,
@@ -123,6 +124,98 @@ async fn a_stream_that_breaks_leaves_nothing_on_the_platform() {
     assert!(error.message().contains("the camera is gone"), "{error}");
     let made = world.requests_at("POST", "/api/assets/uploads").await;
     assert_eq!((made, world.requests_at("DELETE", "/api/assets/uploads/").await), (1, 1));
+    assert_eq!(world.assets().await, 0);
+    world.end().await;
+}
+
+/// The request that joins two parts is the third one; this happens to it.
+async fn joining(world: &World, action: serde_json::Value) {
+    let at = "/api/assets/uploads";
+    world.fault(json!({"method": "POST", "path": at, "nth": 3, "action": action})).await;
+}
+
+/// Waits until the parts are being joined.
+async fn until_joining(world: &World) {
+    while world.requests("POST").await < 3 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn cancelling_is_heard_while_the_parts_are_joined() {
+    let world = World::new().await;
+    let (path, _) = world.file("film.bin", 16 * MIB, 30);
+    joining(&world, json!({"drop_before": true, "delay_ms": 600_000})).await;
+    let control = UploadControl::new();
+    let upload = world.upload(&path).control(&control).send();
+    let cancel = async {
+        until_joining(&world).await;
+        control.cancel();
+    };
+    let (outcome, ()) =
+        tokio::time::timeout(LONG, async { tokio::join!(upload, cancel) }).await.unwrap();
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!((world.assets().await, world.requests("DELETE").await), (0, 2));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_a_cancelled_joining_made_is_removed() {
+    let world = World::new().await;
+    let (path, _) = world.file("film.bin", 16 * MIB, 31);
+    joining(&world, json!({"delay_ms": 1000})).await;
+    let control = UploadControl::new();
+    let upload = world.upload(&path).control(&control).send();
+    let cancel = async {
+        until_joining(&world).await;
+        control.cancel();
+    };
+    let (outcome, ()) = tokio::join!(upload, cancel);
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(world.assets().await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_is_paused_while_its_parts_are_joined_is_one_asset_when_it_is_resumed() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("film.bin", 16 * MIB, 32);
+    joining(&world, json!({"delay_ms": 500})).await;
+    let control = UploadControl::new();
+    let upload = world.upload(&path).control(&control).send();
+    let steer = async {
+        until_joining(&world).await;
+        control.pause();
+        tokio::time::sleep(Duration::from_millis(1000)).await;
+        control.resume();
+    };
+    let (outcome, ()) = tokio::join!(upload, steer);
+    outcome.unwrap();
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn cancelling_is_heard_while_a_stream_is_silent() {
+    let world = World::new().await;
+    // Silent from the beginning, and after the first pieces went out.
+    for (pieces, made) in [(0, 0), (40, 1)] {
+        let sent = futures_util::stream::iter((0..pieces).map(|_| Ok(Bytes::from(vec![7; MIB]))));
+        let source = UploadSource::stream("live.bin", sent.chain(futures_util::stream::pending()));
+        let control = UploadControl::new();
+        let upload = world.upload(source).control(&control).send();
+        let cancel = async {
+            while world.requests("POST").await < made {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            control.cancel();
+        };
+        let (outcome, ()) =
+            tokio::time::timeout(LONG, async { tokio::join!(upload, cancel) }).await.unwrap();
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+        assert_eq!(world.requests("DELETE").await, made, "what was made is taken back");
+    }
     assert_eq!(world.assets().await, 0);
     world.end().await;
 }

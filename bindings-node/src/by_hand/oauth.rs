@@ -10,8 +10,6 @@ use storycore::{
     oauth::{Authorization, OAuthCredential, TokenSet},
 };
 
-use tracing::Instrument as _;
-
 use crate::{
     bridge::{Bridge, Environment, Reply, shards::Place},
     client::NativeClient,
@@ -56,16 +54,15 @@ impl NativeAuthorization {
         arguments: String,
     ) -> napi::Result<()> {
         let place = Place::choose();
-        let (span, client) = (client.span().clone(), client.on(&place)?.clone());
+        let client = client.on(&place)?.clone();
         let authorization = Arc::clone(&self.0);
-        let work = async move {
+        bridge.0.run(&env, id, place, async move {
             let mut given = Arguments::parse(&arguments)?;
             let code: String = given.need("code")?;
             let state: String = given.need("state")?;
             let tokens = authorization.exchange(&client, &code, &state).await?;
             Ok(Reply::Text(told(&tokens)))
-        };
-        bridge.0.run(&env, id, place, work.instrument(span))
+        })
     }
 }
 

@@ -7,16 +7,24 @@ use std::{
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     ops::Range,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use bytes::Bytes;
 use http::HeaderValue;
 use sha2::{Digest as _, Sha256};
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::sync::mpsc;
 
 use crate::{
     models::Asset,
-    upload::{lock::is_at, source},
+    upload::{
+        lock::is_at,
+        source,
+        thread::{self, Running},
+    },
 };
 
 /// What is written down as there, or is not there at all.
@@ -24,17 +32,24 @@ pub(super) const SEGMENT: u64 = 8 * 1024 * 1024;
 /// Pieces that wait for the disk.
 const WAITING: usize = 16;
 
-/// The file, locked by this process; removed when nothing of it is worth keeping.
+/// A file that is not whole yet.
 #[derive(Debug)]
 pub(super) struct Part {
+    left: Arc<Left>,
+    there: BTreeSet<u64>,
+    etag: Option<HeaderValue>,
+}
+
+/// The file, locked by this process, and its list. Whoever is the last to have it, the download or the thread that writes for it,
+/// removes what is not worth keeping: a download that was dropped does not wait for its thread, which may still write.
+#[derive(Debug)]
+struct Left {
     path: PathBuf,
     /// The `ETag` and the segments; none where nothing says that the content will be the same next time.
     list: Option<PathBuf>,
-    file: Option<File>,
-    there: BTreeSet<u64>,
-    etag: Option<HeaderValue>,
-    keep: bool,
-    is_placed: bool,
+    file: File,
+    keep: AtomicBool,
+    is_placed: AtomicBool,
 }
 
 impl Part {
@@ -55,17 +70,8 @@ impl Part {
             }
             let own = crate::random::uuid().simple();
             let path = to.with_file_name(format!(".{name}.{own}.part"));
-            let file = File::create_new(&path)?;
-            let there = BTreeSet::new();
-            Ok(Self {
-                path,
-                list: None,
-                file: Some(file),
-                there,
-                etag: None,
-                keep: false,
-                is_placed: false,
-            })
+            let left = Left::new(File::create_new(&path)?, path, None);
+            Ok(Self { left, there: BTreeSet::new(), etag: None })
         })
         .await
     }
@@ -92,8 +98,7 @@ impl Part {
             None => BTreeSet::new(),
         };
         let there = there.into_iter().filter(|n| n * SEGMENT < length).collect();
-        let list = Some(list);
-        Ok(Some(Self { path, list, file: Some(file), there, etag, keep: false, is_placed: false }))
+        Ok(Some(Self { left: Left::new(file, path, Some(list)), there, etag }))
     }
 
     /// Whether something of it was there before.
@@ -121,12 +126,10 @@ impl Part {
 
     /// Begins to write.
     pub(super) fn writer(&mut self, size: Option<u64>) -> io::Result<Writer> {
-        let file = self.file.as_ref().ok_or_else(|| io::Error::other("the file is gone"))?;
         let (sender, receiver) = mpsc::channel(WAITING);
         let (front, fronts) = std::sync::mpsc::channel();
         let mut writing = Writing {
-            file: file.try_clone()?,
-            list: self.list.clone(),
+            left: Arc::clone(&self.left),
             lines: None,
             size,
             there: self.there.clone(),
@@ -135,47 +138,55 @@ impl Part {
             end: 0,
         };
         // From here on something may be worth keeping.
-        self.keep = self.list.is_some();
-        let path = self.path.clone();
-        let hash = tokio::task::spawn_blocking(move || hash(&path, &fronts));
-        let task = tokio::task::spawn_blocking(move || writing.run(receiver));
+        self.left.keep.store(self.left.list.is_some(), Relaxed);
+        let path = self.left.path.clone();
+        let task = thread::run(move || writing.run(receiver));
+        let hash = thread::run(move || hash(&path, &fronts));
         Ok(Writer { sender, task, hash })
     }
 
     /// Whether a later download would find something of it.
     pub(super) fn is_worth_keeping(&self) -> bool {
-        let list = self.list.as_ref().filter(|_| self.keep);
-        let text = list.and_then(|list| std::fs::read_to_string(list).ok());
-        text.is_some_and(|text| text.lines().nth(1).is_some())
+        self.left.is_worth_keeping()
     }
 
     /// Nothing of it is of use.
     pub(super) fn discard(&mut self) {
-        self.keep = false;
+        self.left.keep.store(false, Relaxed);
     }
 
     /// Makes it last, and gives it its name.
-    pub(super) async fn place(mut self, to: &Path) -> io::Result<()> {
-        let (from, to, list) = (self.path.clone(), to.to_owned(), self.list.clone());
-        let Some(file) = self.file.take() else { return Ok(()) };
+    pub(super) async fn place(self, to: &Path) -> io::Result<()> {
+        let (left, to) = (self.left, to.to_owned());
         blocking(move || {
-            file.sync_all()?;
-            std::fs::rename(from, to)?;
-            if let Some(list) = list {
+            left.file.sync_all()?;
+            std::fs::rename(&left.path, to)?;
+            left.is_placed.store(true, Relaxed);
+            if let Some(list) = &left.list {
                 let _ = std::fs::remove_file(list);
             }
-            drop(file);
             Ok(())
         })
-        .await?;
-        self.is_placed = true;
-        Ok(())
+        .await
     }
 }
 
-impl Drop for Part {
+impl Left {
+    fn new(file: File, path: PathBuf, list: Option<PathBuf>) -> Arc<Self> {
+        let (keep, is_placed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { path, list, file, keep, is_placed })
+    }
+
+    fn is_worth_keeping(&self) -> bool {
+        let list = self.list.as_ref().filter(|_| self.keep.load(Relaxed));
+        let text = list.and_then(|list| std::fs::read_to_string(list).ok());
+        text.is_some_and(|text| text.lines().nth(1).is_some())
+    }
+}
+
+impl Drop for Left {
     fn drop(&mut self) {
-        if self.is_placed || self.is_worth_keeping() {
+        if self.is_placed.load(Relaxed) || self.is_worth_keeping() {
             return;
         }
         for path in [Some(&self.path), self.list.as_ref()].into_iter().flatten() {
@@ -188,8 +199,8 @@ impl Drop for Part {
 #[derive(Debug)]
 pub(super) struct Writer {
     sender: mpsc::Sender<Arrived>,
-    task: JoinHandle<io::Result<()>>,
-    hash: JoinHandle<io::Result<String>>,
+    task: Running<io::Result<()>>,
+    hash: Running<io::Result<String>>,
 }
 
 /// What arrived.
@@ -209,8 +220,8 @@ impl Writer {
     /// Waits until all is written; gives the SHA-256 of the file from its beginning to its end.
     pub(super) async fn end(self) -> io::Result<String> {
         drop(self.sender);
-        let written = self.task.await.map_err(io::Error::other)?;
-        let hash = self.hash.await.map_err(io::Error::other)?;
+        let written = self.task.await?;
+        let hash = self.hash.await?;
         written?;
         hash
     }
@@ -218,8 +229,7 @@ impl Writer {
 
 /// The writing thread's own.
 struct Writing {
-    file: File,
-    list: Option<PathBuf>,
+    left: Arc<Left>,
     lines: Option<File>,
     size: Option<u64>,
     there: BTreeSet<u64>,
@@ -232,7 +242,8 @@ struct Writing {
 
 impl Writing {
     fn run(&mut self, mut arrived: mpsc::Receiver<Arrived>) -> io::Result<()> {
-        let mut position = None;
+        let (mut position, left) = (None, Arc::clone(&self.left));
+        let mut file = &left.file;
         self.tell_front();
         while let Some(next) = arrived.blocking_recv() {
             let (at, piece) = match next {
@@ -243,9 +254,9 @@ impl Writing {
                 Arrived::Piece(at, piece) => (at, piece),
             };
             if position != Some(at) {
-                self.file.seek(SeekFrom::Start(at))?;
+                file.seek(SeekFrom::Start(at))?;
             }
-            self.file.write_all(&piece)?;
+            file.write_all(&piece)?;
             let past = at + piece.len() as u64;
             position = Some(past);
             self.end = self.end.max(past);
@@ -259,7 +270,7 @@ impl Writing {
     }
 
     fn begin_list(&mut self, etag: &HeaderValue) -> io::Result<()> {
-        let (Some(path), None) = (&self.list, &self.lines) else { return Ok(()) };
+        let (Some(path), None) = (&self.left.list, &self.lines) else { return Ok(()) };
         let mut file = File::options().append(true).create(true).open(path)?;
         if self.there.is_empty() {
             file.set_len(0)?;

@@ -17,7 +17,7 @@ use crate::{
     transport::{Request, below, retry_after},
 };
 
-/// How long nothing may come, not even a comment, before the job is asked for.
+/// How long no event may come before the job is asked for: once, where comments come meanwhile, else from then on.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Times in a row that the job could not be asked for, each with the retries of a call, before waiting fails.
@@ -119,7 +119,16 @@ impl Watch<'_> {
         let events = JobEvents::new(self.client, Ok(format!("{}/events", self.path)));
         let mut events = events.ending_after(SILENCE);
         loop {
-            match events.next_event().await {
+            let next = tokio::time::timeout(SILENCE, events.next_event());
+            let Ok(next) = next.await else {
+                // Comments show that the platform is there, and say nothing of the job: its last event may have been lost.
+                match self.ask().await {
+                    Ok((job, _)) if job.status.is_final() => return Ok(Some(job)),
+                    Err(error) if !error.is_retryable() => return Err(error),
+                    _ => continue,
+                }
+            };
+            match next {
                 Ok(Some(event)) => {
                     let ended = event.job.status.is_final();
                     self.note(event.job);

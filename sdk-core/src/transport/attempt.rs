@@ -115,7 +115,11 @@ impl Transport {
             Credential::None => Ok(None),
             Credential::ApiKey(header) => Ok(Some(header.clone())),
             Credential::Renewed(renewed) => {
-                renewed.token(refused, |oauth| self.fetch_tokens(oauth)).await.map(Some)
+                let fetch = |oauth| {
+                    let transport = self.apart();
+                    async move { transport.fetch_tokens(oauth).await }
+                };
+                renewed.token(refused, fetch).await.map(Some)
             }
         }
     }

@@ -11,7 +11,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderValue;
 use serde_json::json;
 use sha2::Sha256;
-use tokio::time::Instant;
+use tokio::{
+    sync::{OwnedMutexGuard, oneshot},
+    time::Instant,
+};
 
 use crate::{
     error::{Error, ErrorKind},
@@ -91,9 +94,11 @@ pub(crate) enum Credential {
 pub(crate) struct Renewed {
     source: Source,
     current: RwLock<Option<Arc<Token>>>,
-    /// Held by the one caller that renews; when and why that failed last.
-    renewing: tokio::sync::Mutex<Option<(Instant, Error)>>,
+    /// Held by the one who renews; when and why that failed last.
+    renewing: Arc<tokio::sync::Mutex<Failed>>,
 }
+
+type Failed = Option<(Instant, Error)>;
 
 #[derive(Debug)]
 enum Source {
@@ -149,7 +154,7 @@ impl Credential {
         Self::Renewed(Box::new(Renewed {
             source,
             current: RwLock::default(),
-            renewing: tokio::sync::Mutex::default(),
+            renewing: Arc::default(),
         }))
     }
 
@@ -181,19 +186,20 @@ impl Renewed {
         fetch: impl FnOnce(OAuthCredential) -> F,
     ) -> Result<HeaderValue, Error>
     where
-        F: Future<Output = Result<TokenSet, Error>>,
+        F: Future<Output = Result<TokenSet, Error>> + Send + 'static,
     {
         if let Some(token) = self.usable(refused) {
             return Ok(token);
         }
         let mut waited_since = None;
-        let mut failed = match (self.renewing.try_lock(), self.holding(refused)) {
+        let renewing = Arc::clone(&self.renewing);
+        let mut failed = match (Arc::clone(&renewing).try_lock_owned(), self.holding(refused)) {
             (Ok(free), _) => free,
             // Somebody renews it early; what still holds need not wait for that.
             (Err(_), Some(token)) => return Ok(token),
             (Err(_), None) => {
                 waited_since = Some(Instant::now());
-                self.renewing.lock().await
+                renewing.lock_owned().await
             }
         };
         // Another caller may have renewed it meanwhile.
@@ -214,13 +220,17 @@ impl Renewed {
         }
         let renewed = match &self.source {
             Source::Jwt(jwt) => Token::new(&jwt.sign(SystemTime::now()), jwt.lifetime),
-            Source::OAuth(oauth) => match fetch(oauth.clone()).await {
-                Ok(tokens) => {
-                    oauth.took(&tokens);
-                    Token::new(&tokens.access_token, tokens.lifetime())
-                }
-                Err(error) => Err(error),
-            },
+            Source::OAuth(oauth) => {
+                let fetched = match oauth.take_initial() {
+                    Some(tokens) => Ok(tokens),
+                    None => {
+                        let fetched;
+                        (failed, fetched) = apart(oauth, failed, fetch(oauth.clone())).await?;
+                        fetched
+                    }
+                };
+                fetched.and_then(|tokens| Token::new(&tokens.access_token, tokens.lifetime()))
+            }
         };
         match renewed {
             Ok(token) => {
@@ -256,8 +266,45 @@ impl Renewed {
     }
 }
 
+/// Fetches tokens on a thread of its own, which goes on when whoever asked for them does not: a refresh token is good for one
+/// use, and one that was used without hearing the answer is lost, and the user's access with it. Nobody else renews meanwhile.
+async fn apart(
+    oauth: &OAuthCredential,
+    renewing: OwnedMutexGuard<Failed>,
+    fetch: impl Future<Output = Result<TokenSet, Error>> + Send + 'static,
+) -> Result<(OwnedMutexGuard<Failed>, Result<TokenSet, Error>), Error> {
+    let (sender, receiver) = oneshot::channel();
+    let oauth = oauth.clone();
+    let work = move || {
+        // The caller's runtime may stand still, or be gone, once its call is.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let fetched = match runtime {
+            Ok(runtime) => runtime.block_on(fetch),
+            Err(error) => Err(cannot_renew(error)),
+        };
+        if let Ok(tokens) = &fetched {
+            oauth.took(tokens);
+        }
+        if let Err((_renewing, Ok(tokens))) = sender.send((renewing, fetched)) {
+            oauth.keep(tokens);
+        }
+    };
+    std::thread::Builder::new()
+        .name("storycore-token".to_owned())
+        .spawn(work)
+        .map_err(cannot_renew)?;
+    receiver.await.map_err(cannot_renew)
+}
+
+fn cannot_renew(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Config, "the access token cannot be renewed on a thread of its own")
+        .with_source(error)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
     use futures_util::FutureExt as _;
 
     use super::*;
@@ -301,20 +348,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_renewal_that_failed_is_not_tried_before_every_call() {
         let renewed = due();
-        let asked = std::cell::Cell::new(0);
-        let fails = |_| async {
-            asked.set(asked.get() + 1);
-            Err(Error::new(ErrorKind::Server, "not now"))
+        let asked = AtomicUsize::new(0);
+        let fails = |_| {
+            asked.fetch_add(1, Relaxed);
+            async { Err(Error::new(ErrorKind::Server, "not now")) }
         };
         for (after, attempts) in [(0, 1), (1, 1), (3, 1), (2, 2)] {
             tokio::time::advance(Duration::from_secs(after)).await;
             assert_eq!(renewed.token(None, fails).await.unwrap(), "Bearer old");
-            assert_eq!(asked.get(), attempts);
+            assert_eq!(asked.load(Relaxed), attempts);
         }
         // Without a token that holds there is nothing to wait with.
         let old = HeaderValue::from_static("Bearer old");
         renewed.token(Some(&old), fails).await.unwrap_err();
-        assert_eq!(asked.get(), 3);
+        assert_eq!(asked.load(Relaxed), 3);
     }
 
     #[test]

@@ -18,10 +18,7 @@ use crate::{
 
 impl Transport {
     pub(super) async fn fetch_tokens(&self, oauth: OAuthCredential) -> Result<TokenSet, Error> {
-        match oauth.take_initial() {
-            Some(tokens) => Ok(tokens),
-            None => self.token(&oauth.form()?).await,
-        }
+        self.token(&oauth.form()?).await
     }
 
     /// Asks the token endpoint. It has no retries of its own: a refresh token is good for one use, and the call that

@@ -2,10 +2,11 @@
 //! upload is held by a lock of the operating system, which a killed process cannot keep.
 
 use std::{
+    fs::TryLockError,
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, Once, PoisonError, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -48,6 +49,8 @@ CREATE TABLE IF NOT EXISTS chunk (
     FOREIGN KEY (upload, part) REFERENCES part (upload, number) ON DELETE CASCADE
 ) STRICT;";
 
+/// How long another process may need to open the journal.
+const MOST_OPENING: Duration = Duration::from_secs(10);
 const LOCK_TRIES: u32 = 3;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
@@ -157,7 +160,7 @@ impl Book {
         make_private(&locks, &path).map_err(|e| text(&e))?;
         // One after another: SQLite turns the log on for one alone, and does not let a second one wait for it.
         let opening = std::fs::File::create(locks.join("opening")).map_err(|e| text(&e))?;
-        opening.lock().map_err(|e| text(&e))?;
+        lock_for_a_while(&opening)?;
         let db = Connection::open(&path).map_err(|e| text(&e))?;
         db.busy_timeout(Duration::from_secs(10)).map_err(|e| text(&e))?;
         // A power cut may lose the last lines, which the platform's own offsets then make good.
@@ -299,6 +302,25 @@ fn find(db: &Connection, identity: &str) -> rusqlite::Result<Option<Written>> {
         }
     }
     Ok(Some(upload))
+}
+
+/// Takes the lock, unless another process has it for longer than opening can take: one that was stopped in the middle, say.
+fn lock_for_a_while(opening: &std::fs::File) -> Result<(), String> {
+    let began = Instant::now();
+    loop {
+        match opening.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if began.elapsed() < MOST_OPENING => {
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(format!(
+                    "another process has been opening it for {MOST_OPENING:?}: end that one, or give another journal"
+                ));
+            }
+            Err(TryLockError::Error(error)) => return Err(error.to_string()),
+        }
+    }
 }
 
 /// Makes the locks' folder and the journal where they are missing, for this user alone: who has an upload's address and key

@@ -9,6 +9,7 @@ mod control;
 mod controller;
 mod engine;
 mod fingerprint;
+mod join;
 mod journal;
 mod judge;
 mod ledger;
@@ -26,6 +27,7 @@ mod single;
 pub(crate) mod source;
 mod step;
 mod stream;
+pub(crate) mod thread;
 mod tus;
 mod whole;
 
@@ -43,6 +45,8 @@ pub use source::{UploadSource, UploadStream};
 use self::{
     context::Setup,
     fingerprint::Stamp,
+    join::cancelled,
+    outcome::was_cancelled,
     progress::{OnProgress, Tally, told},
     session::Job,
     single::Single,
@@ -282,7 +286,9 @@ impl Upload {
             _ => None,
         };
         let setup = self.setup(path, abilities, tally);
-        Job { setup, size, streams, stamp }.run().await
+        // On the heap: a future of its size, in those of its callers, fills a thread's stack.
+        let job = Job { setup, size, streams, stamp };
+        Box::pin(job.run()).await
     }
 
     async fn stream(
@@ -295,7 +301,9 @@ impl Upload {
         let mut pieces = Pieces::new(stream.take()?);
         // Never more in memory than the default bound.
         let first = usize::try_from(below.min(plan::MULTIPART_BELOW)).unwrap_or(usize::MAX).max(1);
-        let first = pieces.next(first).await?;
+        let mut wanted = self.settings.control.watch();
+        let first =
+            cancelled(&mut wanted, pieces.next(first)).await.map_err(|_| was_cancelled())??;
         let whole = UploadSource::bytes(self.source.file_name(), first.clone());
         if (first.len() as u64) < below.min(plan::MULTIPART_BELOW) {
             return self.multipart(whole, tally).await;
@@ -309,7 +317,7 @@ impl Upload {
         let path = uploads.ok_or_else(unsupported)?;
         let abilities = Wire::new(&self.client, path.clone()).abilities().await?;
         let setup = self.setup(path, abilities.ok_or_else(unsupported)?, tally);
-        StreamJob(setup).run(first, pieces).await
+        Box::pin(StreamJob(setup).run(first, pieces)).await
     }
 
     fn setup(&self, path: String, abilities: Abilities, tally: &Arc<Tally>) -> Setup<'_> {

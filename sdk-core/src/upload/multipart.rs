@@ -13,12 +13,13 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use http::Method;
 use sha2::{Digest as _, Sha256};
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::sync::mpsc;
 
 use super::{
     UploadSource,
     progress::{InFlight, Tally},
     source::AHEAD,
+    thread::{self, Running},
 };
 use crate::{
     client::Client,
@@ -33,6 +34,9 @@ use crate::{
 pub(crate) const SLOWEST: u64 = 64 * 1024;
 /// What an upload may take beside its bytes' way.
 pub(crate) const BASE_TIME: Duration = Duration::from_secs(30);
+
+/// What is hashed on its way: 256 KiB take 0.2 ms.
+const FEW: u64 = 256 * 1024;
 
 /// The time that a request with so many bytes is given.
 pub(crate) fn bounds(size: u64) -> Bounds {
@@ -171,7 +175,13 @@ pub(crate) fn by_extension(file_name: &str) -> &'static str {
 /// The SHA-256 of what passes a body.
 struct Digest {
     passed: Arc<AtomicU64>,
-    taken: JoinHandle<[u8; 32]>,
+    taken: Taken,
+}
+
+enum Taken {
+    /// As the bytes pass: there are so few that a thread would cost more.
+    Here(Arc<Mutex<Sha256>>),
+    Apart(Running<[u8; 32]>),
 }
 
 impl Digest {
@@ -180,40 +190,59 @@ impl Digest {
         if self.passed.load(Relaxed) != size {
             return None;
         }
-        self.taken.await.ok()
+        match self.taken {
+            Taken::Here(hash) => {
+                let hash = hash.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                Some(hash.finalize().into())
+            }
+            Taken::Apart(taken) => taken.await.ok(),
+        }
     }
 }
 
-/// Takes the SHA-256 of the `size` bytes that pass, on a thread of its own: it takes longer than a fast network.
+/// Takes the SHA-256 of the `size` bytes that pass; of more than a few on a thread of its own, since it takes longer than a fast
+/// network.
 fn hashed(
     pieces: impl Stream<Item = io::Result<Bytes>>,
     size: u64,
 ) -> (impl Stream<Item = io::Result<Bytes>>, Digest) {
-    let (sender, mut receiver) = mpsc::channel::<Bytes>(AHEAD);
-    let taken = tokio::task::spawn_blocking(move || {
-        let (mut hash, mut length) = (Sha256::new(), 0);
-        // The body may be held for longer than its bytes pass.
-        while length < size
-            && let Some(piece) = receiver.blocking_recv()
-        {
-            hash.update(&piece);
-            length += piece.len() as u64;
-        }
-        hash.finalize().into()
-    });
+    let (sender, receiver) = mpsc::channel::<Bytes>(AHEAD);
+    let (here, taken) = if size <= FEW {
+        let hash = Arc::new(Mutex::new(Sha256::new()));
+        (Some(Arc::clone(&hash)), Taken::Here(hash))
+    } else {
+        (None, Taken::Apart(thread::run(move || hash(receiver, size))))
+    };
     let passed = Arc::new(AtomicU64::new(0));
     let digest = Digest { passed: Arc::clone(&passed), taken };
     let pieces = pieces.then(move |piece| {
-        let (sender, passed) = (sender.clone(), Arc::clone(&passed));
+        let (sender, passed, here) = (sender.clone(), Arc::clone(&passed), here.clone());
         async move {
             let piece = piece.map_err(|e| io::Error::other(SourceFailed(e.to_string())))?;
-            // It ends only when it has all.
-            let _ = sender.send(piece.clone()).await;
+            match here {
+                Some(hash) => {
+                    hash.lock().unwrap_or_else(PoisonError::into_inner).update(&piece);
+                }
+                // It ends only when it has all.
+                None => drop(sender.send(piece.clone()).await),
+            }
             passed.fetch_add(piece.len() as u64, Relaxed);
             Ok(piece)
         }
     });
     (pieces, digest)
+}
+
+fn hash(mut pieces: mpsc::Receiver<Bytes>, size: u64) -> [u8; 32] {
+    let (mut hash, mut length) = (Sha256::new(), 0);
+    // The body may be held for longer than its bytes pass.
+    while length < size
+        && let Some(piece) = pieces.blocking_recv()
+    {
+        hash.update(&piece);
+        length += piece.len() as u64;
+    }
+    hash.finalize().into()
 }
 
 /// Counts the bytes that pass, for as long as they are on their way.

@@ -87,6 +87,11 @@ pub(crate) async fn compare(
     )))
 }
 
+/// What a cancelled upload ends with.
+pub(crate) fn was_cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the upload was cancelled")
+}
+
 /// Whether an asset has these bytes, as far as the platform says.
 pub(crate) fn is_of(asset: &Asset, sha256: &[u8; 32]) -> bool {
     let sent = hex::encode(sha256);

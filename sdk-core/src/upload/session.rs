@@ -13,19 +13,17 @@ use super::{
     controller::Controller,
     engine,
     fingerprint::{Fingerprint, Stamp},
+    join::{cancelled, join},
     journal::{Written, WrittenPart},
-    judge::{Asked, Next, judge},
-    outcome::{asset, compare, discard},
+    outcome::{asset, compare, discard, was_cancelled},
     part::{Halt, Kind, Part, State},
     place::{Place, Taken},
     plan,
     step::is_unchanged,
-    tus::New,
 };
 use crate::{
     error::{Error, ErrorKind},
     models::Asset,
-    transport::backoff,
 };
 
 /// Rounds of asking for every part's state after the platform refused to join them.
@@ -93,7 +91,7 @@ impl Job<'_> {
                 }
                 Err(Halt::Cancelled) => {
                     self.discard(&ctx, &parts, place.as_ref(), &written.id).await?;
-                    return Err(Error::new(ErrorKind::Cancelled, "the upload was cancelled"));
+                    return Err(was_cancelled());
                 }
                 Err(Halt::Failed(error)) => return Err(error),
             }
@@ -210,14 +208,16 @@ impl Job<'_> {
                 for part in parts {
                     let chunks = part.with(|s| s.unverified.clone()).unwrap_or_default();
                     let length = part.range.end - part.range.start;
-                    if !is_unchanged(ctx, part, &chunks, length).await? {
+                    let is_unchanged = is_unchanged(ctx, part, &chunks, length);
+                    if !cancelled(&mut wanted, is_unchanged).await?? {
                         return Err(Halt::Changed);
                     }
                 }
-                match self.join(ctx, parts, &written.last_key).await {
+                let joined = join(self.setup.client, ctx, parts, &written.last_key, &mut wanted);
+                match Box::pin(joined).await {
                     Ok(held) => return Ok(held),
-                    Err(Halt::Failed(error)) if error.is_retryable() => return Err(error.into()),
-                    Err(_) => {}
+                    Err(Halt::Failed(error)) if !error.is_retryable() => {}
+                    Err(halt) => return Err(halt),
                 }
             }
             self.send(ctx, parts, written, &mut wanted).await
@@ -263,7 +263,7 @@ impl Job<'_> {
             if let Some(ledger) = &ctx.ledger {
                 ledger.joining(true, &key).await?;
             }
-            let error = match self.join(ctx, parts, &key).await {
+            let error = match Box::pin(join(self.setup.client, ctx, parts, &key, wanted)).await {
                 Ok(held) => return Ok(held),
                 Err(Halt::Failed(error)) => error,
                 Err(halt) => return Err(halt),
@@ -281,38 +281,6 @@ impl Job<'_> {
             for part in parts {
                 part.with(|s| s.offset = None);
             }
-        }
-    }
-
-    /// Asks for the parts to be made one, until there is an answer.
-    async fn join(
-        &self,
-        ctx: &Context<'_>,
-        parts: &[Arc<Part>],
-        key: &str,
-    ) -> Result<(String, Option<String>), Halt> {
-        let locations: Vec<_> =
-            parts.iter().map(|p| p.with(|s| s.location.clone()).unwrap_or_default()).collect();
-        let mut failures = 0;
-        loop {
-            let new = New::Joined { parts: &locations, metadata: &ctx.metadata };
-            let error = match ctx.wire.create(new, key).await {
-                Ok(held) => return Ok((held.location.unwrap_or_default(), held.asset_id)),
-                Err(error) => error,
-            };
-            ctx.failures.fetch_add(1, Relaxed);
-            failures += 1;
-            let congested = match judge(Asked::Create, &error) {
-                Next::Continue { congested } => congested,
-                Next::Locked => false,
-                _ => return Err(error.into()),
-            };
-            let asked = error.retry_after();
-            if failures > ctx.retries || asked.is_some_and(|asked| asked > ctx.max_retry_after) {
-                return Err(error.into());
-            }
-            tokio::time::sleep(backoff::delay(failures - 1, congested, rand::random(), asked))
-                .await;
         }
     }
 

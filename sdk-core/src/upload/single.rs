@@ -14,13 +14,13 @@ use super::{
     fingerprint::Fingerprint,
     journal::Written,
     multipart,
-    outcome::{asset, compare, is_of},
+    outcome::{asset, compare, is_of, was_cancelled},
     place::{Place, Taken},
     progress::Tally,
 };
 use crate::{
     client::Client,
-    error::{Error, ErrorKind},
+    error::Error,
     models::{Asset, UploadOptions},
     platform::Resource,
 };
@@ -50,7 +50,7 @@ impl Single<'_> {
                 return outcome;
             }
         }
-        Err(Error::new(ErrorKind::Cancelled, "the upload was cancelled"))
+        Err(was_cancelled())
     }
 
     async fn upload(&self) -> Result<Uploaded, Error> {

@@ -14,7 +14,10 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream::BoxStream};
 use tokio::sync::mpsc;
 
-use super::whole::{Along, Hashing};
+use super::{
+    thread,
+    whole::{Along, Hashing},
+};
 use crate::error::Error;
 
 const PIECE: usize = 256 * 1024;
@@ -117,13 +120,19 @@ impl UploadSource {
                 let _ = sender.try_send(Ok(bytes.slice(within(bytes, &range))));
             }
             Self::Path(path) => {
-                let path = path.clone();
-                tokio::task::spawn_blocking(move || {
+                let (path, told) = (path.clone(), sender.clone());
+                let waits = range.end - range.start > (AHEAD * PIECE) as u64;
+                let reading = move || {
                     let pass = |piece: Bytes| sender.blocking_send(Ok(piece)).is_ok();
                     if let Err(error) = read(&path, range, to_the_end, pass) {
                         let _ = sender.blocking_send(Err(error));
                     }
-                });
+                };
+                if !waits {
+                    tokio::task::spawn_blocking(reading);
+                } else if let Some(error) = thread::run(reading).failed() {
+                    let _ = told.try_send(Err(error));
+                }
             }
             Self::Stream(_) => {
                 let _ = sender.try_send(Err(io::Error::other("a stream has no ranges")));

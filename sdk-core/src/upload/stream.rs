@@ -14,7 +14,8 @@ use super::{
     context::Setup,
     controller::Controller,
     engine,
-    outcome::{abandon, asset, compare, discard},
+    join::cancelled,
+    outcome::{abandon, asset, compare, discard, was_cancelled},
     part::{Halt, Kind, Part, State},
 };
 use crate::error::{Error, ErrorKind};
@@ -70,11 +71,16 @@ impl StreamJob<'_> {
         loop {
             let size = ctx.chunk_size().min(MOST_PIECE);
             // The length has to be told with the last piece, so that one is read ahead.
-            let next = match rest.next(usize::try_from(size).unwrap_or(usize::MAX)).await {
-                Ok(next) => next,
-                Err(error) => {
+            let reading = rest.next(usize::try_from(size).unwrap_or(usize::MAX));
+            let next = match cancelled(&mut wanted, reading).await {
+                Ok(Ok(next)) => next,
+                Ok(Err(error)) => {
                     abandon(&ctx, state.location).await;
                     return Err(error);
+                }
+                Err(_) => {
+                    abandon(&ctx, state.location).await;
+                    return Err(was_cancelled());
                 }
             };
             let length = piece.len() as u64;
@@ -99,7 +105,7 @@ impl StreamJob<'_> {
                 }
                 Err(Halt::Cancelled | Halt::Changed | Halt::Lost) => {
                     discard(&ctx, &parts).await;
-                    return Err(Error::new(ErrorKind::Cancelled, "the upload was cancelled"));
+                    return Err(was_cancelled());
                 }
             }
             base += length;
