@@ -326,3 +326,36 @@ async fn a_stream_of_content_that_becomes_another_one_ends_in_an_error() {
     assert!(stream.next_piece().await.unwrap().is_none(), "it is over");
     assert_eq!(count.load(SeqCst), 2);
 }
+
+/// The thread that writes for a download may still do so when that is dropped.
+#[tokio::test]
+async fn a_dropped_download_leaves_a_part_with_its_list_or_nothing() {
+    let world = World::new().await;
+    let content = bytes(20 * MIB, 40);
+    let id = asset(&world, &content).await;
+    for after in 0..40 {
+        let media = world.client.media();
+        let download = media.download(&id, world.path("film.bin"));
+        if tokio::time::timeout(Duration::from_millis(after), download).await.is_ok() {
+            std::fs::remove_file(world.path("film.bin")).unwrap();
+        }
+    }
+    let lists_without_part = || {
+        let all = files(world.folder.path());
+        let is_part = |list: &str| all.iter().any(|f| *f == list.replace(".segments", ".part"));
+        all.iter().filter(|f| f.ends_with(".segments") && !is_part(f)).count()
+    };
+    let soon = async |is_so: &dyn Fn() -> bool| {
+        let waiting = async {
+            while !is_so() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("a file is left alone");
+    };
+    soon(&|| lists_without_part() == 0).await;
+    world.client.media().download(&id, world.path("film.bin")).await.unwrap();
+    assert!(std::fs::read(world.path("film.bin")).unwrap() == content);
+    soon(&|| files(world.folder.path()) == ["film.bin"]).await;
+    world.end().await;
+}

@@ -1,19 +1,25 @@
 //! A chunk that is appended to an upload's file: written and hashed block by block on two threads that may block, while the
-//! next block fills. What the chunk's checksum means is its caller's business.
+//! next blocks fill. What the chunk's checksum means is its caller's business.
 
 use std::{
     fs::{File, OpenOptions},
     io::{self, Seek as _, Write as _},
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use bytes::Bytes;
 use sha1::{Digest as _, Sha1};
 use storycore_sha256_pair::Sha256;
-use tokio::task::JoinHandle;
 
-use super::{block::Block, blocking};
+use super::{
+    block::Block,
+    blocking,
+    lane::{Lane, Room},
+};
 
 /// The hash of a chunk, as it grows.
 #[derive(Debug, Clone)]
@@ -82,17 +88,17 @@ impl Hashes {
 /// A chunk on its way to the disk.
 pub(crate) struct Appending {
     filling: Block,
-    behind: Behind,
+    room: Room,
+    writing: Lane<Writing>,
+    /// Beside the writing: neither needs the other, and one after the other takes a third longer.
+    hashing: Lane<Hashes>,
+    is_broken: Arc<AtomicBool>,
 }
 
-/// The block before the one that fills.
-enum Behind {
-    /// It is done with; its room may be filled again.
-    Idle(File, Box<Hashes>, Block),
-    /// Two threads read it.
-    Busy(JoinHandle<io::Result<File>>, JoinHandle<Box<Hashes>>, Arc<Block>),
-    /// A write failed; that was reported.
-    Broken,
+struct Writing {
+    file: File,
+    error: Option<io::Error>,
+    is_broken: Arc<AtomicBool>,
 }
 
 impl Appending {
@@ -101,8 +107,15 @@ impl Appending {
         blocking(move || {
             let mut file = OpenOptions::new().write(true).open(path)?;
             file.seek(io::SeekFrom::Start(offset))?;
-            let behind = Behind::Idle(file, Box::new(hashes), Block::default());
-            Ok(Self { filling: Block::default(), behind })
+            let is_broken = Arc::new(AtomicBool::new(false));
+            let writing = Writing { file, error: None, is_broken: Arc::clone(&is_broken) };
+            Ok(Self {
+                filling: Block::default(),
+                room: Room::new(),
+                writing: Lane::new(writing),
+                hashing: Lane::new(hashes),
+                is_broken,
+            })
         })
         .await
     }
@@ -110,9 +123,12 @@ impl Appending {
     /// Takes in a piece.
     pub(crate) async fn write(&mut self, mut piece: Bytes) -> io::Result<()> {
         while !piece.is_empty() {
+            if self.is_broken.load(Relaxed) {
+                return self.written().await;
+            }
             self.filling.take(&mut piece);
             if self.filling.is_full() {
-                self.flush().await?;
+                self.flush().await;
             }
         }
         Ok(())
@@ -120,39 +136,37 @@ impl Appending {
 
     /// Writes the last bytes. After an error the file ends with whatever was written before it.
     pub(crate) async fn finish(mut self) -> io::Result<Hashes> {
-        self.flush().await?;
-        Ok(*self.idle().await?.1)
+        if !self.is_broken.load(Relaxed) {
+            self.flush().await;
+        }
+        self.written().await?;
+        self.hashing.end().ok_or_else(|| io::Error::other("the hashing broke"))
     }
 
-    /// Has the filled block written and hashed, once the one before it is.
-    async fn flush(&mut self) -> io::Result<()> {
-        let (mut file, mut hashes, free) = self.idle().await?;
-        let block = Arc::new(std::mem::replace(&mut self.filling, free));
-        let (written, hashed) = (Arc::clone(&block), Arc::clone(&block));
-        // Side by side: neither needs the other, and one after the other takes a third longer.
-        let writing = tokio::task::spawn_blocking(move || {
-            file.write_all(written.filled())?;
-            Ok(file)
-        });
-        let hashing = tokio::task::spawn_blocking(move || {
-            hashes.update(hashed.filled());
-            hashes
-        });
-        self.behind = Behind::Busy(writing, hashing, block);
-        Ok(())
+    async fn flush(&mut self) {
+        let block = self.room.filled(&mut self.filling).await;
+        self.hashing.push(Arc::clone(&block), Hashes::update);
+        self.writing.push(block, Writing::write);
     }
 
-    /// What there is to work with, once the block before is done with.
-    async fn idle(&mut self) -> io::Result<(File, Box<Hashes>, Block)> {
-        match std::mem::replace(&mut self.behind, Behind::Broken) {
-            Behind::Idle(file, hashes, block) => Ok((file, hashes, block)),
-            Behind::Busy(writing, hashing, block) => {
-                let (file, hashes) = tokio::join!(writing, hashing);
-                let mut block = Arc::into_inner(block).unwrap_or_default();
-                block.clear();
-                Ok((file.map_err(io::Error::other)??, hashes.map_err(io::Error::other)?, block))
-            }
-            Behind::Broken => Err(io::Error::other("an earlier write failed")),
+    /// Whether everything was written, once it could be.
+    async fn written(&mut self) -> io::Result<()> {
+        self.room.is_empty().await;
+        match self.writing.end() {
+            Some(Writing { error: None, .. }) => Ok(()),
+            Some(Writing { error: Some(error), .. }) => Err(error),
+            None => Err(io::Error::other("an earlier write failed")),
+        }
+    }
+}
+
+impl Writing {
+    fn write(&mut self, bytes: &[u8]) {
+        if self.error.is_none()
+            && let Err(error) = self.file.write_all(bytes)
+        {
+            self.error = Some(error);
+            self.is_broken.store(true, Relaxed);
         }
     }
 }

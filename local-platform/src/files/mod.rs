@@ -7,6 +7,7 @@ mod appending;
 mod block;
 mod incoming;
 mod kind;
+mod lane;
 mod sweep;
 mod uploads;
 

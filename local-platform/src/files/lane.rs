@@ -1,0 +1,117 @@
+//! Blocks that are worked on in order, on a thread that may block, while further ones fill. A thread is taken when there is a block
+//! and given back when there is none, so that a slow sender holds none, and a fast one has its blocks worked on without a pause.
+
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::block::Block;
+
+/// Blocks that wait or are worked on. With fewer a worker waits for the next one to fill, with more it gains nothing.
+const UNDER_WAY: u32 = 3;
+
+/// Room for the blocks of one file.
+#[derive(Debug)]
+pub(super) struct Room {
+    free: Arc<Mutex<Vec<Block>>>,
+    places: Arc<Semaphore>,
+}
+
+/// A filled block; its room is free again when the last worker lets go of it.
+#[derive(Debug)]
+pub(super) struct Filled {
+    block: Block,
+    free: Arc<Mutex<Vec<Block>>>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// A worker and what is before it. `S` is what it works with.
+#[derive(Debug)]
+pub(super) struct Lane<S>(Arc<Mutex<Line<S>>>);
+
+#[derive(Debug)]
+struct Line<S> {
+    waiting: VecDeque<Arc<Filled>>,
+    /// Nothing while the worker has it.
+    state: Option<S>,
+}
+
+impl Room {
+    pub(super) fn new() -> Self {
+        Self { free: Arc::default(), places: Arc::new(Semaphore::new(UNDER_WAY as usize)) }
+    }
+
+    /// Takes a full block, once there is a place for it, and leaves an empty one.
+    pub(super) async fn filled(&self, block: &mut Block) -> Arc<Filled> {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let empty = lock(&self.free).pop().unwrap_or_default();
+        let free = Arc::clone(&self.free);
+        let _place = place.expect("the places are never closed");
+        Arc::new(Filled { block: mem::replace(block, empty), free, _place })
+    }
+
+    /// Waits until every block was worked on.
+    pub(super) async fn is_empty(&self) {
+        let all = self.places.acquire_many(UNDER_WAY).await;
+        drop(all.expect("the places are never closed"));
+    }
+}
+
+impl Filled {
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.block.filled()
+    }
+}
+
+impl Drop for Filled {
+    fn drop(&mut self) {
+        let mut block = mem::take(&mut self.block);
+        block.clear();
+        lock(&self.free).push(block);
+    }
+}
+
+impl<S: Send + 'static> Lane<S> {
+    pub(super) fn new(state: S) -> Self {
+        Self(Arc::new(Mutex::new(Line { waiting: VecDeque::new(), state: Some(state) })))
+    }
+
+    /// Has `work` done with the block, after those before it.
+    pub(super) fn push(&self, block: Arc<Filled>, work: fn(&mut S, &[u8])) {
+        let mut line = lock(&self.0);
+        let Some(mut state) = line.state.take() else { return line.waiting.push_back(block) };
+        let line = Arc::clone(&self.0);
+        tokio::task::spawn_blocking(move || {
+            let mut next = block;
+            loop {
+                work(&mut state, next.bytes());
+                let mut line = lock(&line);
+                match line.waiting.pop_front() {
+                    Some(block) => {
+                        drop(line);
+                        next = block;
+                    }
+                    None => {
+                        // Before the last block's place is free, which says that all is done.
+                        line.state = Some(state);
+                        drop(line);
+                        return drop(next);
+                    }
+                }
+            }
+        });
+    }
+
+    /// What it worked with, when every block was worked on; nothing if that broke.
+    pub(super) fn end(&self) -> Option<S> {
+        lock(&self.0).state.take()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
