@@ -189,7 +189,8 @@ impl Drop for Left {
         if self.is_placed.load(Relaxed) || self.is_worth_keeping() {
             return;
         }
-        for path in [Some(&self.path), self.list.as_ref()].into_iter().flatten() {
+        // The file last: once it is gone another download has its name, and that one's list is not ours to remove.
+        for path in self.list.iter().chain([&self.path]) {
             let _ = std::fs::remove_file(path);
         }
     }
