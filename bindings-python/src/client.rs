@@ -6,16 +6,17 @@ use std::{sync::Arc, time::Duration};
 use pyo3::{
     exceptions::{PyTypeError, PyValueError},
     prelude::*,
-    types::{PyBytes, PyDict, PyTuple},
+    types::PyTuple,
 };
-use storycore::{CallOptions, Client, ClientBuilder, Platform, RawResponse};
+use storycore::{CallOptions, Client, ClientBuilder, Platform};
 
 use crate::{
-    bridge::{Give, Handle, Ready},
+    bridge::{Handle, Ready},
     by_hand::Content,
-    convert::{self, Arg, FromPython},
+    convert::{Arg, FromPython, Texts, given, wrong},
     credentials::{CircuitBreaker, JwtCredential, OAuthCredential},
     errors, logs,
+    raw::Capture,
     resources::Resources,
 };
 
@@ -46,27 +47,29 @@ macro_rules! client {
         #[allow(clippy::too_many_arguments, reason = "they are keywords")]
         fn new(
             py: Python<'_>,
-            api_key: Option<String>,
-            base_url: Option<String>,
-            platform: Option<String>,
+            api_key: Option<Arg<String>>,
+            base_url: Option<Arg<String>>,
+            platform: Option<Arg<String>>,
             jwt: Option<&Bound<'_, JwtCredential>>,
             oauth: Option<&Bound<'_, OAuthCredential>>,
             timeout: Option<Arg<Duration>>,
             attempt_timeout: Option<Arg<Duration>>,
             connect_timeout: Option<Arg<Duration>>,
-            max_retries: Option<u32>,
+            max_retries: Option<Arg<u32>>,
             max_retry_after: Option<Arg<Duration>>,
-            max_in_flight: Option<usize>,
+            max_in_flight: Option<Arg<usize>>,
             circuit_breaker: Option<&Bound<'_, CircuitBreaker>>,
-            headers: Option<&Bound<'_, PyDict>>,
+            headers: Option<Arg<Texts>>,
             app_info: Option<(String, String)>,
             anonymous: bool,
             allow_insecure_http: bool,
             ca_certificates: Option<Arg<Pem>>,
             client_certificate: Option<(Arg<Pem>, Arg<Pem>)>,
-            proxy: Option<String>,
+            proxy: Option<Arg<String>>,
         ) -> PyResult<PyClassInitializer<Self>> {
+            const THIS: &str = stringify!($class);
             let mut builder = Client::builder().allow_insecure_http(allow_insecure_http);
+            let api_key = given(api_key, THIS, "api_key")?;
             match (api_key, jwt, oauth, anonymous) {
                 (Some(key), None, None, false) => builder = builder.api_key(key),
                 (None, Some(jwt), None, false) => builder = builder.jwt(jwt.get().0.clone()),
@@ -79,47 +82,49 @@ macro_rules! client {
                     ));
                 }
             }
-            if let Some(name) = platform {
+            if let Some(name) = given(platform, THIS, "platform")? {
                 let platform = Platform::by_name(&name).map_err(|e| errors::raised(py, e))?;
                 builder = builder.platform(platform);
             }
-            if let Some(url) = base_url {
+            if let Some(url) = given(base_url, THIS, "base_url")? {
                 builder = builder.base_url(url);
             }
-            if let Some(time) = timeout {
-                builder = builder.timeout(time.0);
+            if let Some(time) = given(timeout, THIS, "timeout")? {
+                builder = builder.timeout(time);
             }
-            if let Some(time) = attempt_timeout {
-                builder = builder.attempt_timeout(time.0);
+            if let Some(time) = given(attempt_timeout, THIS, "attempt_timeout")? {
+                builder = builder.attempt_timeout(time);
             }
-            if let Some(time) = connect_timeout {
-                builder = builder.connect_timeout(time.0);
+            if let Some(time) = given(connect_timeout, THIS, "connect_timeout")? {
+                builder = builder.connect_timeout(time);
             }
-            if let Some(retries) = max_retries {
+            if let Some(retries) = given(max_retries, THIS, "max_retries")? {
                 builder = builder.max_retries(retries);
             }
-            if let Some(time) = max_retry_after {
-                builder = builder.max_retry_after(time.0);
+            if let Some(time) = given(max_retry_after, THIS, "max_retry_after")? {
+                builder = builder.max_retry_after(time);
             }
-            if let Some(most) = max_in_flight {
+            if let Some(most) = given(max_in_flight, THIS, "max_in_flight")? {
                 builder = builder.pacing(most);
             }
             if let Some(breaker) = circuit_breaker {
                 builder = builder.circuit_breaker(breaker.get().0);
             }
-            for (name, value) in texts(headers)? {
+            for (name, value) in given(headers, THIS, "headers")?.unwrap_or_default().0 {
                 builder = builder.header(&name, &value);
             }
             if let Some((name, version)) = app_info {
                 builder = builder.app_info(name, version);
             }
-            if let Some(Arg(Pem(pem))) = ca_certificates {
+            if let Some(Pem(pem)) = given(ca_certificates, THIS, "ca_certificates")? {
                 builder = builder.add_root_certificates(pem);
             }
-            if let Some((Arg(Pem(chain)), Arg(Pem(key)))) = client_certificate {
+            if let Some((chain, key)) = client_certificate {
+                let Pem(chain) = chain.of(THIS, "client_certificate")?;
+                let Pem(key) = key.of(THIS, "client_certificate")?;
                 builder = builder.client_certificate(chain, key);
             }
-            if let Some(url) = proxy {
+            if let Some(url) = given(proxy, THIS, "proxy")? {
                 builder = builder.proxy(url);
             }
             logs::look(py);
@@ -140,16 +145,40 @@ macro_rules! client {
         }
 
         /// The same client with options for the calls made through it. It shares this one's connections and limits.
-        #[pyo3(signature = (*, timeout=None, max_retries=None, idempotency_key=None, headers=None))]
+        ///
+        /// Args:
+        ///     timeout: The most that a call may take, retries and waits included, in seconds.
+        ///     max_retries: Attempts after the first; 0 means none.
+        ///     idempotency_key: The key of a POST, in place of a random one.
+        ///     headers: Further headers, or others in the place of the client's own.
+        ///     capture: Keeps the last answer as it came, beside what a call gives.
+        #[pyo3(signature = (*, timeout=None, max_retries=None, idempotency_key=None, headers=None, capture=None))]
         fn with_options(
             slf: &Bound<'_, Self>,
             timeout: Option<Arg<Duration>>,
-            max_retries: Option<u32>,
-            idempotency_key: Option<&str>,
-            headers: Option<&Bound<'_, PyDict>>,
+            max_retries: Option<Arg<u32>>,
+            idempotency_key: Option<Arg<String>>,
+            headers: Option<Arg<Texts>>,
+            capture: Option<&Bound<'_, Capture>>,
         ) -> PyResult<Py<Self>> {
-            let options = options(slf.py(), timeout, max_retries, idempotency_key, headers)?;
-            made(slf.py(), slf.as_super().get().0.with(options), Self)
+            let (py, mut options) = (slf.py(), CallOptions::new());
+            const THIS: &str = concat!(stringify!($class), ".with_options");
+            if let Some(time) = given(timeout, THIS, "timeout")? {
+                options = options.timeout(time);
+            }
+            if let Some(retries) = given(max_retries, THIS, "max_retries")? {
+                options = options.max_retries(retries);
+            }
+            if let Some(key) = given(idempotency_key, THIS, "idempotency_key")? {
+                options = options.idempotency_key(&key).map_err(|e| errors::raised(py, e))?;
+            }
+            for (name, value) in given(headers, THIS, "headers")?.unwrap_or_default().0 {
+                options = options.header(&name, &value).map_err(|e| errors::raised(py, e))?;
+            }
+            if let Some(capture) = capture {
+                options = options.capture(&capture.get().0);
+            }
+            made(py, slf.as_super().get().0.with(options), Self)
         }
 
         /// The name of the platform that it speaks to.
@@ -165,18 +194,22 @@ macro_rules! client {
         #[allow(clippy::too_many_arguments, reason = "they are keywords")]
         fn request(
             slf: &Bound<'_, Self>,
-            method: &str,
-            path: &str,
-            query: Option<&Bound<'_, PyDict>>,
+            method: Arg<String>,
+            path: Arg<String>,
+            query: Option<Arg<Texts>>,
             json: Option<Arg<serde_json::Value>>,
-            content: Option<&Bound<'_, PyAny>>,
-            content_type: Option<String>,
-            headers: Option<&Bound<'_, PyDict>>,
+            content: Option<Arg<Content>>,
+            content_type: Option<Arg<String>>,
+            headers: Option<Arg<Texts>>,
         ) -> PyResult<Py<PyAny>> {
-            let (method, path) = (method.to_owned(), path.to_owned());
-            let content = content.map(Content::of).transpose()?;
+            const THIS: &str = concat!(stringify!($class), ".request");
+            let (method, path) = (method.of(THIS, "method")?, path.of(THIS, "path")?);
+            let json = given(json, THIS, "json")?;
+            let content = given(content, THIS, "content")?;
+            let content_type = given(content_type, THIS, "content_type")?;
             let content_type = content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
-            let (query, headers) = (texts(query)?, texts(headers)?);
+            let Texts(query) = given(query, THIS, "query")?.unwrap_or_default();
+            let Texts(headers) = given(headers, THIS, "headers")?.unwrap_or_default();
             slf.as_super().get().0.run_telling(slf.py(), move |client, teller| async move {
                 let mut request = client.request(&method, &path);
                 for (name, value) in &query {
@@ -185,7 +218,7 @@ macro_rules! client {
                 for (name, value) in &headers {
                     request = request.header(name, value);
                 }
-                if let Some(Arg(json)) = json {
+                if let Some(json) = json {
                     request = request.json(&json);
                 }
                 if let Some(content) = content {
@@ -253,10 +286,13 @@ struct Pem(String);
 
 impl FromPython for Pem {
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let not_text = |_| PyValueError::new_err("a certificate or key must be PEM");
+        let not_text = |_| PyValueError::new_err("must be PEM");
         match value.extract::<&[u8]>() {
             Ok(bytes) => String::from_utf8(bytes.to_vec()).map(Self).map_err(not_text),
-            Err(_) => value.extract().map(Self),
+            Err(_) => match value.extract() {
+                Ok(text) => Ok(Self(text)),
+                Err(_) => Err(wrong(value, "str or bytes")),
+            },
         }
     }
 }
@@ -267,87 +303,4 @@ fn made<T: pyo3::PyClass<BaseType = Resources>>(
     client: T,
 ) -> PyResult<Py<T>> {
     Py::new(py, PyClassInitializer::from(Resources(handle)).add_subclass(client))
-}
-
-/// The names and values of a dict, its numbers and the like as text.
-fn texts(given: Option<&Bound<'_, PyDict>>) -> PyResult<Vec<(String, String)>> {
-    let mut texts = Vec::new();
-    for (name, value) in given.into_iter().flatten() {
-        texts.push((name.extract()?, convert::text(&value)?));
-    }
-    Ok(texts)
-}
-
-fn options(
-    py: Python<'_>,
-    timeout: Option<Arg<Duration>>,
-    max_retries: Option<u32>,
-    idempotency_key: Option<&str>,
-    headers: Option<&Bound<'_, PyDict>>,
-) -> PyResult<CallOptions> {
-    let mut options = CallOptions::new();
-    if let Some(Arg(time)) = timeout {
-        options = options.timeout(time);
-    }
-    if let Some(retries) = max_retries {
-        options = options.max_retries(retries);
-    }
-    if let Some(key) = idempotency_key {
-        options = options.idempotency_key(key).map_err(|e| errors::raised(py, e))?;
-    }
-    for (name, value) in texts(headers)? {
-        options = options.header(&name, &value).map_err(|e| errors::raised(py, e))?;
-    }
-    Ok(options)
-}
-
-/// An answer as it came.
-#[pyclass(frozen, module = "storycore", name = "RawResponse")]
-pub(crate) struct Response(RawResponse);
-
-impl Give for RawResponse {
-    fn give(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(Py::new(py, Response(self))?.into_any())
-    }
-}
-
-#[pymethods]
-impl Response {
-    /// The HTTP status.
-    #[getter]
-    fn status(&self) -> u16 {
-        self.0.status
-    }
-
-    /// The headers, names in lower case; of one that is there twice, the last.
-    #[getter]
-    fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let headers = PyDict::new(py);
-        for (name, value) in &self.0.headers {
-            headers.set_item(name.as_str(), String::from_utf8_lossy(value.as_bytes()))?;
-        }
-        Ok(headers)
-    }
-
-    /// `X-Request-Id`.
-    #[getter]
-    fn request_id(&self) -> Option<&str> {
-        self.0.request_id.as_deref()
-    }
-
-    /// The body.
-    #[getter]
-    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.body)
-    }
-
-    /// The body, read as JSON.
-    fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let value: serde_json::Value = self.0.json().map_err(|e| errors::raised(py, e))?;
-        convert::to_python(py, &value)
-    }
-
-    fn __repr__(&self) -> String {
-        format!("RawResponse(status={}, body={} bytes)", self.0.status, self.0.body.len())
-    }
 }

@@ -1,6 +1,6 @@
 //! Values on their way in and out: JSON, times, enums, and what an update keeps, clears or sets.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use jiff::{Timestamp, civil::Date};
 use pyo3::{
@@ -23,32 +23,116 @@ pub(crate) trait FromPython: Sized {
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self>;
 }
 
-/// An argument of a method, read by its [`FromPython`].
-pub(crate) struct Arg<T>(pub(crate) T);
+/// An argument of a method, read by its [`FromPython`]. Whether that went well is told by the method, which knows its name.
+pub(crate) struct Arg<T>(PyResult<T>);
 
 impl<'py, T: FromPython> FromPyObject<'_, 'py> for Arg<T> {
     type Error = PyErr;
 
     fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        T::from_python(&value).map(Arg)
+        Ok(Self(T::from_python(&value)))
     }
 }
 
-macro_rules! as_pyo3_reads {
-    ($($type:ty),+) => {$(
+impl<T> Arg<T> {
+    /// What stands where nothing was given.
+    pub(crate) const fn default(value: T) -> Self {
+        Self(Ok(value))
+    }
+
+    /// The value, or what is wrong with the argument `name` of `method`.
+    pub(crate) fn of(self, method: &str, name: &str) -> PyResult<T> {
+        named(method, name, self.0)
+    }
+}
+
+/// Tells which argument of which method it is that is wrong. What Python code of the caller's raised stays as it is.
+pub(crate) fn named<T>(method: &str, name: &str, read: PyResult<T>) -> PyResult<T> {
+    read.map_err(|error| {
+        Python::attach(|py| {
+            let message = format!("{method}() argument '{name}' {}", error.value(py));
+            let class = error.get_type(py);
+            if class.is(py.get_type::<PyTypeError>()) {
+                PyTypeError::new_err(message)
+            } else if class.is(py.get_type::<PyValueError>()) {
+                PyValueError::new_err(message)
+            } else {
+                error
+            }
+        })
+    })
+}
+
+/// The same of an argument that may be left out.
+pub(crate) fn given<T>(arg: Option<Arg<T>>, method: &str, name: &str) -> PyResult<Option<T>> {
+    arg.map(|arg| arg.of(method, name)).transpose()
+}
+
+/// What a value is that was to be something else: `must be str, not int`.
+pub(crate) fn wrong(value: &Bound<'_, PyAny>, expected: &str) -> PyErr {
+    let kind = value.get_type().name();
+    let kind = kind.map_or_else(|_| "this".to_owned(), |kind| kind.to_string());
+    PyTypeError::new_err(format!("must be {expected}, not {kind}"))
+}
+
+macro_rules! read {
+    ($($type:ty: $expected:literal),+ $(,)?) => {$(
         impl FromPython for $type {
             fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-                value.extract()
+                value.extract().map_err(|_| wrong(value, $expected))
             }
         }
     )+};
 }
 
-as_pyo3_reads!(bool, u16, u32, u64, f64, String, Vec<String>);
+read!(bool: "bool", f64: "a number", String: "str");
+
+macro_rules! read_integers {
+    ($($type:ty),+) => {$(
+        impl FromPython for $type {
+            fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+                value.extract().map_err(|_| match value.cast::<PyInt>() {
+                    Ok(number) => PyValueError::new_err(format!(
+                        "must be from 0 to {}, not {number}",
+                        <$type>::MAX
+                    )),
+                    Err(_) => wrong(value, "int"),
+                })
+            }
+        }
+    )+};
+}
+
+read_integers!(u16, u32, u64, usize);
+
+impl FromPython for Vec<String> {
+    fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        // A text is a sequence of texts too, and never meant as one.
+        if value.cast::<PyString>().is_ok() {
+            return Err(wrong(value, "a list of str"));
+        }
+        let items = value.try_iter().map_err(|_| wrong(value, "a list of str"))?;
+        let text = |item: Bound<'_, PyAny>| {
+            item.extract().map_err(|_| {
+                let kind = item.get_type().name();
+                let kind =
+                    kind.map_or_else(|_| "something else".to_owned(), |kind| kind.to_string());
+                PyTypeError::new_err(format!("must be a list of str, and holds {kind}"))
+            })
+        };
+        items.map(|item| text(item?)).collect()
+    }
+}
+
+impl FromPython for PathBuf {
+    fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        value.extract().map_err(|_| wrong(value, "a path"))
+    }
+}
 
 impl FromPython for Secret {
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        value.extract::<String>().map(Secret::from)
+        String::from_python(value).map(Secret::from)
     }
 }
 
@@ -75,15 +159,14 @@ impl FromPython for Date {
         let text = match value.cast::<PyString>() {
             Ok(text) => text.to_string(),
             Err(_) => {
-                let date = value.cast::<PyDate>()?;
+                let date = value.cast::<PyDate>().map_err(|_| wrong(value, "a date or str"))?;
                 date.call_method0("isoformat")?.extract()?
             }
         };
         // A datetime is a date too, and says more than is asked.
-        text.get(..10)
-            .unwrap_or(&text)
-            .parse()
-            .map_err(|_| PyValueError::new_err(format!("{text:?} is no date, such as 2026-01-31")))
+        text.get(..10).unwrap_or(&text).parse().map_err(|_| {
+            PyValueError::new_err(format!("must be a date such as 2026-01-31, not {text:?}"))
+        })
     }
 }
 
@@ -92,10 +175,10 @@ impl FromPython for Duration {
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let seconds: f64 = match value.cast::<PyDelta>() {
             Ok(delta) => delta.call_method0("total_seconds")?.extract()?,
-            Err(_) => value.extract()?,
+            Err(_) => value.extract().map_err(|_| wrong(value, "seconds or a timedelta"))?,
         };
         Duration::try_from_secs_f64(seconds).map_err(|_| {
-            PyValueError::new_err(format!("{seconds} is no number of seconds to wait"))
+            PyValueError::new_err(format!("must be a number of seconds to wait, not {seconds}"))
         })
     }
 }
@@ -104,7 +187,7 @@ impl FromPython for Map<String, Value> {
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         match from_python(value, 0)? {
             Value::Object(map) => Ok(map),
-            _ => Err(PyTypeError::new_err("a mapping is needed, such as {\"fps\": 25}")),
+            _ => Err(wrong(value, "a mapping such as {\"fps\": 25}")),
         }
     }
 }
@@ -117,7 +200,7 @@ impl FromPython for Value {
 
 fn from_python(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
     if depth > DEEPEST {
-        return Err(PyValueError::new_err("the value is nested too deeply, or holds itself"));
+        return Err(PyValueError::new_err("is nested too deeply, or holds itself"));
     }
     if value.is_none() {
         return Ok(Value::Null);
@@ -132,12 +215,13 @@ fn from_python(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
         if let Ok(number) = value.extract::<i64>() {
             return Ok(number.into());
         }
-        return value.extract::<u64>().map(Value::from);
+        let number = value.extract::<u64>().map(Value::from);
+        return number.map_err(|_| PyValueError::new_err("has a number of more than 64 bits"));
     }
     if let Ok(number) = value.cast::<PyFloat>() {
         return Number::from_f64(number.value())
             .map(Value::Number)
-            .ok_or_else(|| PyValueError::new_err("JSON has neither NaN nor infinity"));
+            .ok_or_else(|| PyValueError::new_err("has NaN or infinity, which JSON has not"));
     }
     if let Ok(fields) = value.cast::<PyDict>() {
         return fields.iter().map(|(name, value)| entry(&name, &value, depth)).collect();
@@ -161,7 +245,7 @@ fn from_python(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
         return Ok(Value::Object(map));
     }
     let kind = value.get_type().name()?;
-    Err(PyTypeError::new_err(format!("a value of type {kind} cannot be sent as JSON")))
+    Err(PyTypeError::new_err(format!("has a value of type {kind}, which JSON cannot hold")))
 }
 
 fn entry(
@@ -171,7 +255,7 @@ fn entry(
 ) -> PyResult<(String, Value)> {
     let name = name
         .extract::<String>()
-        .map_err(|_| PyTypeError::new_err("the keys of a mapping that is sent must be texts"))?;
+        .map_err(|_| PyTypeError::new_err("has a key that is no str, which JSON cannot hold"))?;
     Ok((name, from_python(value, depth + 1)?))
 }
 
@@ -181,7 +265,8 @@ pub(crate) struct Fields<'py>(Bound<'py, PyDict>);
 impl<'py> Fields<'py> {
     pub(crate) fn of(given: &Bound<'py, PyAny>) -> PyResult<Self> {
         let fields = PyDict::new(given.py());
-        fields.call_method1("update", (given.cast::<PyMapping>()?,))?;
+        let given = given.cast::<PyMapping>().map_err(|_| wrong(given, "a mapping of settings"))?;
+        fields.call_method1("update", (given,))?;
         Ok(Self(fields))
     }
 
@@ -194,16 +279,23 @@ impl<'py> Fields<'py> {
             }
             None => self.0.py().None().into_bound(self.0.py()),
         };
-        T::from_python(&value)
+        T::from_python(&value).map_err(|error| within(value.py(), name, error))
     }
 
     /// Refuses what is not known: it would not be sent.
     pub(crate) fn end(self) -> PyResult<()> {
         match self.0.keys().iter().next() {
-            Some(name) => Err(PyTypeError::new_err(format!("there is no setting {name:?}"))),
+            Some(name) => {
+                Err(PyTypeError::new_err(format!("has a setting {name:?}, which there is not")))
+            }
             None => Ok(()),
         }
     }
+}
+
+/// A wrong setting among several.
+fn within(py: Python<'_>, name: &str, error: PyErr) -> PyErr {
+    PyTypeError::new_err(format!("has a setting {name:?} that {}", error.value(py)))
 }
 
 /// A value as a query or a header has it.
@@ -211,10 +303,34 @@ pub(crate) fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(match from_python(value, 0)? {
         Value::String(text) => text,
         Value::Array(_) | Value::Object(_) | Value::Null => {
-            return Err(PyTypeError::new_err("a text, a number or a truth value is needed"));
+            return Err(wrong(value, "str, a number or bool"));
         }
         other => other.to_string(),
     })
+}
+
+/// The names and values of a mapping, its numbers and the like as text.
+fn texts(given: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    let mapping = given.cast::<PyMapping>().map_err(|_| wrong(given, "a mapping"))?;
+    let mut texts = Vec::new();
+    for item in mapping.items()?.iter() {
+        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
+        let name = String::from_python(&name)
+            .map_err(|_| PyTypeError::new_err("has a name that is no str"))?;
+        let value = text(&value).map_err(|error| within(given.py(), &name, error))?;
+        texts.push((name, value));
+    }
+    Ok(texts)
+}
+
+/// Names and values: filters, headers, a query.
+#[derive(Default)]
+pub(crate) struct Texts(pub(crate) Vec<(String, String)>);
+
+impl FromPython for Texts {
+    fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        texts(value).map(Self)
+    }
 }
 
 /// A JSON value as Python has it.

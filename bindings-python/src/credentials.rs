@@ -7,7 +7,7 @@ use storycore::{Secret, oauth};
 
 use crate::{
     bridge::{Give, Handle},
-    convert::Arg,
+    convert::{Arg, given},
     errors,
     resources::Resources,
 };
@@ -19,18 +19,23 @@ pub(crate) struct JwtCredential(pub(crate) storycore::JwtCredential);
 #[pymethods]
 impl JwtCredential {
     #[new]
-    #[pyo3(signature = (secret, subject, permissions, *, key_id=None, lifetime=Arg(Duration::from_secs(3600))))]
+    #[pyo3(signature = (secret, subject, permissions, *, key_id=None, lifetime=Arg::default(Duration::from_secs(3600))))]
     fn new(
-        secret: String,
-        subject: String,
-        permissions: Vec<String>,
-        key_id: Option<String>,
+        secret: Arg<String>,
+        subject: Arg<String>,
+        permissions: Arg<Vec<String>>,
+        key_id: Option<Arg<String>>,
         lifetime: Arg<Duration>,
-    ) -> Self {
-        let mut jwt = storycore::JwtCredential::new(secret, subject, permissions);
-        jwt.key_id = key_id;
-        jwt.lifetime = lifetime.0;
-        Self(jwt)
+    ) -> PyResult<Self> {
+        const THIS: &str = "JwtCredential";
+        let mut jwt = storycore::JwtCredential::new(
+            secret.of(THIS, "secret")?,
+            subject.of(THIS, "subject")?,
+            permissions.of(THIS, "permissions")?,
+        );
+        jwt.key_id = given(key_id, THIS, "key_id")?;
+        jwt.lifetime = lifetime.of(THIS, "lifetime")?;
+        Ok(Self(jwt))
     }
 
     fn __repr__(&self) -> String {
@@ -195,9 +200,13 @@ pub(crate) struct CircuitBreaker(pub(crate) storycore::CircuitBreaker);
 #[pymethods]
 impl CircuitBreaker {
     #[new]
-    #[pyo3(signature = (failure_threshold=5, recovery_timeout=Arg(Duration::from_secs(60))))]
-    fn new(failure_threshold: u32, recovery_timeout: Arg<Duration>) -> Self {
-        Self(storycore::CircuitBreaker { failure_threshold, recovery_timeout: recovery_timeout.0 })
+    #[pyo3(signature = (failure_threshold=Arg::default(5), recovery_timeout=Arg::default(Duration::from_secs(60))))]
+    fn new(failure_threshold: Arg<u32>, recovery_timeout: Arg<Duration>) -> PyResult<Self> {
+        const THIS: &str = "CircuitBreaker";
+        Ok(Self(storycore::CircuitBreaker {
+            failure_threshold: failure_threshold.of(THIS, "failure_threshold")?,
+            recovery_timeout: recovery_timeout.of(THIS, "recovery_timeout")?,
+        }))
     }
 
     fn __repr__(&self) -> String {

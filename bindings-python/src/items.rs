@@ -7,17 +7,20 @@ use futures_util::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture};
 use pyo3::{
     exceptions::{PyRuntimeError, PyStopAsyncIteration, PyStopIteration},
     prelude::*,
+    types::PyList,
 };
 use storycore::{Client, Error, models as core};
+use tokio::sync::oneshot;
 
 use crate::{
-    bridge::{Give, Handle, Ready},
+    bridge::{Give, Handle, Ready, Stopped, Teller},
     models::Model,
     object::Held,
+    page::Listed,
 };
 
 /// Several objects that arrived together.
-trait Batch: Send {
+pub(crate) trait Batch: Send {
     fn next(&mut self, py: Python<'_>) -> Option<PyResult<Py<PyAny>>>;
 }
 
@@ -37,6 +40,44 @@ impl<T: Model> Batch for Rows<T> {
     }
 }
 
+/// Objects that Python has already.
+struct Had {
+    rows: Py<PyList>,
+    at: usize,
+}
+
+impl Batch for Had {
+    fn next(&mut self, py: Python<'_>) -> Option<PyResult<Py<PyAny>>> {
+        let row = self.rows.bind(py).get_item(self.at).ok()?;
+        self.at += 1;
+        Some(Ok(row.unbind()))
+    }
+}
+
+/// The same for `async for`, where nothing comes after them.
+#[pyclass(frozen)]
+pub(crate) struct AsyncRows(Mutex<Had>);
+
+impl AsyncRows {
+    pub(crate) fn new(rows: Py<PyList>) -> Self {
+        Self(Mutex::new(Had { rows, at: 0 }))
+    }
+}
+
+#[pymethods]
+impl AsyncRows {
+    fn __aiter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __anext__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match lock(&self.0).next(py) {
+            Some(row) => Ready::python(py, row?),
+            None => Err(PyStopAsyncIteration::new_err(())),
+        }
+    }
+}
+
 /// One thing alone.
 struct One<T>(Option<T>);
 
@@ -49,12 +90,52 @@ impl<T: Give> Batch for One<T> {
 /// Where batches come from.
 type Source = Arc<tokio::sync::Mutex<dyn Batches>>;
 
-trait Batches: Send {
-    fn next(&mut self) -> BoxFuture<'_, Result<Option<Box<dyn Batch>>, Error>>;
+type Fetched = Result<Option<Box<dyn Batch>>, Error>;
+
+pub(crate) trait Batches: Send {
+    fn next(&mut self) -> BoxFuture<'_, Fetched>;
+}
+
+/// Who is told while the next object is waited for.
+#[derive(Clone, Default)]
+pub(crate) struct Told(Arc<Mutex<Option<Teller>>>);
+
+impl Told {
+    pub(crate) fn tell(&self, function: impl FnOnce(Python<'_>) -> PyResult<()> + Send + 'static) {
+        if let Some(teller) = &*lock(&self.0) {
+            teller.tell(function);
+        }
+    }
+}
+
+/// A source whose first batch is fetched while something else is read.
+struct Ahead {
+    first: Option<(oneshot::Receiver<Fetched>, Stopped)>,
+    rest: Source,
+}
+
+impl Batches for Ahead {
+    fn next(&mut self) -> BoxFuture<'_, Fetched> {
+        async {
+            if let Some((first, _under_way)) = self.first.take()
+                && let Ok(fetched) = first.await
+            {
+                return fetched;
+            }
+            self.rest.lock().await.next().await
+        }
+        .boxed()
+    }
 }
 
 /// A stream, and what one element of it is.
 struct Each<S, F>(S, F);
+
+impl Batches for Box<dyn Batches> {
+    fn next(&mut self) -> BoxFuture<'_, Fetched> {
+        (**self).next()
+    }
+}
 
 impl<S, T, F> Batches for Each<S, F>
 where
@@ -62,7 +143,7 @@ where
     T: Send,
     F: Fn(T) -> Box<dyn Batch> + Send + Sync,
 {
-    fn next(&mut self) -> BoxFuture<'_, Result<Option<Box<dyn Batch>>, Error>> {
+    fn next(&mut self) -> BoxFuture<'_, Fetched> {
         async { Ok(self.0.next().await.transpose()?.map(&self.1)) }.boxed()
     }
 }
@@ -79,6 +160,7 @@ struct Going {
     handle: Arc<Handle>,
     shard: usize,
     source: Source,
+    told: Told,
     state: Arc<Mutex<State>>,
 }
 
@@ -89,7 +171,7 @@ struct State {
     has_ended: bool,
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -114,9 +196,14 @@ impl Going {
         }
         let (source, state) = (Arc::clone(&self.source), Arc::clone(&self.state));
         let under_way = UnderWay(Arc::clone(&state));
-        let work = async move { source.lock().await.next().await };
+        let told = self.told.clone();
+        let work = move |teller| {
+            *lock(&told.0) = Some(teller);
+            async move { source.lock().await.next().await }
+        };
         let again = Self {
             source: Arc::clone(&self.source),
+            told: self.told.clone(),
             state,
             handle: Arc::clone(&self.handle),
             shard: self.shard,
@@ -183,8 +270,11 @@ impl Handle {
         py: Python<'_>,
         of: impl FnOnce(&Client) -> storycore::Pages<T>,
     ) -> PyResult<Py<PyAny>> {
+        let is_async = self.is_async();
         self.going(py, |client| {
-            Each(of(client), |page: core::Page<T>| -> Box<dyn Batch> { Box::new(One(Some(page))) })
+            Each(of(client), move |page: core::Page<T>| -> Box<dyn Batch> {
+                Box::new(One(Some(Listed::alone(page, is_async))))
+            })
         })
     }
 
@@ -194,16 +284,28 @@ impl Handle {
         py: Python<'_>,
         of: impl FnOnce(&Client) -> storycore::Items<T>,
     ) -> PyResult<Py<PyAny>> {
-        self.going(py, |client| {
-            // An empty page is passed over here: it is not the end.
-            let pages = of(client).into_pages().filter(|page| {
-                let keep = page.as_ref().map_or(true, |page| !page.data.is_empty());
-                std::future::ready(keep)
-            });
-            Each(pages, |page: core::Page<T>| -> Box<dyn Batch> {
-                Box::new(Rows { rows: page.data.into(), at: 0 })
-            })
-        })
+        self.going(py, |client| rows(of(client)))
+    }
+
+    /// Every object that Python has already, and those that come after it, of which the first are fetched meanwhile.
+    pub(crate) fn following(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        had: Py<PyList>,
+        after: impl FnOnce(&Client) -> Box<dyn Batches>,
+    ) -> PyResult<Py<PyAny>> {
+        let (shard, client) = self.settle(py)?;
+        let rest: Source = Arc::new(tokio::sync::Mutex::new(after(&client)));
+        let (sender, first) = oneshot::channel();
+        let source = Arc::clone(&rest);
+        let under_way = self.ahead(shard, async move {
+            let fetched = source.lock().await.next().await;
+            let _ = sender.send(fetched);
+        })?;
+        let source = Ahead { first: Some((first, under_way)), rest };
+        let had: Box<dyn Batch> = Box::new(Had { rows: had, at: 0 });
+        let state = State { batch: Some(had), ..State::default() };
+        self.gone(py, shard, source, Told::default(), state)
     }
 
     /// What happens, as it happens.
@@ -216,9 +318,24 @@ impl Handle {
         T: Give,
         S: Stream<Item = Result<T, Error>> + Unpin + Send + 'static,
     {
-        self.going(py, |client| {
-            Each(of(client), |one: T| -> Box<dyn Batch> { Box::new(One(Some(one))) })
-        })
+        self.telling(py, |client, _| of(client))
+    }
+
+    /// The same of something that tells of itself meanwhile.
+    pub(crate) fn telling<T, S>(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        of: impl FnOnce(&Client, &Told) -> S,
+    ) -> PyResult<Py<PyAny>>
+    where
+        T: Give,
+        S: Stream<Item = Result<T, Error>> + Unpin + Send + 'static,
+    {
+        let (shard, client) = self.settle(py)?;
+        let told = Told::default();
+        let each =
+            Each(of(&client, &told), |one: T| -> Box<dyn Batch> { Box::new(One(Some(one))) });
+        self.gone(py, shard, each, told, State::default())
     }
 
     fn going<B: Batches + 'static>(
@@ -227,11 +344,23 @@ impl Handle {
         source: impl FnOnce(&Client) -> B,
     ) -> PyResult<Py<PyAny>> {
         let (shard, client) = self.settle(py)?;
+        self.gone(py, shard, source(&client), Told::default(), State::default())
+    }
+
+    fn gone<B: Batches + 'static>(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        shard: usize,
+        source: B,
+        told: Told,
+        state: State,
+    ) -> PyResult<Py<PyAny>> {
         let going = Going {
             handle: Arc::clone(self),
             shard,
-            source: Arc::new(tokio::sync::Mutex::new(source(&client))),
-            state: Arc::default(),
+            source: Arc::new(tokio::sync::Mutex::new(source)),
+            told,
+            state: Arc::new(Mutex::new(state)),
         };
         Ok(if self.is_async() {
             Py::new(py, AsyncItems(going))?.into_any()
@@ -239,4 +368,16 @@ impl Handle {
             Py::new(py, Items(going))?.into_any()
         })
     }
+}
+
+/// The objects of a list, page by page.
+pub(crate) fn rows<T: Model>(items: storycore::Items<T>) -> impl Batches + 'static {
+    // An empty page is passed over here: it is not the end.
+    let pages = items.into_pages().filter(|page| {
+        let keep = page.as_ref().map_or(true, |page| !page.data.is_empty());
+        std::future::ready(keep)
+    });
+    Each(pages, |page: core::Page<T>| -> Box<dyn Batch> {
+        Box::new(Rows { rows: page.data.into(), at: 0 })
+    })
 }

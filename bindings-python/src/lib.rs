@@ -13,6 +13,7 @@ mod metrics;
 mod models;
 mod object;
 mod page;
+mod raw;
 mod resources;
 mod telemetry;
 mod webhooks;
@@ -30,7 +31,8 @@ fn _storycore(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<convert::Omit>()?;
     module.add_class::<client::StoryCoreClient>()?;
     module.add_class::<client::AsyncStoryCoreClient>()?;
-    module.add_class::<client::Response>()?;
+    module.add_class::<raw::Response>()?;
+    module.add_class::<raw::Capture>()?;
     module.add_class::<credentials::JwtCredential>()?;
     module.add_class::<credentials::OAuthCredential>()?;
     module.add_class::<credentials::TokenSet>()?;
@@ -40,10 +42,15 @@ fn _storycore(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(metrics::snapshot, module)?)?;
     module.add_class::<by_hand::Progress>()?;
     module.add_class::<by_hand::UploadControl>()?;
+    module.add_class::<by_hand::UploadAllProgress>()?;
+    module.add_class::<by_hand::UploadedFile>()?;
+    module.add_class::<by_hand::Download>()?;
     module.add_class::<items::Items>()?;
     module.add_class::<items::AsyncItems>()?;
     module.add_class::<bridge::Call>()?;
     module.add_class::<page::Page>()?;
+    module.add_class::<page::AsyncPage>()?;
+    module.add_class::<page::ListCall>()?;
     models::add(module)?;
     resources::add(module)?;
     webhooks::add(module)

@@ -44,10 +44,25 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 /// Verifies what a webhook receives.
+///
+/// Where the Standard Webhooks headers are there they must hold; the platform's own signature is taken alone where they are
+/// absent.
+///
+/// Args:
+///     secret: `whsec_…`, or `whpk_…` for `v1a`. Several while a secret rotates, each of them good.
+///     platform: Whose own signature is taken.
+///     tolerance: How far a webhook's time may be from now, both ways; seconds when it is a number. Default 300.
+///     clock: What time it is, as a `datetime` or seconds since 1970; the system's without it.
+///     require_standard: Takes no delivery without the Standard Webhooks headers.
+///
+/// Raises:
+///     ConfigError: The secret cannot be one.
 #[pyclass(frozen, module = "storycore.webhooks")]
 pub(crate) struct Webhook {
     webhook: core::Webhook,
     clock: Option<Py<PyAny>>,
+    /// What it tells of itself: nothing of a secret.
+    told: String,
 }
 
 #[pymethods]
@@ -77,7 +92,8 @@ impl Webhook {
             webhook = webhook.platform(&Platform::by_name(name).map_err(|e| raised(py, e))?);
         }
         if let Some(tolerance) = tolerance {
-            webhook = webhook.tolerance(Duration::from_python(tolerance)?);
+            let tolerance = Duration::from_python(tolerance);
+            webhook = webhook.tolerance(convert::named("Webhook", "tolerance", tolerance)?);
         }
         if require_standard {
             webhook = webhook.require_standard();
@@ -87,9 +103,23 @@ impl Webhook {
         {
             return Err(PyTypeError::new_err("the clock is called for the time: give a function"));
         }
-        Ok(Self { webhook, clock })
+        let platform = platform.unwrap_or("storycore");
+        let mut told = format!("secrets={}, platform={platform:?}", secrets.len());
+        if require_standard {
+            told += ", require_standard=True";
+        }
+        Ok(Self { webhook, clock, told })
     }
 
+    /// Verifies a delivery and reads it.
+    ///
+    /// Args:
+    ///     body: The bytes as they arrived: JSON that was read and written again has other bytes.
+    ///     headers: A mapping, pairs of names and values, or a WSGI environment.
+    ///
+    /// Raises:
+    ///     WebhookSignatureError: It is not what it claims to be, too old, or no event.
+    ///     ParsedBodyError: The body is something else than bytes.
     fn verify(
         &self,
         py: Python<'_>,
@@ -116,7 +146,7 @@ impl Webhook {
     }
 
     fn __repr__(&self) -> String {
-        format!("{:?}", self.webhook)
+        format!("Webhook({})", self.told)
     }
 }
 
@@ -270,6 +300,15 @@ impl Event {
     }
 }
 
+/// The headers of a delivery as the platform sends it, for tests of a receiver.
+///
+/// Args:
+///     secret: The webhook's secret; for `v1a` the private key, `whsk_` and base64 of 32 bytes.
+///     body: The delivery's bytes.
+///     id: Its `webhook-id`; without it the event's own id.
+///     at: When it was sent; now without it.
+///     scheme: Standard Webhooks `v1` or `v1a`, or `own`, the platform's own header.
+///     platform: Whose header that is.
 #[pyfunction]
 #[pyo3(name = "sign", signature = (secret, body, *, id=None, at=None, scheme="v1", platform=None))]
 fn sign_delivery<'py>(
@@ -302,6 +341,7 @@ fn sign_delivery<'py>(
     Ok(headers)
 }
 
+/// A new secret: `whsec_` and base64 of 32 random bytes.
 #[pyfunction]
 fn new_secret() -> String {
     core::new_secret().expose().to_owned()

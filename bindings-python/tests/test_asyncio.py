@@ -8,6 +8,8 @@ import os
 import sys
 import warnings
 
+from functools import partial
+
 import pytest
 
 from storycore import AsyncStoryCoreClient, CallCancelledError, NotFoundError
@@ -20,7 +22,7 @@ def test_calls_run_side_by_side(async_client: AsyncStoryCoreClient) -> None:
         assert len({project.id for project in made}) == 50
         found = [project.name async for project in async_client.projects.items(page_size=7, sort="name.asc")]
         assert sorted(found) == sorted(project.name for project in made)
-        pages = [len(page) async for page in async_client.projects.pages(page_size=20)]
+        pages = [len(page.data) async for page in async_client.projects.pages(page_size=20)]
         assert pages == [20, 20, 10]
         with pytest.raises(NotFoundError):
             await async_client.projects.get("prj_none")
@@ -41,7 +43,7 @@ def test_a_call_is_a_coroutine_for_every_tool_of_asyncio(async_client: AsyncStor
             await call
 
     asyncio.run(main())
-    assert len(asyncio.run(async_client.projects.list())) == 1
+    assert len(asyncio.run(async_client.projects.list()).data) == 1
 
 
 def test_one_client_works_in_one_loop_after_another(async_client: AsyncStoryCoreClient) -> None:
@@ -131,7 +133,7 @@ def test_what_was_not_awaited_is_a_type_error_that_python_itself_words(
     async_client: AsyncStoryCoreClient, slip: str
 ) -> None:
     async def main() -> None:
-        call = async_client.projects.list
+        call = partial(async_client.projects.get, "prj_1")
         if slip == "async with":
             async with call():  # type: ignore[attr-defined]
                 pass

@@ -167,4 +167,4 @@ def test_the_callers_trace_goes_along(
 def test_a_page_tells_where_it_stands(client: StoryCoreClient) -> None:
     client.projects.create(name="Film")
     page = client.projects.list()
-    assert isinstance(page[0], Project) and page.to_dict()["pagination"]["total"] == 1
+    assert isinstance(page.data[0], Project) and page.to_dict()["pagination"]["total"] == 1

@@ -46,7 +46,7 @@ def test_a_forked_child_uses_the_same_client(
         child.join(60)
         assert child.exitcode == 0
     assert len(list(client.projects.items())) == 4
-    assert len(asyncio.run(async_client.projects.list())) == 4
+    assert len(asyncio.run(async_client.projects.list()).data) == 4
 
 
 def test_threads_share_a_client(client: StoryCoreClient) -> None:

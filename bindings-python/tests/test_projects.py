@@ -20,15 +20,6 @@ def test_a_project_is_made_and_found(client: StoryCoreClient) -> None:
     assert f"id={found.id!r}" in repr(found)
 
 
-def test_a_page_is_a_sequence_of_its_objects(client: StoryCoreClient) -> None:
-    for number in range(3):
-        client.projects.create(name=f"Film {number}")
-    page = client.projects.list(page_size=2)
-    assert len(page) == 2 and page.pagination.has_more
-    assert [project.id for project in page] == [project.id for project in page.data]
-    assert pickle.loads(pickle.dumps(page)) == page
-
-
 def test_what_is_not_there_is_an_error_that_keeps_what_is_known(client: StoryCoreClient) -> None:
     with pytest.raises(NotFoundError) as caught:
         client.projects.get("prj_none")

@@ -62,7 +62,7 @@ class Work:
 
 def in_fastapi(work: Work) -> AbstractContextManager[str]:
     app = FastAPI()
-    verified = storycore.webhooks.fastapi.Verified(SECRET, guard=AsyncReplayGuard())
+    verified = storycore.webhooks.fastapi.verified(SECRET, guard=AsyncReplayGuard())
 
     @app.post("/hook", status_code=204)
     async def told(event: Event = Depends(verified)) -> None:

@@ -11,10 +11,10 @@ from typing import Annotated
 from fastapi import Depends, FastAPI
 from storycore import AsyncStoryCoreClient
 from storycore.webhooks import AsyncReplayGuard, Event, JobEvent
-from storycore.webhooks.fastapi import Verified
+from storycore.webhooks.fastapi import verified
 
 client = AsyncStoryCoreClient.from_env()
-verified = Verified(os.environ["STORYCORE_WEBHOOK_SECRET"], guard=AsyncReplayGuard())
+genuine = verified(os.environ["STORYCORE_WEBHOOK_SECRET"], guard=AsyncReplayGuard())
 
 
 @asynccontextmanager
@@ -27,7 +27,7 @@ app = FastAPI(lifespan=lifespan)
 
 
 @app.post("/storycore", status_code=204)
-async def told(event: Annotated[Event, Depends(verified)]) -> None:
+async def told(event: Annotated[Event, Depends(genuine)]) -> None:
     if isinstance(event, JobEvent) and event.type == "job.completed" and event.data.output_asset:
         result = await client.media.download(event.data.output_asset, f"{event.data.id}.mp4")
         print(f"{event.data.id} made {result.name}", flush=True)

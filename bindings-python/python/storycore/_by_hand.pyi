@@ -1,12 +1,14 @@
 """Methods that stream from files or call functions of the caller's own."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import timedelta
 from os import PathLike
-from typing import Protocol
+from typing import Protocol, final
 
-from ._storycore import Progress, UploadControl
+from ._storycore import Progress, UploadAllProgress, UploadControl, UploadedFile
 from .models import Asset, Job
+
+_Source = str | PathLike[str] | bytes | bytearray | Readable
 
 class Readable(Protocol):
     """What is opened in binary mode."""
@@ -16,7 +18,7 @@ class Readable(Protocol):
 class Assets:
     def upload(
         self,
-        file_path: str | PathLike[str] | bytes | bytearray | Readable,
+        file_path: _Source,
         *,
         name: str | None = None,
         type: str | None = None,
@@ -60,10 +62,54 @@ class Assets:
                 every call. Whatever it is, the same upload called again goes on from what the platform has.
         """
 
+    def upload_all(
+        self,
+        file_paths: Iterable[_Source],
+        *,
+        type: str | None = None,
+        description: str | None = None,
+        project_id: str | None = None,
+        content_type: str | None = None,
+        at_once: int | None = None,
+        progress: Callable[[UploadAllProgress], object] | None = None,
+        control: UploadControl | None = None,
+        chunk_size: int | None = None,
+        multipart_below: int | None = None,
+        retries: int | None = None,
+        stall_timeout: float | timedelta | None = None,
+        journal: str | PathLike[str] | bool | None = None,
+    ) -> Iterator[UploadedFile]:
+        """Uploads many files side by side, and goes over them as they end: one that fails stops no other. Files are sent
+        while the next one is waited for; leaving the loop stops what is under way.
+
+        Args:
+            file_paths: Paths, bytes and objects with `read`, as `upload` takes them.
+            type: `video`, `audio`, `image` or `document`. Default: by each file's extension.
+            description: What each shows.
+            project_id: The project that they belong to.
+            content_type: Their media type. Default: by each file's extension.
+            at_once: The most files at a time. Default 16. Large files share 16 streams among them.
+            progress: Is told of the progress over all files, at most ten times a second. What it raises ends the loop.
+            control: Pauses, resumes and cancels all of them.
+            chunk_size: As for `upload`, and so are the following.
+            multipart_below: Files of fewer bytes go as one request. Default 16 MiB.
+            retries: Failures in a row that one file survives. Default 8.
+            stall_timeout: A request of which no byte moves for so many seconds is given up. Default 30.
+            journal: A file to write the uploads down in, or False for none. Default: the user's own.
+        """
+    def prepare_download(self, id: str, to: str | PathLike[str], *, max_streams: int | None = None) -> Download:
+        """A download to be set up, which `send()` does: `download` with a say in how many ranges are asked for side by side.
+
+        Args:
+            id: The asset's id.
+            to: The file to download into, which is there whole or not at all.
+            max_streams: The most ranges side by side, from 1 to 16. Default: 1 under 64 MiB, else 4.
+        """
+
 class AsyncAssets:
     async def upload(
         self,
-        file_path: str | PathLike[str] | bytes | bytearray | Readable,
+        file_path: _Source,
         *,
         name: str | None = None,
         type: str | None = None,
@@ -81,6 +127,45 @@ class AsyncAssets:
         journal: str | PathLike[str] | bool | None = None,
     ) -> Asset:
         """Uploads a file as `Assets.upload` does. `progress` is called in the event loop."""
+    def upload_all(
+        self,
+        file_paths: Iterable[_Source],
+        *,
+        type: str | None = None,
+        description: str | None = None,
+        project_id: str | None = None,
+        content_type: str | None = None,
+        at_once: int | None = None,
+        progress: Callable[[UploadAllProgress], object] | None = None,
+        control: UploadControl | None = None,
+        chunk_size: int | None = None,
+        multipart_below: int | None = None,
+        retries: int | None = None,
+        stall_timeout: float | timedelta | None = None,
+        journal: str | PathLike[str] | bool | None = None,
+    ) -> AsyncIterator[UploadedFile]:
+        """Uploads many files as `Assets.upload_all` does, for `async for`. `progress` is called in the event loop."""
+    def prepare_download(self, id: str, to: str | PathLike[str], *, max_streams: int | None = None) -> AsyncDownload:
+        """A download to be set up, as by `Assets.prepare_download`."""
+
+@final
+class Download:
+    """A download that is set up and not yet begun. It may be sent more than once."""
+
+    def send(self) -> Asset:
+        """Downloads, and gives the asset. What broke off is taken up where it was, also after a crash.
+
+        Raises:
+            StoryCoreError: `ConfigError` when the target is a directory or its directory is not there, `UploadError` when
+                the file cannot be written or what arrived is not the asset, and as every call.
+        """
+
+@final
+class AsyncDownload:
+    """The same for asyncio."""
+
+    async def send(self) -> Asset:
+        """Downloads as `Download.send` does."""
 
 class Jobs:
     def wait(

@@ -1,12 +1,13 @@
 """What the extension defines by hand. Objects are in `models`, calls in `resources`, webhooks in `webhooks`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, final, overload
 
 from ._by_hand import Readable
-from .models import Pagination
+from .errors import StoryCoreError
+from .models import Asset, Pagination
 from .resources import AsyncResources, Resources
 
 __version__: str
@@ -43,7 +44,7 @@ class StoryCoreClient(Resources):
         max_retry_after: _Time | None = None,
         max_in_flight: int | None = None,
         circuit_breaker: CircuitBreaker | None = None,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, object] | None = None,
         app_info: tuple[str, str] | None = None,
         anonymous: bool = False,
         allow_insecure_http: bool = False,
@@ -88,9 +89,18 @@ class StoryCoreClient(Resources):
         timeout: _Time | None = None,
         max_retries: int | None = None,
         idempotency_key: str | None = None,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, object] | None = None,
+        capture: Capture | None = None,
     ) -> StoryCoreClient:
-        """The same client with options for the calls made through it. It shares this one's connections and limits."""
+        """The same client with options for the calls made through it. It shares this one's connections and limits.
+
+        Args:
+            timeout: The most that a call may take, retries and waits included, in seconds.
+            max_retries: Attempts after the first; 0 means none.
+            idempotency_key: The key of a POST, in place of a random one.
+            headers: Further headers, or others in the place of the client's own.
+            capture: Keeps the last answer as it came, beside what a call gives.
+        """
     @property
     def platform(self) -> str:
         """The name of the platform that it speaks to."""
@@ -99,11 +109,11 @@ class StoryCoreClient(Resources):
         method: str,
         path: str,
         *,
-        query: dict[str, Any] | None = None,
+        query: Mapping[str, object] | None = None,
         json: object = None,
         content: bytes | Readable | None = None,
         content_type: str | None = None,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, object] | None = None,
     ) -> RawResponse:
         """Sends what is not typed here, with retries, limits and credentials as every call. `path` stands below the
         base URL. `content` is bytes or an object with `read`, in place of `json`; the latter can be sent once only, so
@@ -140,7 +150,7 @@ class AsyncStoryCoreClient(AsyncResources):
         max_retry_after: _Time | None = None,
         max_in_flight: int | None = None,
         circuit_breaker: CircuitBreaker | None = None,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, object] | None = None,
         app_info: tuple[str, str] | None = None,
         anonymous: bool = False,
         allow_insecure_http: bool = False,
@@ -158,9 +168,18 @@ class AsyncStoryCoreClient(AsyncResources):
         timeout: _Time | None = None,
         max_retries: int | None = None,
         idempotency_key: str | None = None,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, object] | None = None,
+        capture: Capture | None = None,
     ) -> AsyncStoryCoreClient:
-        """The same client with options for the calls made through it. It shares this one's connections and limits."""
+        """The same client with options for the calls made through it. It shares this one's connections and limits.
+
+        Args:
+            timeout: The most that a call may take, retries and waits included, in seconds.
+            max_retries: Attempts after the first; 0 means none.
+            idempotency_key: The key of a POST, in place of a random one.
+            headers: Further headers, or others in the place of the client's own.
+            capture: Keeps the last answer as it came, beside what a call gives.
+        """
     @property
     def platform(self) -> str:
         """The name of the platform that it speaks to."""
@@ -169,11 +188,11 @@ class AsyncStoryCoreClient(AsyncResources):
         method: str,
         path: str,
         *,
-        query: dict[str, Any] | None = None,
+        query: Mapping[str, object] | None = None,
         json: object = None,
         content: bytes | Readable | None = None,
         content_type: str | None = None,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, object] | None = None,
     ) -> RawResponse:
         """Sends what is not typed here, as `StoryCoreClient.request` does."""
     def close(self) -> None:
@@ -190,23 +209,51 @@ class AsyncStoryCoreClient(AsyncResources):
 
 @final
 class Page(Generic[_T]):
-    """One page of a list: its objects in `data`, where it stands in `pagination`."""
+    """One page of a list: its objects in `data`, where it stands in `pagination`. Going over it goes over all objects from
+    here on, those of the following pages too, each fetched while the one before it is read.
+
+    A page of `pages()`, and one that was pickled, goes over its own objects alone.
+    """
 
     def __new__(cls, data: list[_T], pagination: Pagination) -> Page[_T]: ...
     @property
     def data(self) -> list[_T]:
-        """Its objects."""
+        """Its own objects."""
     @property
     def pagination(self) -> Pagination:
         """Where it stands in the whole list."""
+    def next_page(self) -> Page[_T] | None:
+        """The page after this one, or None after the last. It holds `page_size` objects as this one does."""
     def to_dict(self) -> dict[str, Any]:
         """The page as plain JSON, as the platform has it."""
-    def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[_T]: ...
-    @overload
-    def __getitem__(self, at: int) -> _T: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[_T]: ...
+
+@final
+class AsyncPage(Generic[_T]):
+    """The same as `Page` for asyncio: it is gone over with `async for`."""
+
+    def __new__(cls, data: list[_T], pagination: Pagination) -> AsyncPage[_T]: ...
+    @property
+    def data(self) -> list[_T]:
+        """Its own objects."""
+    @property
+    def pagination(self) -> Pagination:
+        """Where it stands in the whole list."""
+    async def next_page(self) -> AsyncPage[_T] | None:
+        """The page after this one, or None after the last. It holds `page_size` objects as this one does."""
+    def to_dict(self) -> dict[str, Any]:
+        """The page as plain JSON, as the platform has it."""
+    def __aiter__(self) -> AsyncIterator[_T]: ...
+
+@final
+class ListCall(Coroutine[Any, Any, AsyncPage[_T]]):
+    """What `list()` of an async client gives: it is awaited for one page, or gone through with `async for`."""
+
+    def __aiter__(self) -> AsyncIterator[_T]: ...
+    def __await__(self) -> Generator[Any, Any, AsyncPage[_T]]: ...
+    def send(self, value: Any, /) -> Any: ...
+    def throw(self, error: Any, value: Any = None, traceback: Any = None, /) -> Any: ...
+    def close(self) -> None: ...
 
 @final
 class RawResponse:
@@ -228,6 +275,17 @@ class RawResponse:
         """The body, read as JSON."""
 
 @final
+class Capture:
+    """Keeps the last answer of the calls that were made with it, beside what they give:
+    `client.with_options(capture=capture)`.
+    """
+
+    def __new__(cls) -> Capture: ...
+    @property
+    def response(self) -> RawResponse | None:
+        """The last answer, also one that was an error, or None before the first."""
+
+@final
 class Progress:
     """How far an upload is."""
 
@@ -246,6 +304,51 @@ class Progress:
     @property
     def time_left(self) -> float | None:
         """Seconds left at that rate, once there is one."""
+
+@final
+class UploadAllProgress:
+    """How far the upload of many files is."""
+
+    @property
+    def files(self) -> int:
+        """Files in all."""
+    @property
+    def files_done(self) -> int:
+        """Files that are there."""
+    @property
+    def files_failed(self) -> int:
+        """Files that failed."""
+    @property
+    def bytes(self) -> Progress:
+        """The bytes of all files together. File objects, and files that cannot be read, are not in its total."""
+
+@final
+class UploadedFile:
+    """How one file of several ended: `asset` is there, or `error`."""
+
+    @property
+    def index(self) -> int:
+        """Its place among those that were given, from 0."""
+    @property
+    def file_path(self) -> Any:
+        """What was given for it."""
+    @property
+    def asset(self) -> Asset | None:
+        """What it has become on the platform, or None where it failed."""
+    @property
+    def error(self) -> StoryCoreError | None:
+        """The error by which it failed, or None. The same file uploaded again goes on from what the platform has."""
+    @property
+    def sent(self) -> int | None:
+        """Bytes of the file that went out, also those that went twice; fewer than the file has when an earlier upload was
+        continued. None where it failed.
+        """
+    @property
+    def failures(self) -> int | None:
+        """Requests that failed and were made good. None where it failed itself."""
+    @property
+    def restarts(self) -> list[str] | None:
+        """What had to be begun anew, and why, in words. None where it failed."""
 
 @final
 class UploadControl:

@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any
 
 from . import _by_hand
-from ._storycore import Omit, Page
+from ._storycore import AsyncPage, ListCall, Omit, Page
 from .enums import ApiKeyStatus, AssetStatus, JobStatus, ProjectStatus, RagStatus
 from .inputs import VideoSettings
 from .models import (
@@ -97,6 +97,9 @@ class ApiKeys:
         filters: Mapping[str, object] | None = None,
     ) -> Page[ApiKey]:
         """One page of one's own keys.
+
+        Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+        one page.
 
         Args:
             page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -206,7 +209,7 @@ class AsyncApiKeys:
             StoryCoreError: `NotFoundError` when there is no such key, and as every call.
         """
 
-    async def list(
+    def list(
         self,
         *,
         page_size: int | None = None,
@@ -214,8 +217,11 @@ class AsyncApiKeys:
         offset: int | None = None,
         sort: str | None = None,
         filters: Mapping[str, object] | None = None,
-    ) -> Page[ApiKey]:
+    ) -> ListCall[ApiKey]:
         """One page of one's own keys.
+
+        Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+        one page.
 
         Args:
             page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -236,7 +242,7 @@ class AsyncApiKeys:
         offset: int | None = None,
         sort: str | None = None,
         filters: Mapping[str, object] | None = None,
-    ) -> AsyncIterator[Page[ApiKey]]:
+    ) -> AsyncIterator[AsyncPage[ApiKey]]:
         """Every page, one after another, the next fetched ahead.
 
         Args:
@@ -303,6 +309,9 @@ class Assets(_by_hand.Assets):
         filters: Mapping[str, object] | None = None,
     ) -> Page[Asset]:
         """One page of assets. Filters: `status`, `type`, `project_id`.
+
+        Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+        one page.
 
         Args:
             page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -399,7 +408,7 @@ class AsyncAssets(_by_hand.AsyncAssets):
             StoryCoreError: `NotFoundError` when there is no such asset, and as every call.
         """
 
-    async def list(
+    def list(
         self,
         *,
         page_size: int | None = None,
@@ -410,8 +419,11 @@ class AsyncAssets(_by_hand.AsyncAssets):
         type: str | None = None,
         project_id: str | None = None,
         filters: Mapping[str, object] | None = None,
-    ) -> Page[Asset]:
+    ) -> ListCall[Asset]:
         """One page of assets. Filters: `status`, `type`, `project_id`.
+
+        Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+        one page.
 
         Args:
             page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -435,7 +447,7 @@ class AsyncAssets(_by_hand.AsyncAssets):
         type: str | None = None,
         project_id: str | None = None,
         filters: Mapping[str, object] | None = None,
-    ) -> AsyncIterator[Page[Asset]]:
+    ) -> AsyncIterator[AsyncPage[Asset]]:
         """Every page, one after another, the next fetched ahead.
 
         Args:
@@ -507,6 +519,9 @@ class Events:
     ) -> Page[PlatformEvent]:
         """One page of events, newest first. Filter: `event`.
 
+        Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+        one page.
+
         Args:
             page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
             max_items: Objects in all, over every page. Default: no bound.
@@ -569,7 +584,7 @@ class AsyncEvents:
                 call.
         """
 
-    async def list(
+    def list(
         self,
         *,
         page_size: int | None = None,
@@ -578,8 +593,11 @@ class AsyncEvents:
         sort: str | None = None,
         event: str | None = None,
         filters: Mapping[str, object] | None = None,
-    ) -> Page[PlatformEvent]:
+    ) -> ListCall[PlatformEvent]:
         """One page of events, newest first. Filter: `event`.
+
+        Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+        one page.
 
         Args:
             page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -601,7 +619,7 @@ class AsyncEvents:
         sort: str | None = None,
         event: str | None = None,
         filters: Mapping[str, object] | None = None,
-    ) -> AsyncIterator[Page[PlatformEvent]]:
+    ) -> AsyncIterator[AsyncPage[PlatformEvent]]:
         """Every page, one after another, the next fetched ahead.
 
         Args:
@@ -676,6 +694,9 @@ class Jobs(_by_hand.Jobs):
         filters: Mapping[str, object] | None = None,
     ) -> Page[Job]:
         """One page of jobs. Filters: `status`, `type`, `project_id`.
+
+        Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+        one page.
 
         Args:
             page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -768,7 +789,7 @@ class AsyncJobs(_by_hand.AsyncJobs):
                 none, and as every call.
         """
 
-    async def list(
+    def list(
         self,
         *,
         page_size: int | None = None,
@@ -779,8 +800,11 @@ class AsyncJobs(_by_hand.AsyncJobs):
         type: str | None = None,
         project_id: str | None = None,
         filters: Mapping[str, object] | None = None,
-    ) -> Page[Job]:
+    ) -> ListCall[Job]:
         """One page of jobs. Filters: `status`, `type`, `project_id`.
+
+        Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+        one page.
 
         Args:
             page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -804,7 +828,7 @@ class AsyncJobs(_by_hand.AsyncJobs):
         type: str | None = None,
         project_id: str | None = None,
         filters: Mapping[str, object] | None = None,
-    ) -> AsyncIterator[Page[Job]]:
+    ) -> AsyncIterator[AsyncPage[Job]]:
         """Every page, one after another, the next fetched ahead.
 
         Args:
@@ -938,6 +962,9 @@ class Projects:
         filters: Mapping[str, object] | None = None,
     ) -> Page[Project]:
         """One page of projects. Filters: `status`, `rag_status`, `name`.
+
+        Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+        one page.
 
         Args:
             page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -1077,7 +1104,7 @@ class AsyncProjects:
             StoryCoreError: `NotFoundError` when there is no such project, and as every call.
         """
 
-    async def list(
+    def list(
         self,
         *,
         page_size: int | None = None,
@@ -1088,8 +1115,11 @@ class AsyncProjects:
         rag_status: str | None = None,
         name: str | None = None,
         filters: Mapping[str, object] | None = None,
-    ) -> Page[Project]:
+    ) -> ListCall[Project]:
         """One page of projects. Filters: `status`, `rag_status`, `name`.
+
+        Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+        one page.
 
         Args:
             page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -1113,7 +1143,7 @@ class AsyncProjects:
         rag_status: str | None = None,
         name: str | None = None,
         filters: Mapping[str, object] | None = None,
-    ) -> AsyncIterator[Page[Project]]:
+    ) -> AsyncIterator[AsyncPage[Project]]:
         """Every page, one after another, the next fetched ahead.
 
         Args:
@@ -1227,6 +1257,9 @@ class Webhooks:
     ) -> Page[Webhook]:
         """One page of webhooks.
 
+        Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+        one page.
+
         Args:
             page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
             max_items: Objects in all, over every page. Default: no bound.
@@ -1301,6 +1334,9 @@ class Webhooks:
         filters: Mapping[str, object] | None = None,
     ) -> Page[Delivery]:
         """One page of the attempts to deliver.
+
+        Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+        one page.
 
         Args:
             page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -1418,7 +1454,7 @@ class AsyncWebhooks:
             StoryCoreError: `NotFoundError` when there is no such webhook, and as every call.
         """
 
-    async def list(
+    def list(
         self,
         *,
         page_size: int | None = None,
@@ -1426,8 +1462,11 @@ class AsyncWebhooks:
         offset: int | None = None,
         sort: str | None = None,
         filters: Mapping[str, object] | None = None,
-    ) -> Page[Webhook]:
+    ) -> ListCall[Webhook]:
         """One page of webhooks.
+
+        Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+        one page.
 
         Args:
             page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -1448,7 +1487,7 @@ class AsyncWebhooks:
         offset: int | None = None,
         sort: str | None = None,
         filters: Mapping[str, object] | None = None,
-    ) -> AsyncIterator[Page[Webhook]]:
+    ) -> AsyncIterator[AsyncPage[Webhook]]:
         """Every page, one after another, the next fetched ahead.
 
         Args:
@@ -1492,7 +1531,7 @@ class AsyncWebhooks:
             StoryCoreError: `NotFoundError` when there is no such webhook, and as every call.
         """
 
-    async def deliveries(
+    def deliveries(
         self,
         id: str,
         *,
@@ -1501,8 +1540,11 @@ class AsyncWebhooks:
         offset: int | None = None,
         sort: str | None = None,
         filters: Mapping[str, object] | None = None,
-    ) -> Page[Delivery]:
+    ) -> ListCall[Delivery]:
         """One page of the attempts to deliver.
+
+        Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+        one page.
 
         Args:
             page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.

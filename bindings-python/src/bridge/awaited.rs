@@ -16,7 +16,7 @@ use super::event_loop::EventLoop;
 type Start = Box<dyn FnOnce(Arc<EventLoop>, u64) -> PyResult<AbortHandle> + Send>;
 
 /// A call that is awaited. It begins with that, and is stopped with its task.
-#[pyclass(frozen, module = "storycore")]
+#[pyclass(frozen, subclass, module = "storycore")]
 pub(crate) struct Call(Mutex<State>);
 
 enum State {
@@ -26,11 +26,15 @@ enum State {
 }
 
 impl Call {
-    pub(super) fn python(
-        py: Python<'_>,
+    pub(super) fn new(
         start: impl FnOnce(Arc<EventLoop>, u64) -> PyResult<AbortHandle> + Send + 'static,
-    ) -> PyResult<Py<PyAny>> {
-        Ok(Py::new(py, Self(Mutex::new(State::New(Box::new(start)))))?.into_any())
+    ) -> Self {
+        Self(Mutex::new(State::New(Box::new(start))))
+    }
+
+    /// Nobody will await it, on purpose.
+    pub(crate) fn forget(&self) {
+        self.take();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -14,7 +14,7 @@ use storycore::Client;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
-use super::Failure;
+use super::{Failure, teller::Told};
 
 /// How often a waiting call looks whether a signal came.
 const SIGNALS: Duration = Duration::from_millis(50);
@@ -119,15 +119,16 @@ async fn interrupted() -> PyErr {
     }
 }
 
-/// Waits for what another thread works on.
-pub(super) fn receive<T>(receiver: &Receiver<T>) -> Result<T, Failure> {
+/// Waits until another thread says that it is done, by sending nothing, and does meanwhile what it is told.
+pub(super) fn listen(py: Python<'_>, mut said: Receiver<Option<Told>>) -> Result<(), Failure> {
     loop {
-        match receiver.recv_timeout(SIGNALS) {
-            Ok(received) => return Ok(received),
+        let heard;
+        (heard, said) = py.detach(move || (said.recv_timeout(SIGNALS), said));
+        match heard {
+            Ok(Some(told)) => told(py),
+            Ok(None) => return Ok(()),
             Err(RecvTimeoutError::Disconnected) => return Err(Failure::Closed),
-            Err(RecvTimeoutError::Timeout) => {
-                Python::attach(|py| py.check_signals()).map_err(Failure::Raised)?;
-            }
+            Err(RecvTimeoutError::Timeout) => py.check_signals().map_err(Failure::Raised)?,
         }
     }
 }

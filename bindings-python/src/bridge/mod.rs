@@ -8,7 +8,7 @@ mod process;
 mod shards;
 mod teller;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::AbortHandle;
 use pyo3::prelude::*;
@@ -142,26 +142,52 @@ impl Handle {
         F: Future<Output = Result<T, Error>> + Send + 'static,
         W: FnOnce(Client, Teller) -> F + Send + 'static,
     {
+        if self.is_async {
+            let call = self.call(py, work)?;
+            return Ok(Py::new(py, call)?.into_any());
+        }
         self.check_open(py)?;
         let options = self.options(py)?;
-        if !self.is_async {
-            let teller = Teller::here();
-            let work = |client| teller.clone().or(work(client, teller.clone()));
-            return self.wait(py, options, work)?.give(py);
-        }
+        let teller = Teller::here();
+        let work = |client| teller.clone().or(work(client, teller));
+        self.wait(py, options, work)?.give(py)
+    }
+
+    /// A call that is to be awaited.
+    pub(crate) fn call<T, F, W>(self: &Arc<Self>, py: Python<'_>, work: W) -> PyResult<Call>
+    where
+        T: Give,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+        W: FnOnce(Client, Teller) -> F + Send + 'static,
+    {
+        self.check_open(py)?;
+        let options = self.options(py)?;
+        Ok(self.awaited(options, None, work, |py, outcome: PyResult<T>| outcome?.give(py)))
+    }
+
+    /// A call that is awaited: done on `shard`, or wherever there is room. `give` makes of it what Python sees.
+    fn awaited<T, F, W>(
+        self: &Arc<Self>,
+        options: Option<CallOptions>,
+        shard: Option<usize>,
+        work: W,
+        give: impl FnOnce(Python<'_>, PyResult<T>) -> PyResult<Py<PyAny>> + Send + 'static,
+    ) -> Call
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+        W: FnOnce(Client, Teller) -> F + Send + 'static,
+    {
         let handle = Arc::clone(self);
-        Call::python(py, move |event_loop, token| {
+        Call::new(move |event_loop, token| {
             let teller = Teller::within(Arc::clone(&event_loop));
             let told = teller.clone();
             let work = |client| teller.clone().or(work(client, teller));
-            handle.launch(options, None, work, move |outcome| {
-                let give = move |py: Python<'_>| match told.taken() {
+            handle.launch(options, shard, work, move |outcome| {
+                let give = move |py: Python<'_>| {
                     // What was told last was told before this.
-                    Some(error) => Err(error),
-                    None => match outcome {
-                        Ok(value) => value.give(py),
-                        Err(failure) => Err(failure.raised(py)),
-                    },
+                    let outcome = told.taken().map_or(outcome, |error| Err(Failure::Raised(error)));
+                    give(py, outcome.map_err(|failure| failure.raised(py)))
                 };
                 event_loop.complete(token, Box::new(give));
             })
@@ -216,6 +242,19 @@ impl Handle {
         }))
     }
 
+    /// Begins what nobody waits for yet, where a list is fetched. It is stopped with what is given back.
+    pub(crate) fn ahead(
+        &self,
+        shard: usize,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> PyResult<Stopped> {
+        let work = async {
+            work.await;
+            Ok(())
+        };
+        self.launch(None, Some(shard), |_| work, drop).map(Stopped)
+    }
+
     /// Where a list that goes on by itself is fetched, and the client for it.
     pub(crate) fn settle(&self, py: Python<'_>) -> PyResult<(usize, Client)> {
         self.check_open(py)?;
@@ -230,7 +269,7 @@ impl Handle {
         self: &Arc<Self>,
         py: Python<'_>,
         shard: usize,
-        work: F,
+        work: impl FnOnce(Teller) -> F + Send + 'static,
         give: impl FnOnce(Python<'_>, PyResult<T>) -> PyResult<Py<PyAny>> + Send + 'static,
     ) -> PyResult<Py<PyAny>>
     where
@@ -238,33 +277,31 @@ impl Handle {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         self.check_open(py)?;
-        let work = async { work.await.map_err(Failure::Client) };
         if self.is_async {
-            let handle = Arc::clone(self);
-            return Call::python(py, move |event_loop, token| {
-                handle.launch(
-                    None,
-                    Some(shard),
-                    |_| work,
-                    move |outcome| {
-                        let give = move |py: Python<'_>| {
-                            give(py, outcome.map_err(|failure| failure.raised(py)))
-                        };
-                        event_loop.complete(token, Box::new(give));
-                    },
-                )
-            });
+            let call = self.awaited(None, Some(shard), |_, teller| work(teller), give);
+            return Ok(Py::new(py, call)?.into_any());
         }
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        let done = move |outcome| drop(sender.try_send(outcome));
-        let under_way = self.launch(None, Some(shard), |_| work, done)?;
-        let waited = py.detach(move || blocking::receive(&receiver));
+        let (told, said) = std::sync::mpsc::channel();
+        let teller = Teller::waiting(told.clone());
+        let ended = Arc::new(Mutex::new(None));
+        let end = Arc::clone(&ended);
+        let under_way = self.launch(
+            None,
+            Some(shard),
+            |_| teller.clone().or(work(teller)),
+            move |outcome| {
+                *end.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+                let _ = told.send(None);
+            },
+        )?;
+        let waited = blocking::listen(py, said);
         if waited.is_err() {
             under_way.abort();
         }
         logs::flush(py);
-        let outcome = waited.and_then(|outcome| outcome).map_err(|failure| failure.raised(py));
-        give(py, outcome)
+        let outcome = ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let outcome = waited.and_then(|()| outcome.unwrap_or(Err(Failure::Closed)));
+        give(py, outcome.map_err(|failure| failure.raised(py)))
     }
 
     /// Ends what is under way, and closes the connections.
@@ -288,6 +325,15 @@ impl Handle {
         let options = self.options.clone().unwrap_or_default();
         let options = options.header("traceparent", &trace);
         options.map(Some).map_err(|error| errors::raised(py, error))
+    }
+}
+
+/// Something under way, which is stopped when this is dropped.
+pub(crate) struct Stopped(AbortHandle);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering::Relaxed},
+    mpsc::Sender,
 };
 
 use pyo3::prelude::*;
@@ -17,8 +18,17 @@ pub(super) type Told = Box<dyn FnOnce(Python<'_>) + Send>;
 /// Calls the functions of one call: on the thread that waits, or in the event loop.
 #[derive(Clone)]
 pub(crate) struct Teller {
-    event_loop: Option<Arc<EventLoop>>,
+    place: Place,
     raised: Arc<Raised>,
+}
+
+#[derive(Clone)]
+enum Place {
+    /// The thread that does the call is the one that waits for it.
+    Here,
+    /// The thread that waits for the call reads this.
+    Waiting(Sender<Option<Told>>),
+    Loop(Arc<EventLoop>),
 }
 
 #[derive(Default)]
@@ -29,12 +39,20 @@ struct Raised {
 }
 
 impl Teller {
+    fn at(place: Place) -> Self {
+        Self { place, raised: Arc::default() }
+    }
+
     pub(super) fn here() -> Self {
-        Self { event_loop: None, raised: Arc::default() }
+        Self::at(Place::Here)
+    }
+
+    pub(super) fn waiting(told: Sender<Option<Told>>) -> Self {
+        Self::at(Place::Waiting(told))
     }
 
     pub(super) fn within(event_loop: Arc<EventLoop>) -> Self {
-        Self { event_loop: Some(event_loop), raised: Arc::default() }
+        Self::at(Place::Loop(event_loop))
     }
 
     /// Has a function called, unless one raised something before.
@@ -47,9 +65,11 @@ impl Teller {
                 this.raise(error);
             }
         };
-        match &self.event_loop {
-            None => Python::attach(told),
-            Some(event_loop) => event_loop.tell(Box::new(told)),
+        match &self.place {
+            Place::Here => Python::attach(told),
+            // One that was interrupted listens no more.
+            Place::Waiting(waiting) => drop(waiting.send(Some(Box::new(told)))),
+            Place::Loop(event_loop) => event_loop.tell(Box::new(told)),
         }
     }
 

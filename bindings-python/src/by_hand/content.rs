@@ -16,7 +16,10 @@ use pyo3::{
     types::{PyByteArray, PyBytes, PyString},
 };
 
-use crate::bridge::Teller;
+use crate::{
+    bridge::Teller,
+    convert::{FromPython, wrong},
+};
 
 /// How much is asked for at a time.
 const PIECE: usize = 256 * 1024;
@@ -30,8 +33,8 @@ pub(crate) enum Content {
     Read(Arc<Py<PyAny>>),
 }
 
-impl Content {
-    pub(crate) fn of(given: &Bound<'_, PyAny>) -> PyResult<Self> {
+impl FromPython for Content {
+    fn from_python(given: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(bytes) = given.cast::<PyBytes>() {
             return Ok(Self::Whole(Bytes::copy_from_slice(bytes.as_bytes())));
         }
@@ -41,9 +44,11 @@ impl Content {
         if given.hasattr("read")? {
             return Ok(Self::Read(Arc::new(given.clone().unbind())));
         }
-        Err(PyTypeError::new_err("bytes or an object with read() can be sent"))
+        Err(wrong(given, "bytes or an object with read()"))
     }
+}
 
+impl Content {
     /// Its length, where that is known, and its pieces.
     pub(crate) fn pieces(
         self,

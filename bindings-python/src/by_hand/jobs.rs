@@ -5,17 +5,13 @@ use std::{sync::Arc, time::Duration};
 use pyo3::prelude::*;
 use storycore::jobs::WaitOptions;
 
-use crate::{bridge::Handle, convert::Arg, models::Model, object::Held};
-
-/// What waits for jobs.
-#[pyclass(frozen, subclass, module = "storycore", name = "_JobsByHand")]
-pub(crate) struct Jobs(Arc<Handle>);
-
-impl Jobs {
-    pub(crate) fn new(handle: &Arc<Handle>) -> Self {
-        Self(Arc::clone(handle))
-    }
-}
+use super::upload::Function;
+use crate::{
+    convert::{Arg, given},
+    models::Model,
+    object::Held,
+    resources::Jobs,
+};
 
 #[pymethods]
 impl Jobs {
@@ -33,17 +29,19 @@ impl Jobs {
     fn wait(
         &self,
         py: Python<'_>,
-        id: String,
+        id: Arg<String>,
         timeout: Option<Arg<Duration>>,
-        on_progress: Option<Py<PyAny>>,
+        on_progress: Option<Arg<Function>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Jobs.wait";
+        let id = id.of(THIS, "id")?;
         let mut options = WaitOptions::new();
-        if let Some(Arg(time)) = timeout {
+        if let Some(time) = given(timeout, THIS, "timeout")? {
             options = options.timeout(time);
         }
+        let on_progress = given(on_progress, THIS, "on_progress")?;
         self.0.run_telling(py, move |client, teller| async move {
-            if let Some(function) = on_progress {
-                let function = Arc::new(function);
+            if let Some(Function(function)) = on_progress {
                 options = options.on_progress(move |job| {
                     let (function, job) = (Arc::clone(&function), job.clone());
                     teller.tell(move |py| {

@@ -1,10 +1,16 @@
-//! Methods that no template makes: they stream from Python's files, call its functions, or have options of their own. The
-//! generated class of a resource extends the one here.
+//! Methods that no template makes: they stream from Python's files, call its functions, or have options of their own. They are
+//! further methods of the generated classes of resources.
 
-mod assets;
 mod content;
+mod control;
+mod download;
 mod jobs;
+mod progress;
+mod upload;
+mod upload_all;
 
-pub(crate) use assets::{Assets, Progress, UploadControl};
 pub(crate) use content::Content;
-pub(crate) use jobs::Jobs;
+pub(crate) use control::UploadControl;
+pub(crate) use download::Download;
+pub(crate) use progress::{Progress, UploadAllProgress};
+pub(crate) use upload_all::UploadedFile;

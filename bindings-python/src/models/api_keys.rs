@@ -16,7 +16,8 @@ static API_KEY_STATUS: EnumClass = EnumClass::new("ApiKeyStatus");
 
 impl FromPython for core::ApiKeyStatus {
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self::from(value.extract::<&str>()?))
+        let text = value.extract::<&str>();
+        text.map(Self::from).map_err(|_| convert::wrong(value, "str"))
     }
 }
 

@@ -16,7 +16,8 @@ static ASSET_STATUS: EnumClass = EnumClass::new("AssetStatus");
 
 impl FromPython for core::AssetStatus {
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self::from(value.extract::<&str>()?))
+        let text = value.extract::<&str>();
+        text.map(Self::from).map_err(|_| convert::wrong(value, "str"))
     }
 }
 

@@ -16,7 +16,8 @@ static PROJECT_STATUS: EnumClass = EnumClass::new("ProjectStatus");
 
 impl FromPython for core::ProjectStatus {
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self::from(value.extract::<&str>()?))
+        let text = value.extract::<&str>();
+        text.map(Self::from).map_err(|_| convert::wrong(value, "str"))
     }
 }
 
@@ -24,7 +25,8 @@ static RAG_STATUS: EnumClass = EnumClass::new("RagStatus");
 
 impl FromPython for core::RagStatus {
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self::from(value.extract::<&str>()?))
+        let text = value.extract::<&str>();
+        text.map(Self::from).map_err(|_| convert::wrong(value, "str"))
     }
 }
 

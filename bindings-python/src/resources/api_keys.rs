@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use pyo3::{prelude::*, types::PyDict};
+use pyo3::prelude::*;
 use storycore::{Patch, models as core};
 
-use crate::{bridge::Handle, convert::Arg, page::list_params};
+use crate::{
+    bridge::Handle,
+    convert::{Arg, Texts, given},
+    page::list_params,
+};
 
 /// API keys: what opens the platform.
 #[pyclass(frozen, subclass, module = "storycore")]
-pub(crate) struct ApiKeys(Arc<Handle>);
+pub(crate) struct ApiKeys(pub(crate) Arc<Handle>);
 
 /// The same for asyncio: its methods are awaited.
 #[pyclass(frozen, extends = ApiKeys, module = "storycore")]
@@ -44,7 +48,7 @@ impl ApiKeys {
     ///         `ConflictError` or `InvalidRequestError` when there are too many, and as every call.
     #[pyo3(signature = (
         *, name, description=None, permissions=None, scopes=None,
-        expires_in_days=Arg(Patch::Keep), rate_limit=None, allow_jwt=None
+        expires_in_days=Arg::default(Patch::Keep), rate_limit=None, allow_jwt=None
     ))]
     fn create(
         &self,
@@ -57,14 +61,15 @@ impl ApiKeys {
         rate_limit: Option<Arg<u32>>,
         allow_jwt: Option<Arg<bool>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "ApiKeys.create";
         let key = core::NewApiKey {
-            name: name.0,
-            description: description.map(|given| given.0),
-            permissions: permissions.map(|given| given.0).unwrap_or_default(),
-            scopes: scopes.map(|given| given.0).unwrap_or_default(),
-            expires_in_days: expires_in_days.0,
-            rate_limit: rate_limit.map(|given| given.0),
-            allow_jwt: allow_jwt.map(|given| given.0),
+            name: name.of(THIS, "name")?,
+            description: given(description, THIS, "description")?,
+            permissions: given(permissions, THIS, "permissions")?.unwrap_or_default(),
+            scopes: given(scopes, THIS, "scopes")?.unwrap_or_default(),
+            expires_in_days: expires_in_days.of(THIS, "expires_in_days")?,
+            rate_limit: given(rate_limit, THIS, "rate_limit")?,
+            allow_jwt: given(allow_jwt, THIS, "allow_jwt")?,
         };
         self.0.run(py, move |client| async move { client.api_keys().create(key).await })
     }
@@ -73,7 +78,9 @@ impl ApiKeys {
     ///
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is none, and as every call.
-    fn get(&self, py: Python<'_>, id: String) -> PyResult<Py<PyAny>> {
+    fn get(&self, py: Python<'_>, id: Arg<String>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "ApiKeys.get";
+        let id = id.of(THIS, "id")?;
         self.0.run(py, move |client| async move { client.api_keys().get(&id).await })
     }
 
@@ -81,7 +88,9 @@ impl ApiKeys {
     ///
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is no such key, and as every call.
-    fn revoke(&self, py: Python<'_>, id: String) -> PyResult<Py<PyAny>> {
+    fn revoke(&self, py: Python<'_>, id: Arg<String>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "ApiKeys.revoke";
+        let id = id.of(THIS, "id")?;
         self.0.run(py, move |client| async move { client.api_keys().revoke(&id).await })
     }
 
@@ -94,9 +103,12 @@ impl ApiKeys {
     fn rotate(
         &self,
         py: Python<'_>,
-        id: String,
-        grace_seconds: Option<u32>,
+        id: Arg<String>,
+        grace_seconds: Option<Arg<u32>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "ApiKeys.rotate";
+        let id = id.of(THIS, "id")?;
+        let grace_seconds = given(grace_seconds, THIS, "grace_seconds")?;
         self.0.run(
             py,
             move |client| async move { client.api_keys().rotate(&id, grace_seconds).await },
@@ -108,11 +120,22 @@ impl ApiKeys {
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is no such key, and as every call.
     #[pyo3(signature = (id, *, period_days=None))]
-    fn usage(&self, py: Python<'_>, id: String, period_days: Option<u32>) -> PyResult<Py<PyAny>> {
+    fn usage(
+        &self,
+        py: Python<'_>,
+        id: Arg<String>,
+        period_days: Option<Arg<u32>>,
+    ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "ApiKeys.usage";
+        let id = id.of(THIS, "id")?;
+        let period_days = given(period_days, THIS, "period_days")?;
         self.0.run(py, move |client| async move { client.api_keys().usage(&id, period_days).await })
     }
 
     /// One page of one's own keys.
+    ///
+    /// Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+    /// one page.
     ///
     /// Args:
     ///     page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -127,14 +150,20 @@ impl ApiKeys {
     fn list(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
-        filters: Option<&Bound<'_, PyDict>>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
-        let params = list_params(page_size, max_items, offset, sort, &[], filters)?;
-        self.0.run(py, move |client| async move { client.api_keys().list(params).await })
+        const THIS: &str = "ApiKeys.list";
+        let params = list_params(THIS, page_size, max_items, offset, sort, &[], filters)?;
+        self.0.list(
+            py,
+            params,
+            |client, params| async move { client.api_keys().list(params).await },
+            |client, params| client.api_keys().items(params),
+        )
     }
 
     /// Every page, one after another, the next fetched ahead.
@@ -149,14 +178,15 @@ impl ApiKeys {
     fn pages(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
-        filters: Option<&Bound<'_, PyDict>>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
-        let params = list_params(page_size, max_items, offset, sort, &[], filters)?;
-        self.0.pages(py, |client| client.api_keys().pages(params))
+        const THIS: &str = "ApiKeys.pages";
+        let params = list_params(THIS, page_size, max_items, offset, sort, &[], filters)?;
+        self.0.pages(py, |client| client.api_keys().pages(params.core))
     }
 
     /// Every key, over all pages.
@@ -171,13 +201,14 @@ impl ApiKeys {
     fn items(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
-        filters: Option<&Bound<'_, PyDict>>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
-        let params = list_params(page_size, max_items, offset, sort, &[], filters)?;
-        self.0.items(py, |client| client.api_keys().items(params))
+        const THIS: &str = "ApiKeys.items";
+        let params = list_params(THIS, page_size, max_items, offset, sort, &[], filters)?;
+        self.0.items(py, |client| client.api_keys().items(params.core))
     }
 }

@@ -2,14 +2,18 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use pyo3::{prelude::*, types::PyDict};
+use pyo3::prelude::*;
 use storycore::models as core;
 
-use crate::{bridge::Handle, by_hand, convert::Arg, page::list_params};
+use crate::{
+    bridge::Handle,
+    convert::{Arg, Texts, given},
+    page::list_params,
+};
 
 /// Media: films, sounds, pictures and papers.
-#[pyclass(frozen, subclass, extends = by_hand::Assets, module = "storycore")]
-pub(crate) struct Assets(Arc<Handle>);
+#[pyclass(frozen, subclass, module = "storycore")]
+pub(crate) struct Assets(pub(crate) Arc<Handle>);
 
 /// The same for asyncio: its methods are awaited.
 #[pyclass(frozen, extends = Assets, module = "storycore")]
@@ -17,8 +21,7 @@ pub(crate) struct AsyncAssets;
 
 impl Assets {
     pub(super) fn of(py: Python<'_>, handle: &Arc<Handle>) -> PyResult<Py<PyAny>> {
-        let calls = PyClassInitializer::from(by_hand::Assets::new(handle))
-            .add_subclass(Self(Arc::clone(handle)));
+        let calls = PyClassInitializer::from(Self(Arc::clone(handle)));
         Ok(if handle.is_async() {
             Py::new(py, calls.add_subclass(AsyncAssets))?.into_any()
         } else {
@@ -37,10 +40,12 @@ impl Assets {
     fn process(
         &self,
         py: Python<'_>,
-        asset_id: String,
+        asset_id: Arg<String>,
         output_settings: Option<Arg<core::VideoSettings>>,
     ) -> PyResult<Py<PyAny>> {
-        let output_settings = output_settings.map(|given| given.0).unwrap_or_default();
+        const THIS: &str = "Assets.process";
+        let asset_id = asset_id.of(THIS, "asset_id")?;
+        let output_settings = given(output_settings, THIS, "output_settings")?.unwrap_or_default();
         self.0.run(py, move |client| async move {
             client.assets().process(&asset_id, output_settings).await
         })
@@ -50,7 +55,9 @@ impl Assets {
     ///
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is none, and as every call.
-    fn get(&self, py: Python<'_>, id: String) -> PyResult<Py<PyAny>> {
+    fn get(&self, py: Python<'_>, id: Arg<String>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Assets.get";
+        let id = id.of(THIS, "id")?;
         self.0.run(py, move |client| async move { client.assets().get(&id).await })
     }
 
@@ -58,11 +65,16 @@ impl Assets {
     ///
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is no such asset, and as every call.
-    fn delete(&self, py: Python<'_>, id: String) -> PyResult<Py<PyAny>> {
+    fn delete(&self, py: Python<'_>, id: Arg<String>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Assets.delete";
+        let id = id.of(THIS, "id")?;
         self.0.run(py, move |client| async move { client.assets().delete(&id).await })
     }
 
     /// One page of assets. Filters: `status`, `type`, `project_id`.
+    ///
+    /// Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+    /// one page.
     ///
     /// Args:
     ///     page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -80,16 +92,18 @@ impl Assets {
     fn list(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
         status: Option<&Bound<'_, PyAny>>,
         r#type: Option<&Bound<'_, PyAny>>,
         project_id: Option<&Bound<'_, PyAny>>,
-        filters: Option<&Bound<'_, PyDict>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Assets.list";
         let params = list_params(
+            THIS,
             page_size,
             max_items,
             offset,
@@ -97,7 +111,12 @@ impl Assets {
             &[("status", status), ("type", r#type), ("project_id", project_id)],
             filters,
         )?;
-        self.0.run(py, move |client| async move { client.assets().list(params).await })
+        self.0.list(
+            py,
+            params,
+            |client, params| async move { client.assets().list(params).await },
+            |client, params| client.assets().items(params),
+        )
     }
 
     /// Every page, one after another, the next fetched ahead.
@@ -115,16 +134,18 @@ impl Assets {
     fn pages(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
         status: Option<&Bound<'_, PyAny>>,
         r#type: Option<&Bound<'_, PyAny>>,
         project_id: Option<&Bound<'_, PyAny>>,
-        filters: Option<&Bound<'_, PyDict>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Assets.pages";
         let params = list_params(
+            THIS,
             page_size,
             max_items,
             offset,
@@ -132,7 +153,7 @@ impl Assets {
             &[("status", status), ("type", r#type), ("project_id", project_id)],
             filters,
         )?;
-        self.0.pages(py, |client| client.assets().pages(params))
+        self.0.pages(py, |client| client.assets().pages(params.core))
     }
 
     /// Every asset, over all pages.
@@ -150,16 +171,18 @@ impl Assets {
     fn items(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
         status: Option<&Bound<'_, PyAny>>,
         r#type: Option<&Bound<'_, PyAny>>,
         project_id: Option<&Bound<'_, PyAny>>,
-        filters: Option<&Bound<'_, PyDict>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Assets.items";
         let params = list_params(
+            THIS,
             page_size,
             max_items,
             offset,
@@ -167,14 +190,16 @@ impl Assets {
             &[("status", status), ("type", r#type), ("project_id", project_id)],
             filters,
         )?;
-        self.0.items(py, |client| client.assets().items(params))
+        self.0.items(py, |client| client.assets().items(params.core))
     }
 
     /// The asset's bytes, 64 MiB at most; `download` takes more.
     ///
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is no such asset, and as every call.
-    fn content(&self, py: Python<'_>, id: String) -> PyResult<Py<PyAny>> {
+    fn content(&self, py: Python<'_>, id: Arg<String>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Assets.content";
+        let id = id.of(THIS, "id")?;
         self.0.run(py, move |client| async move { client.assets().content(&id).await })
     }
 
@@ -184,7 +209,10 @@ impl Assets {
     ///
     /// Raises:
     ///     StoryCoreError: As `Download.send`.
-    fn download(&self, py: Python<'_>, id: String, to: PathBuf) -> PyResult<Py<PyAny>> {
+    fn download(&self, py: Python<'_>, id: Arg<String>, to: Arg<PathBuf>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Assets.download";
+        let id = id.of(THIS, "id")?;
+        let to = to.of(THIS, "to")?;
         self.0.run(py, move |client| async move { client.assets().download(&id, to).await })
     }
 }

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use pyo3::{prelude::*, types::PyDict};
+use pyo3::prelude::*;
 
-use crate::{bridge::Handle, page::list_params};
+use crate::{
+    bridge::Handle,
+    convert::{Arg, Texts},
+    page::list_params,
+};
 
 /// What happened.
 #[pyclass(frozen, subclass, module = "storycore")]
-pub(crate) struct Events(Arc<Handle>);
+pub(crate) struct Events(pub(crate) Arc<Handle>);
 
 /// The same for asyncio: its methods are awaited.
 #[pyclass(frozen, extends = Events, module = "storycore")]
@@ -32,11 +36,16 @@ impl Events {
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is none or it is older than 30 days, and as every
     ///         call.
-    fn get(&self, py: Python<'_>, id: String) -> PyResult<Py<PyAny>> {
+    fn get(&self, py: Python<'_>, id: Arg<String>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Events.get";
+        let id = id.of(THIS, "id")?;
         self.0.run(py, move |client| async move { client.events().get(&id).await })
     }
 
     /// One page of events, newest first. Filter: `event`.
+    ///
+    /// Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+    /// one page.
     ///
     /// Args:
     ///     page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -51,15 +60,22 @@ impl Events {
     fn list(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
         event: Option<&Bound<'_, PyAny>>,
-        filters: Option<&Bound<'_, PyDict>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
-        let params = list_params(page_size, max_items, offset, sort, &[("event", event)], filters)?;
-        self.0.run(py, move |client| async move { client.events().list(params).await })
+        const THIS: &str = "Events.list";
+        let params =
+            list_params(THIS, page_size, max_items, offset, sort, &[("event", event)], filters)?;
+        self.0.list(
+            py,
+            params,
+            |client, params| async move { client.events().list(params).await },
+            |client, params| client.events().items(params),
+        )
     }
 
     /// Every page, one after another, the next fetched ahead.
@@ -74,15 +90,17 @@ impl Events {
     fn pages(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
         event: Option<&Bound<'_, PyAny>>,
-        filters: Option<&Bound<'_, PyDict>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
-        let params = list_params(page_size, max_items, offset, sort, &[("event", event)], filters)?;
-        self.0.pages(py, |client| client.events().pages(params))
+        const THIS: &str = "Events.pages";
+        let params =
+            list_params(THIS, page_size, max_items, offset, sort, &[("event", event)], filters)?;
+        self.0.pages(py, |client| client.events().pages(params.core))
     }
 
     /// Every event, over all pages.
@@ -97,14 +115,16 @@ impl Events {
     fn items(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
         event: Option<&Bound<'_, PyAny>>,
-        filters: Option<&Bound<'_, PyDict>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
-        let params = list_params(page_size, max_items, offset, sort, &[("event", event)], filters)?;
-        self.0.items(py, |client| client.events().items(params))
+        const THIS: &str = "Events.items";
+        let params =
+            list_params(THIS, page_size, max_items, offset, sort, &[("event", event)], filters)?;
+        self.0.items(py, |client| client.events().items(params.core))
     }
 }

@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
-use pyo3::{prelude::*, types::PyDict};
+use pyo3::prelude::*;
 use serde_json::{Map, Value};
 use storycore::models as core;
 
-use crate::{bridge::Handle, by_hand, convert::Arg, page::list_params};
+use crate::{
+    bridge::Handle,
+    convert::{Arg, Texts, given},
+    page::list_params,
+};
 
 /// Jobs: work that the platform does on media.
-#[pyclass(frozen, subclass, extends = by_hand::Jobs, module = "storycore")]
-pub(crate) struct Jobs(Arc<Handle>);
+#[pyclass(frozen, subclass, module = "storycore")]
+pub(crate) struct Jobs(pub(crate) Arc<Handle>);
 
 /// The same for asyncio: its methods are awaited.
 #[pyclass(frozen, extends = Jobs, module = "storycore")]
@@ -18,8 +22,7 @@ pub(crate) struct AsyncJobs;
 
 impl Jobs {
     pub(super) fn of(py: Python<'_>, handle: &Arc<Handle>) -> PyResult<Py<PyAny>> {
-        let calls = PyClassInitializer::from(by_hand::Jobs::new(handle))
-            .add_subclass(Self(Arc::clone(handle)));
+        let calls = PyClassInitializer::from(Self(Arc::clone(handle)));
         Ok(if handle.is_async() {
             Py::new(py, calls.add_subclass(AsyncJobs))?.into_any()
         } else {
@@ -48,10 +51,11 @@ impl Jobs {
         parameters: Arg<Map<String, Value>>,
         project_id: Option<Arg<String>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Jobs.create";
         let job = core::NewJob {
-            kind: r#type.0,
-            project_id: project_id.map(|given| given.0),
-            parameters: parameters.0,
+            kind: r#type.of(THIS, "type")?,
+            project_id: given(project_id, THIS, "project_id")?,
+            parameters: parameters.of(THIS, "parameters")?,
         };
         self.0.run(py, move |client| async move { client.jobs().create(job).await })
     }
@@ -60,7 +64,9 @@ impl Jobs {
     ///
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is none, and as every call.
-    fn get(&self, py: Python<'_>, id: String) -> PyResult<Py<PyAny>> {
+    fn get(&self, py: Python<'_>, id: Arg<String>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Jobs.get";
+        let id = id.of(THIS, "id")?;
         self.0.run(py, move |client| async move { client.jobs().get(&id).await })
     }
 
@@ -69,11 +75,16 @@ impl Jobs {
     /// Raises:
     ///     StoryCoreError: `ConflictError` when it has ended already, `NotFoundError` when there is
     ///         none, and as every call.
-    fn cancel(&self, py: Python<'_>, id: String) -> PyResult<Py<PyAny>> {
+    fn cancel(&self, py: Python<'_>, id: Arg<String>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Jobs.cancel";
+        let id = id.of(THIS, "id")?;
         self.0.run(py, move |client| async move { client.jobs().cancel(&id).await })
     }
 
     /// One page of jobs. Filters: `status`, `type`, `project_id`.
+    ///
+    /// Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+    /// one page.
     ///
     /// Args:
     ///     page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -91,16 +102,18 @@ impl Jobs {
     fn list(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
         status: Option<&Bound<'_, PyAny>>,
         r#type: Option<&Bound<'_, PyAny>>,
         project_id: Option<&Bound<'_, PyAny>>,
-        filters: Option<&Bound<'_, PyDict>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Jobs.list";
         let params = list_params(
+            THIS,
             page_size,
             max_items,
             offset,
@@ -108,7 +121,12 @@ impl Jobs {
             &[("status", status), ("type", r#type), ("project_id", project_id)],
             filters,
         )?;
-        self.0.run(py, move |client| async move { client.jobs().list(params).await })
+        self.0.list(
+            py,
+            params,
+            |client, params| async move { client.jobs().list(params).await },
+            |client, params| client.jobs().items(params),
+        )
     }
 
     /// Every page, one after another, the next fetched ahead.
@@ -126,16 +144,18 @@ impl Jobs {
     fn pages(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
         status: Option<&Bound<'_, PyAny>>,
         r#type: Option<&Bound<'_, PyAny>>,
         project_id: Option<&Bound<'_, PyAny>>,
-        filters: Option<&Bound<'_, PyDict>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Jobs.pages";
         let params = list_params(
+            THIS,
             page_size,
             max_items,
             offset,
@@ -143,7 +163,7 @@ impl Jobs {
             &[("status", status), ("type", r#type), ("project_id", project_id)],
             filters,
         )?;
-        self.0.pages(py, |client| client.jobs().pages(params))
+        self.0.pages(py, |client| client.jobs().pages(params.core))
     }
 
     /// Every job, over all pages.
@@ -161,16 +181,18 @@ impl Jobs {
     fn items(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
         status: Option<&Bound<'_, PyAny>>,
         r#type: Option<&Bound<'_, PyAny>>,
         project_id: Option<&Bound<'_, PyAny>>,
-        filters: Option<&Bound<'_, PyDict>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Jobs.items";
         let params = list_params(
+            THIS,
             page_size,
             max_items,
             offset,
@@ -178,12 +200,14 @@ impl Jobs {
             &[("status", status), ("type", r#type), ("project_id", project_id)],
             filters,
         )?;
-        self.0.items(py, |client| client.jobs().items(params))
+        self.0.items(py, |client| client.jobs().items(params.core))
     }
 
     /// What happens to the job, as a stream that ends with it. A connection that breaks is taken up where
     /// it was.
-    fn events(&self, py: Python<'_>, id: String) -> PyResult<Py<PyAny>> {
+    fn events(&self, py: Python<'_>, id: Arg<String>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Jobs.events";
+        let id = id.of(THIS, "id")?;
         self.0.stream(py, |client| client.jobs().events(&id))
     }
 }

@@ -14,6 +14,8 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use crate::bridge::Handle;
+pub(crate) use assets::Assets;
+pub(crate) use jobs::Jobs;
 
 /// The ways from a client to its resources.
 #[pyclass(frozen, subclass, module = "storycore")]

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use pyo3::{prelude::*, types::PyDict};
+use pyo3::prelude::*;
 use serde_json::{Map, Value};
 use storycore::{Patch, models as core};
 
-use crate::{bridge::Handle, convert::Arg, page::list_params};
+use crate::{
+    bridge::Handle,
+    convert::{Arg, Texts, given},
+    page::list_params,
+};
 
 /// Projects: what media and jobs belong to.
 #[pyclass(frozen, subclass, module = "storycore")]
-pub(crate) struct Projects(Arc<Handle>);
+pub(crate) struct Projects(pub(crate) Arc<Handle>);
 
 /// The same for asyncio: its methods are awaited.
 #[pyclass(frozen, extends = Projects, module = "storycore")]
@@ -64,17 +68,18 @@ impl Projects {
         end_date: Option<Arg<Date>>,
         settings: Option<Arg<Map<String, Value>>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Projects.create";
         let project = core::NewProject {
-            name: name.0,
-            description: description.map(|given| given.0),
-            status: status.map(|given| given.0),
-            rag_status: rag_status.map(|given| given.0),
-            progress: progress.map(|given| given.0),
-            budget: budget.map(|given| given.0),
-            spent: spent.map(|given| given.0),
-            start_date: start_date.map(|given| given.0),
-            end_date: end_date.map(|given| given.0),
-            settings: settings.map(|given| given.0),
+            name: name.of(THIS, "name")?,
+            description: given(description, THIS, "description")?,
+            status: given(status, THIS, "status")?,
+            rag_status: given(rag_status, THIS, "rag_status")?,
+            progress: given(progress, THIS, "progress")?,
+            budget: given(budget, THIS, "budget")?,
+            spent: given(spent, THIS, "spent")?,
+            start_date: given(start_date, THIS, "start_date")?,
+            end_date: given(end_date, THIS, "end_date")?,
+            settings: given(settings, THIS, "settings")?,
         };
         self.0.run(py, move |client| async move { client.projects().create(project).await })
     }
@@ -83,7 +88,9 @@ impl Projects {
     ///
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is none, and as every call.
-    fn get(&self, py: Python<'_>, id: String) -> PyResult<Py<PyAny>> {
+    fn get(&self, py: Python<'_>, id: Arg<String>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Projects.get";
+        let id = id.of(THIS, "id")?;
         self.0.run(py, move |client| async move { client.projects().get(&id).await })
     }
 
@@ -105,15 +112,16 @@ impl Projects {
     ///     StoryCoreError: `NotFoundError` when there is no such project, `InvalidRequestError` naming
     ///         a wrong field, and as every call.
     #[pyo3(signature = (
-        id, *, name=Arg(Patch::Keep), description=Arg(Patch::Keep), status=Arg(Patch::Keep),
-        rag_status=Arg(Patch::Keep), progress=Arg(Patch::Keep), budget=Arg(Patch::Keep),
-        spent=Arg(Patch::Keep), start_date=Arg(Patch::Keep), end_date=Arg(Patch::Keep),
-        settings=Arg(Patch::Keep)
+        id, *, name=Arg::default(Patch::Keep), description=Arg::default(Patch::Keep),
+        status=Arg::default(Patch::Keep), rag_status=Arg::default(Patch::Keep),
+        progress=Arg::default(Patch::Keep), budget=Arg::default(Patch::Keep),
+        spent=Arg::default(Patch::Keep), start_date=Arg::default(Patch::Keep),
+        end_date=Arg::default(Patch::Keep), settings=Arg::default(Patch::Keep)
     ))]
     fn update(
         &self,
         py: Python<'_>,
-        id: String,
+        id: Arg<String>,
         name: Arg<Patch<String>>,
         description: Arg<Patch<String>>,
         status: Arg<Patch<core::ProjectStatus>>,
@@ -125,17 +133,19 @@ impl Projects {
         end_date: Arg<Patch<Date>>,
         settings: Arg<Patch<Map<String, Value>>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Projects.update";
+        let id = id.of(THIS, "id")?;
         let update = core::ProjectUpdate {
-            name: name.0,
-            description: description.0,
-            status: status.0,
-            rag_status: rag_status.0,
-            progress: progress.0,
-            budget: budget.0,
-            spent: spent.0,
-            start_date: start_date.0,
-            end_date: end_date.0,
-            settings: settings.0,
+            name: name.of(THIS, "name")?,
+            description: description.of(THIS, "description")?,
+            status: status.of(THIS, "status")?,
+            rag_status: rag_status.of(THIS, "rag_status")?,
+            progress: progress.of(THIS, "progress")?,
+            budget: budget.of(THIS, "budget")?,
+            spent: spent.of(THIS, "spent")?,
+            start_date: start_date.of(THIS, "start_date")?,
+            end_date: end_date.of(THIS, "end_date")?,
+            settings: settings.of(THIS, "settings")?,
         };
         self.0.run(py, move |client| async move { client.projects().update(&id, update).await })
     }
@@ -144,11 +154,16 @@ impl Projects {
     ///
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is no such project, and as every call.
-    fn delete(&self, py: Python<'_>, id: String) -> PyResult<Py<PyAny>> {
+    fn delete(&self, py: Python<'_>, id: Arg<String>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Projects.delete";
+        let id = id.of(THIS, "id")?;
         self.0.run(py, move |client| async move { client.projects().delete(&id).await })
     }
 
     /// One page of projects. Filters: `status`, `rag_status`, `name`.
+    ///
+    /// Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+    /// one page.
     ///
     /// Args:
     ///     page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -166,16 +181,18 @@ impl Projects {
     fn list(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
         status: Option<&Bound<'_, PyAny>>,
         rag_status: Option<&Bound<'_, PyAny>>,
         name: Option<&Bound<'_, PyAny>>,
-        filters: Option<&Bound<'_, PyDict>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Projects.list";
         let params = list_params(
+            THIS,
             page_size,
             max_items,
             offset,
@@ -183,7 +200,12 @@ impl Projects {
             &[("status", status), ("rag_status", rag_status), ("name", name)],
             filters,
         )?;
-        self.0.run(py, move |client| async move { client.projects().list(params).await })
+        self.0.list(
+            py,
+            params,
+            |client, params| async move { client.projects().list(params).await },
+            |client, params| client.projects().items(params),
+        )
     }
 
     /// Every page, one after another, the next fetched ahead.
@@ -201,16 +223,18 @@ impl Projects {
     fn pages(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
         status: Option<&Bound<'_, PyAny>>,
         rag_status: Option<&Bound<'_, PyAny>>,
         name: Option<&Bound<'_, PyAny>>,
-        filters: Option<&Bound<'_, PyDict>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Projects.pages";
         let params = list_params(
+            THIS,
             page_size,
             max_items,
             offset,
@@ -218,7 +242,7 @@ impl Projects {
             &[("status", status), ("rag_status", rag_status), ("name", name)],
             filters,
         )?;
-        self.0.pages(py, |client| client.projects().pages(params))
+        self.0.pages(py, |client| client.projects().pages(params.core))
     }
 
     /// Every project, over all pages.
@@ -236,16 +260,18 @@ impl Projects {
     fn items(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
         status: Option<&Bound<'_, PyAny>>,
         rag_status: Option<&Bound<'_, PyAny>>,
         name: Option<&Bound<'_, PyAny>>,
-        filters: Option<&Bound<'_, PyDict>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Projects.items";
         let params = list_params(
+            THIS,
             page_size,
             max_items,
             offset,
@@ -253,6 +279,6 @@ impl Projects {
             &[("status", status), ("rag_status", rag_status), ("name", name)],
             filters,
         )?;
-        self.0.items(py, |client| client.projects().items(params))
+        self.0.items(py, |client| client.projects().items(params.core))
     }
 }

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use pyo3::{prelude::*, types::PyDict};
+use pyo3::prelude::*;
 use storycore::{Patch, Secret, models as core};
 
-use crate::{bridge::Handle, convert::Arg, page::list_params};
+use crate::{
+    bridge::Handle,
+    convert::{Arg, Texts, given},
+    page::list_params,
+};
 
 /// Webhooks.
 #[pyclass(frozen, subclass, module = "storycore")]
-pub(crate) struct Webhooks(Arc<Handle>);
+pub(crate) struct Webhooks(pub(crate) Arc<Handle>);
 
 /// The same for asyncio: its methods are awaited.
 #[pyclass(frozen, extends = Webhooks, module = "storycore")]
@@ -57,14 +61,15 @@ impl Webhooks {
         timeout_seconds: Option<Arg<u32>>,
         is_active: Option<Arg<bool>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Webhooks.create";
         let webhook = core::NewWebhook {
-            url: url.0,
-            events: events.0,
-            name: name.map(|given| given.0),
-            secret: secret.map(|given| given.0),
-            retry_count: retry_count.map(|given| given.0),
-            timeout_seconds: timeout_seconds.map(|given| given.0),
-            is_active: is_active.map(|given| given.0),
+            url: url.of(THIS, "url")?,
+            events: events.of(THIS, "events")?,
+            name: given(name, THIS, "name")?,
+            secret: given(secret, THIS, "secret")?,
+            retry_count: given(retry_count, THIS, "retry_count")?,
+            timeout_seconds: given(timeout_seconds, THIS, "timeout_seconds")?,
+            is_active: given(is_active, THIS, "is_active")?,
         };
         self.0.run(py, move |client| async move { client.webhooks().create(webhook).await })
     }
@@ -73,7 +78,9 @@ impl Webhooks {
     ///
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is none, and as every call.
-    fn get(&self, py: Python<'_>, id: String) -> PyResult<Py<PyAny>> {
+    fn get(&self, py: Python<'_>, id: Arg<String>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Webhooks.get";
+        let id = id.of(THIS, "id")?;
         self.0.run(py, move |client| async move { client.webhooks().get(&id).await })
     }
 
@@ -91,13 +98,14 @@ impl Webhooks {
     ///     StoryCoreError: `NotFoundError` when there is no such webhook, `InvalidRequestError` naming
     ///         a wrong field, and as every call.
     #[pyo3(signature = (
-        id, *, url=Arg(Patch::Keep), events=Arg(Patch::Keep), name=Arg(Patch::Keep),
-        retry_count=Arg(Patch::Keep), timeout_seconds=Arg(Patch::Keep), is_active=Arg(Patch::Keep)
+        id, *, url=Arg::default(Patch::Keep), events=Arg::default(Patch::Keep),
+        name=Arg::default(Patch::Keep), retry_count=Arg::default(Patch::Keep),
+        timeout_seconds=Arg::default(Patch::Keep), is_active=Arg::default(Patch::Keep)
     ))]
     fn update(
         &self,
         py: Python<'_>,
-        id: String,
+        id: Arg<String>,
         url: Arg<Patch<String>>,
         events: Arg<Patch<Vec<String>>>,
         name: Arg<Patch<String>>,
@@ -105,13 +113,15 @@ impl Webhooks {
         timeout_seconds: Arg<Patch<u32>>,
         is_active: Arg<Patch<bool>>,
     ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Webhooks.update";
+        let id = id.of(THIS, "id")?;
         let update = core::WebhookUpdate {
-            url: url.0,
-            events: events.0,
-            name: name.0,
-            retry_count: retry_count.0,
-            timeout_seconds: timeout_seconds.0,
-            is_active: is_active.0,
+            url: url.of(THIS, "url")?,
+            events: events.of(THIS, "events")?,
+            name: name.of(THIS, "name")?,
+            retry_count: retry_count.of(THIS, "retry_count")?,
+            timeout_seconds: timeout_seconds.of(THIS, "timeout_seconds")?,
+            is_active: is_active.of(THIS, "is_active")?,
         };
         self.0.run(py, move |client| async move { client.webhooks().update(&id, update).await })
     }
@@ -120,11 +130,16 @@ impl Webhooks {
     ///
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is no such webhook, and as every call.
-    fn delete(&self, py: Python<'_>, id: String) -> PyResult<Py<PyAny>> {
+    fn delete(&self, py: Python<'_>, id: Arg<String>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Webhooks.delete";
+        let id = id.of(THIS, "id")?;
         self.0.run(py, move |client| async move { client.webhooks().delete(&id).await })
     }
 
     /// One page of webhooks.
+    ///
+    /// Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+    /// one page.
     ///
     /// Args:
     ///     page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -139,14 +154,20 @@ impl Webhooks {
     fn list(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
-        filters: Option<&Bound<'_, PyDict>>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
-        let params = list_params(page_size, max_items, offset, sort, &[], filters)?;
-        self.0.run(py, move |client| async move { client.webhooks().list(params).await })
+        const THIS: &str = "Webhooks.list";
+        let params = list_params(THIS, page_size, max_items, offset, sort, &[], filters)?;
+        self.0.list(
+            py,
+            params,
+            |client, params| async move { client.webhooks().list(params).await },
+            |client, params| client.webhooks().items(params),
+        )
     }
 
     /// Every page, one after another, the next fetched ahead.
@@ -161,14 +182,15 @@ impl Webhooks {
     fn pages(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
-        filters: Option<&Bound<'_, PyDict>>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
-        let params = list_params(page_size, max_items, offset, sort, &[], filters)?;
-        self.0.pages(py, |client| client.webhooks().pages(params))
+        const THIS: &str = "Webhooks.pages";
+        let params = list_params(THIS, page_size, max_items, offset, sort, &[], filters)?;
+        self.0.pages(py, |client| client.webhooks().pages(params.core))
     }
 
     /// Every webhook, over all pages.
@@ -183,21 +205,24 @@ impl Webhooks {
     fn items(
         &self,
         py: Python<'_>,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
-        filters: Option<&Bound<'_, PyDict>>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
-        let params = list_params(page_size, max_items, offset, sort, &[], filters)?;
-        self.0.items(py, |client| client.webhooks().items(params))
+        const THIS: &str = "Webhooks.items";
+        let params = list_params(THIS, page_size, max_items, offset, sort, &[], filters)?;
+        self.0.items(py, |client| client.webhooks().items(params.core))
     }
 
     /// Gives the webhook a new secret, shown this once; the old one stays valid for 24 hours.
     ///
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is no such webhook, and as every call.
-    fn rotate_secret(&self, py: Python<'_>, id: String) -> PyResult<Py<PyAny>> {
+    fn rotate_secret(&self, py: Python<'_>, id: Arg<String>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Webhooks.rotate_secret";
+        let id = id.of(THIS, "id")?;
         self.0.run(py, move |client| async move { client.webhooks().rotate_secret(&id).await })
     }
 
@@ -205,11 +230,16 @@ impl Webhooks {
     ///
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is no such webhook, and as every call.
-    fn test(&self, py: Python<'_>, id: String) -> PyResult<Py<PyAny>> {
+    fn test(&self, py: Python<'_>, id: Arg<String>) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Webhooks.test";
+        let id = id.of(THIS, "id")?;
         self.0.run(py, move |client| async move { client.webhooks().test(&id).await })
     }
 
     /// One page of the attempts to deliver.
+    ///
+    /// Going over it goes over all objects, the next page fetched while one is read. `data` has those of
+    /// one page.
     ///
     /// Args:
     ///     page_size: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that go on by themselves ask for 100, its most.
@@ -224,15 +254,26 @@ impl Webhooks {
     fn deliveries(
         &self,
         py: Python<'_>,
-        id: String,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
-        filters: Option<&Bound<'_, PyDict>>,
+        id: Arg<String>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
-        let params = list_params(page_size, max_items, offset, sort, &[], filters)?;
-        self.0.run(py, move |client| async move { client.webhooks().deliveries(&id, params).await })
+        const THIS: &str = "Webhooks.deliveries";
+        let id = id.of(THIS, "id")?;
+        let params = list_params(THIS, page_size, max_items, offset, sort, &[], filters)?;
+        let id_of_all = id.clone();
+        self.0.list(
+            py,
+            params,
+            move |client, params| {
+                let id = id.clone();
+                async move { client.webhooks().deliveries(&id, params).await }
+            },
+            move |client, params| client.webhooks().delivery_items(&id_of_all, params),
+        )
     }
 
     /// Every attempt to deliver, over all pages.
@@ -247,15 +288,17 @@ impl Webhooks {
     fn delivery_items(
         &self,
         py: Python<'_>,
-        id: String,
-        page_size: Option<u32>,
-        max_items: Option<u64>,
-        offset: Option<u64>,
-        sort: Option<String>,
-        filters: Option<&Bound<'_, PyDict>>,
+        id: Arg<String>,
+        page_size: Option<Arg<u32>>,
+        max_items: Option<Arg<u64>>,
+        offset: Option<Arg<u64>>,
+        sort: Option<Arg<String>>,
+        filters: Option<Arg<Texts>>,
     ) -> PyResult<Py<PyAny>> {
-        let params = list_params(page_size, max_items, offset, sort, &[], filters)?;
-        self.0.items(py, |client| client.webhooks().delivery_items(&id, params))
+        const THIS: &str = "Webhooks.delivery_items";
+        let id = id.of(THIS, "id")?;
+        let params = list_params(THIS, page_size, max_items, offset, sort, &[], filters)?;
+        self.0.items(py, |client| client.webhooks().delivery_items(&id, params.core))
     }
 
     /// Delivers the same event once more.
@@ -263,7 +306,15 @@ impl Webhooks {
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is no such webhook or delivery, and as every
     ///         call.
-    fn redeliver(&self, py: Python<'_>, id: String, delivery_id: String) -> PyResult<Py<PyAny>> {
+    fn redeliver(
+        &self,
+        py: Python<'_>,
+        id: Arg<String>,
+        delivery_id: Arg<String>,
+    ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Webhooks.redeliver";
+        let id = id.of(THIS, "id")?;
+        let delivery_id = delivery_id.of(THIS, "delivery_id")?;
         self.0.run(
             py,
             move |client| async move { client.webhooks().redeliver(&id, &delivery_id).await },
@@ -275,7 +326,15 @@ impl Webhooks {
     /// Raises:
     ///     StoryCoreError: `NotFoundError` when there is no such webhook, and as every call.
     #[pyo3(signature = (id, *, period_days=None))]
-    fn stats(&self, py: Python<'_>, id: String, period_days: Option<u32>) -> PyResult<Py<PyAny>> {
+    fn stats(
+        &self,
+        py: Python<'_>,
+        id: Arg<String>,
+        period_days: Option<Arg<u32>>,
+    ) -> PyResult<Py<PyAny>> {
+        const THIS: &str = "Webhooks.stats";
+        let id = id.of(THIS, "id")?;
+        let period_days = given(period_days, THIS, "period_days")?;
         self.0.run(py, move |client| async move { client.webhooks().stats(&id, period_days).await })
     }
 }

@@ -9,7 +9,9 @@ from pathlib import Path
 from storycore import (
     OMIT,
     Asset,
+    AsyncPage,
     AsyncStoryCoreClient,
+    Capture,
     Job,
     JobFailedError,
     NotFoundError,
@@ -17,6 +19,7 @@ from storycore import (
     Progress,
     Project,
     ProjectStatus,
+    RawResponse,
     StoryCoreClient,
     StoryCoreError,
     metrics,
@@ -37,7 +40,9 @@ def sync(client: StoryCoreClient) -> None:
     status: ProjectStatus = project.status
     client.projects.update(project.id, name=OMIT, description=None, status="on_hold")
     page: Page[Project] = client.projects.list(status="planned", page_size=10)
-    first: Project = page[0]
+    first: Project = page.data[0]
+    behind: Page[Project] | None = page.next_page()
+    everything: list[Project] = list(client.projects.list())
     total: int = page.pagination.total
     for each in client.projects.items(max_items=3):
         print(each.budget, each["name"], each.extra)
@@ -54,7 +59,15 @@ def sync(client: StoryCoreClient) -> None:
     except StoryCoreError as error:
         print(error.request_id)
     else:
-        print(done.output_asset, name, made, status, first, total)
+        print(done.output_asset, name, made, status, first, total, behind, everything)
+    capture = Capture()
+    client.with_options(capture=capture).projects.get(project.id)
+    answer: RawResponse | None = capture.response
+    for file in client.media.upload_all(["a.mp4", Path("b.mp4")], project_id=project.id):
+        done_or_not: Asset | StoryCoreError | None = file.asset or file.error
+        print(done_or_not, answer)
+    back: Asset = client.media.prepare_download(asset.id, "film.mp4", max_streams=8).send()
+    print(back)
     client.projects.create()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     client.projects.get(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     project.name = "Other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
@@ -65,7 +78,13 @@ async def main() -> None:
         project: Project = await client.projects.get("prj_1")
         task: asyncio.Task[Project] = asyncio.create_task(client.projects.get(project.id))
         one, page = await asyncio.gather(task, client.projects.list())
-        names: list[str] = [each.name for each in page]
+        names: list[str] = [each.name for each in page.data]
+        async for each in client.projects.list(status="planned"):
+            names.append(each.name)
+        more: AsyncPage[Project] | None = await (await client.projects.list()).next_page()
+        async for file in client.media.upload_all(["a.mp4"]):
+            print(file.index, more)
+        await client.media.prepare_download("ast_1", "film.mp4").send()
         async for event in client.jobs.events("job_1"):
             print(event.job.progress, one.name, names)
         asset: Asset = await client.media.upload(b"bytes", file_name="a.txt")

@@ -36,9 +36,21 @@ pub(crate) async fn page<T: DeserializeOwned>(
     path: String,
     params: &ListParams,
 ) -> Result<Page<T>, Error> {
+    check(params)?;
     let most = params.max_items.map(|most| u32::try_from(most).unwrap_or(u32::MAX).min(LARGEST));
     let limit = [params.page_size, most].into_iter().flatten().min();
     fetch(client, template, path, params, limit, params.offset.unwrap_or(0)).await
+}
+
+/// The platform would refuse it too, and call it by its own name, `limit`.
+fn check(params: &ListParams) -> Result<(), Error> {
+    match params.page_size {
+        Some(size) if !(1..=LARGEST).contains(&size) => {
+            let message = format!("page_size must be from 1 to {LARGEST}, not {size}");
+            Err(Error::new(ErrorKind::InvalidRequest, message).with_param("page_size"))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn fetch<T: DeserializeOwned>(
@@ -98,6 +110,7 @@ impl<T: DeserializeOwned + Send + 'static> Pages<T> {
     ) -> Self {
         let page_size = params.page_size.unwrap_or(LARGEST).max(1);
         let (left, offset) = (params.max_items, params.offset.unwrap_or(0));
+        let path = check(&params).and(path);
         let shared = Arc::new((client.clone(), path, params));
         let fetch = move |limit, offset| -> BoxFuture<'static, Result<Page<T>, Error>> {
             let shared = Arc::clone(&shared);

@@ -63,6 +63,17 @@ fn of_transport(error: BoxError, stage: Stage, timed_out: bool, host: Option<Str
     } else if stage == Stage::Connect {
         let kind = if timed_out { ErrorKind::Timeout } else { ErrorKind::Connection };
         let host = host.unwrap_or_default();
+        if is_no_tls(&*error) {
+            let message = format!(
+                "no connection{host}: what answers there speaks no TLS; a base URL with http:// would reach it"
+            );
+            return Error::new(kind, message)
+                .with(|e| {
+                    e.sent = Some(Sent::No);
+                    e.should_retry = Some(false);
+                })
+                .with_source(error);
+        }
         (kind, Some(Sent::No), format!("no connection{host}: {}", innermost(&*error)))
     } else if timed_out {
         (ErrorKind::Timeout, Some(Sent::Maybe), "the platform did not answer in time".to_owned())
@@ -107,6 +118,14 @@ fn is_timeout(error: Cause<'_>) -> bool {
 fn is_distrust(error: Cause<'_>) -> bool {
     causes(error).any(|e| {
         matches!(e.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
+    })
+}
+
+/// Whether something else than TLS came, as from a server that speaks plain HTTP at an address with `https://`.
+fn is_no_tls(error: Cause<'_>) -> bool {
+    causes(error).any(|e| {
+        let message = rustls::InvalidMessage::InvalidContentType;
+        e.downcast_ref::<rustls::Error>() == Some(&rustls::Error::InvalidMessage(message))
     })
 }
 

@@ -226,9 +226,10 @@ impl Upload {
     /// Uploads. Dropping the future stops every request; the same upload called again goes on from where it was.
     ///
     /// # Errors
-    /// `upload` when the file cannot be read, changed meanwhile, is being uploaded by another process, or arrived changed;
-    /// `invalid_request` when it is too large or a field is wrong; `cancelled` when it was; and as every call. Whatever
-    /// error it is, the same upload called again goes on from what the platform has.
+    /// `upload` when the file cannot be read, is a film, sound or picture without a byte, changed meanwhile, is being
+    /// uploaded by another process, or arrived changed; `invalid_request` when it is too large or a field is wrong;
+    /// `cancelled` when it was; and as every call. Whatever error it is, the same upload called again goes on from what the
+    /// platform has.
     pub async fn send(self) -> Result<Uploaded, Error> {
         self.send_counted(&Arc::new(Tally::default())).await
     }
@@ -269,6 +270,7 @@ impl Upload {
             return self.stream(stream, uploads, below, tally).await;
         }
         let size = self.source.size().await?;
+        self.check_there_is_something(size == 0)?;
         let Some(path) = uploads.filter(|_| size >= below) else {
             return self.multipart(self.source.clone(), tally).await;
         };
@@ -304,6 +306,7 @@ impl Upload {
         let mut wanted = self.settings.control.watch();
         let first =
             cancelled(&mut wanted, pieces.next(first)).await.map_err(|_| was_cancelled())??;
+        self.check_there_is_something(first.is_empty())?;
         let whole = UploadSource::bytes(self.source.file_name(), first.clone());
         if (first.len() as u64) < below.min(plan::MULTIPART_BELOW) {
             return self.multipart(whole, tally).await;
@@ -330,6 +333,16 @@ impl Upload {
             tally: Arc::clone(tally),
             abilities,
         }
+    }
+
+    /// A film without a byte is a mistake of whoever wrote it, and would be told long after, by a job that fails.
+    fn check_there_is_something(&self, is_empty: bool) -> Result<(), Error> {
+        let kind = self.options.kind.as_str();
+        if is_empty && ["video", "audio", "image"].contains(&kind) {
+            let name = self.source.file_name();
+            return Err(Error::upload(format!("{name} has no bytes: it is no {kind}")));
+        }
+        Ok(())
     }
 
     async fn multipart(&self, source: UploadSource, tally: &Arc<Tally>) -> Result<Uploaded, Error> {

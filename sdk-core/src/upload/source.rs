@@ -50,6 +50,12 @@ pub struct UploadStream {
 }
 
 impl UploadStream {
+    /// The same stream under another name.
+    #[must_use]
+    pub fn named(self, file_name: impl Into<String>) -> Self {
+        Self { file_name: file_name.into(), ..self }
+    }
+
     /// The stream itself, once.
     pub(crate) fn take(&self) -> Result<BoxStream<'static, io::Result<Bytes>>, Error> {
         self.pieces

@@ -1,17 +1,17 @@
 """Webhooks in FastAPI and Starlette.
 
     from storycore.webhooks import Event
-    from storycore.webhooks.fastapi import Verified
+    from storycore.webhooks.fastapi import verified
 
-    verified = Verified("whsec_…")
+    genuine = verified("whsec_…")
 
     @app.post("/hook", status_code=204)
-    async def told(event: Annotated[Event, Depends(verified)]) -> None:
+    async def told(event: Annotated[Event, Depends(genuine)]) -> None:
         print(event.type, event.id)
 
 In Starlette the same object is a decorator:
 
-    @verified.endpoint
+    @genuine.endpoint
     async def told(request, event): ...
 
 What is not genuine is answered with 400 and never reaches the handler.
@@ -30,7 +30,7 @@ from ..errors import WebhookSignatureError
 from . import AsyncReplayGuard, Event, Taken, Webhook
 from ._receiving import BUSY, MAX_BODY, TOO_LARGE, refusal, refused, verifier
 
-__all__ = ["Verified"]
+__all__ = ["Verified", "verified"]
 
 
 class Verified:
@@ -87,6 +87,11 @@ class Verified:
             if taken is Taken.DONE:
                 raise Refused(200, {})
             yield event
+
+
+def verified(webhook: Webhook | str | Sequence[str], *, guard: AsyncReplayGuard | None = None) -> Verified:
+    """A `Verified`, by the name that the adapters of the other frameworks have."""
+    return Verified(webhook, guard=guard)
 
 
 class Refused(HTTPException):

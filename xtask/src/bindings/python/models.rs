@@ -123,7 +123,8 @@ fn enumeration(of: &Enum) -> String {
         "static {}: EnumClass = EnumClass::new(\"{name}\");\n\n\
         impl FromPython for core::{name} {{\n\
         fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {{\n\
-        Ok(Self::from(value.extract::<&str>()?))\n}}\n}}\n\n",
+        let text = value.extract::<&str>();\n\
+        text.map(Self::from).map_err(|_| convert::wrong(value, \"str\"))\n}}\n}}\n\n",
         names::upper(name)
     )
 }

@@ -82,7 +82,7 @@ fn resources(sdk: &Sdk) -> String {
         + "\"\"\"What one can ask for.\"\"\"\n\n\
         from collections.abc import AsyncIterator, Iterator, Mapping, Sequence\n\
         from datetime import date\nfrom os import PathLike\nfrom typing import Any\n\n\
-        from . import _by_hand\nfrom ._storycore import Omit, Page\n";
+        from . import _by_hand\nfrom ._storycore import AsyncPage, ListCall, Omit, Page\n";
     let enums: Vec<_> = sdk.enums.iter().map(|e| e.name.as_str()).collect();
     text += &format!("from .enums import {}\n", enums.join(", "));
     let whole: Vec<_> = sdk
@@ -151,7 +151,7 @@ fn stub(sdk: &Sdk, method: &Method, is_async: bool) -> String {
     if words::is_list(method) {
         arguments.push("filters: Mapping[str, object] | None = None".to_owned());
     }
-    let word = if is_async && !words::goes_on(&method.gives) { "async def" } else { "def" };
+    let word = if is_async && words::is_awaited(&method.gives) { "async def" } else { "def" };
     let gives = words::gives(&method.gives, is_async);
     let one_line = format!("    {word} {}({}) -> {gives}:\n", method.name, arguments.join(", "));
     let head = if one_line.len() <= 120 {

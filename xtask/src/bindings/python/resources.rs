@@ -28,7 +28,12 @@ fn module(sdk: &Sdk) -> String {
     for resource in &sdk.resources {
         text += &format!("mod {};\n", resource.file);
     }
-    text += "\nuse std::sync::Arc;\n\nuse pyo3::prelude::*;\n\nuse crate::bridge::Handle;\n\n\
+    text += "\nuse std::sync::Arc;\n\nuse pyo3::prelude::*;\n\n";
+    // Their further methods are written by hand.
+    for resource in sdk.resources.iter().filter(|resource| !resource.by_hand.is_empty()) {
+        text += &format!("pub(crate) use {}::{};\n", resource.file, resource.name);
+    }
+    text += "use crate::bridge::Handle;\n\n\
         /// The ways from a client to its resources.\n\
         #[pyclass(frozen, subclass, module = \"storycore\")]\n\
         pub(crate) struct Resources(pub(crate) Arc<Handle>);\n\n\
@@ -60,11 +65,7 @@ fn imports(body: &str) -> String {
     if has("Date>") {
         text += "use jiff::civil::Date;\n";
     }
-    text += if has("PyDict") {
-        "use pyo3::{prelude::*, types::PyDict};\n"
-    } else {
-        "use pyo3::prelude::*;\n"
-    };
+    text += "use pyo3::prelude::*;\n";
     if has("Map<") {
         text += "use serde_json::{Map, Value};\n";
     }
@@ -77,12 +78,13 @@ fn imports(body: &str) -> String {
         text += &format!("use storycore::{{{}}};\n", core.join(", "));
     }
     let mut own = vec!["bridge::Handle"];
-    if has("by_hand::") {
-        own.push("by_hand");
-    }
-    if has("Arg<") {
-        own.push("convert::Arg");
-    }
+    let convert: Vec<_> = [("Arg<", "Arg"), ("<Texts>", "Texts"), (" given(", "given")]
+        .into_iter()
+        .filter(|(word, _)| has(word))
+        .map(|(_, name)| name)
+        .collect();
+    let convert = format!("convert::{{{}}}", convert.join(", "));
+    own.push(&convert);
     if has("list_params") {
         own.push("page::list_params");
     }
@@ -91,39 +93,30 @@ fn imports(body: &str) -> String {
 
 fn class(sdk: &Sdk, resource: &Resource) -> String {
     let name = &resource.name;
-    let by_hand = !resource.by_hand.is_empty();
-    let extends = if by_hand { format!(", extends = by_hand::{name}") } else { String::new() };
-    let base = if by_hand {
-        format!(
-            "PyClassInitializer::from(by_hand::{name}::new(handle)).add_subclass(Self(Arc::clone(handle)))"
-        )
-    } else {
-        "PyClassInitializer::from(Self(Arc::clone(handle)))".to_owned()
-    };
     let accessor = sdk.accessors.iter().find(|a| a.resource == *name);
     let accessor = accessor.map(|a| a.name.as_str()).unwrap_or_default();
     let mut text = commented(&wrapped(&resource.doc, 110));
     text += &format!(
-        "#[pyclass(frozen, subclass{extends}, module = \"storycore\")]\n\
-        pub(crate) struct {name}(Arc<Handle>);\n\n\
+        "#[pyclass(frozen, subclass, module = \"storycore\")]\n\
+        pub(crate) struct {name}(pub(crate) Arc<Handle>);\n\n\
         /// The same for asyncio: its methods are awaited.\n\
         #[pyclass(frozen, extends = {name}, module = \"storycore\")]\n\
         pub(crate) struct Async{name};\n\n\
         impl {name} {{\n\
         pub(super) fn of(py: Python<'_>, handle: &Arc<Handle>) -> PyResult<Py<PyAny>> {{\n\
-        let calls = {base};\n\
+        let calls = PyClassInitializer::from(Self(Arc::clone(handle)));\n\
         Ok(if handle.is_async() {{\n\
         Py::new(py, calls.add_subclass(Async{name}))?.into_any()\n\
         }} else {{\nPy::new(py, calls)?.into_any()\n}})\n}}\n}}\n\n\
         #[pymethods]\nimpl {name} {{\n"
     );
     for of in &resource.methods {
-        text += &method(sdk, accessor, of);
+        text += &method(sdk, resource, accessor, of);
     }
     text + "}\n"
 }
 
-fn method(sdk: &Sdk, accessor: &str, of: &Method) -> String {
+fn method(sdk: &Sdk, resource: &Resource, accessor: &str, of: &Method) -> String {
     let arguments = words::arguments(sdk, of);
     let mut text = commented(&words::docstring(sdk, of));
     if arguments.iter().any(|argument| !argument.required || argument.keyword) {
@@ -141,21 +134,30 @@ fn method(sdk: &Sdk, accessor: &str, of: &Method) -> String {
         text += &format!("{}: {},\n", argument.rust(), rust_argument(argument));
     }
     if words::is_list(of) {
-        text += "filters: Option<&Bound<'_, PyDict>>,\n";
+        text += "filters: Option<Arg<Texts>>,\n";
     }
     text += ") -> PyResult<Py<PyAny>> {\n";
+    if !arguments.is_empty() {
+        text += &format!("const THIS: &str = \"{}.{}\";\n", resource.name, of.name);
+    }
     let mut passed = Vec::new();
     for param in &of.params {
         match &param.kind {
-            ParamKind::One(Type::Text) => passed.push(format!("&{}", param.name)),
-            ParamKind::One(Type::Model(_)) => {
-                text += &format!(
-                    "let {0} = {0}.map(|given| given.0).unwrap_or_default();\n",
-                    param.name
-                );
-                passed.push(param.name.clone());
+            ParamKind::One(ty) => {
+                let name = &param.name;
+                text += &match ty {
+                    Type::Model(_) => {
+                        format!(
+                            "let {name} = given({name}, THIS, \"{name}\")?.unwrap_or_default();\n"
+                        )
+                    }
+                    Type::Optional(_) => {
+                        format!("let {name} = given({name}, THIS, \"{name}\")?;\n")
+                    }
+                    _ => format!("let {name} = {name}.of(THIS, \"{name}\")?;\n"),
+                };
+                passed.push(if *ty == Type::Text { format!("&{name}") } else { name.clone() });
             }
-            ParamKind::One(_) => passed.push(param.name.clone()),
             ParamKind::Spread(model) => {
                 text += &input(sdk, &param.name, model);
                 passed.push(param.name.clone());
@@ -164,13 +166,21 @@ fn method(sdk: &Sdk, accessor: &str, of: &Method) -> String {
                 let known: Vec<_> =
                     filters.iter().map(|f| format!("(\"{f}\", {})", raw(f))).collect();
                 text += &format!(
-                    "let {} = list_params(page_size, max_items, offset, sort, &[{}], filters)?;\n",
+                    "let {} = list_params(THIS, page_size, max_items, offset, sort, &[{}], filters)?;\n",
                     param.name,
                     known.join(", ")
                 );
                 passed.push(param.name.clone());
             }
         }
+    }
+    if let Gives::Page(model) = &of.gives {
+        return text + &list(resource, accessor, of, model) + "}\n\n";
+    }
+    // A list that goes on by itself needs nothing but what the client asks with.
+    let goes_on = matches!(of.gives, Gives::Pages(_) | Gives::Items(_));
+    if let (true, Some(params)) = (goes_on, passed.last_mut()) {
+        *params += ".core";
     }
     let call = format!("client.{accessor}().{}({})", of.name, passed.join(", "));
     text += &match of.gives {
@@ -182,6 +192,29 @@ fn method(sdk: &Sdk, accessor: &str, of: &Method) -> String {
         Gives::Stream(_) => format!("self.0.stream(py, |client| {call})\n"),
     };
     text + "}\n\n"
+}
+
+/// The call for a page, and beside it the one for all objects, by which the page goes on.
+fn list(resource: &Resource, accessor: &str, of: &Method, model: &str) -> String {
+    let all = resource.methods.iter().find(|m| matches!(&m.gives, Gives::Items(of) if of == model));
+    let all = all.map(|method| method.name.as_str()).unwrap_or_default();
+    let mut own = of.params.iter().map(|param| param.name.as_str()).collect::<Vec<_>>();
+    let params = own.pop().unwrap_or_default();
+    let (mut before, mut again, mut one, mut every) =
+        (String::new(), String::new(), String::new(), String::new());
+    for name in own {
+        before += &format!("let {name}_of_all = {name}.clone();\n");
+        again += &format!("let {name} = {name}.clone();\n");
+        one += &format!("&{name}, ");
+        every += &format!("&{name}_of_all, ");
+    }
+    let word = if before.is_empty() { "" } else { "move " };
+    let page = format!("async move {{ client.{accessor}().{}({one}params).await }}", of.name);
+    let page = if again.is_empty() { page } else { format!("{{ {again}{page} }}") };
+    format!(
+        "{before}self.0.list(\npy,\n{params},\n{word}|client, params| {page},\n\
+        {word}|client, params| client.{accessor}().{all}({every}params),\n)\n"
+    )
 }
 
 fn raw(name: &str) -> String {
@@ -199,7 +232,7 @@ fn signature(arguments: &[Argument], is_list: bool) -> String {
         let name = argument.rust();
         parts.push(match (&argument.ty, argument.required) {
             (_, true) => name,
-            (Type::Change(_), false) => format!("{name}=Arg(Patch::Keep)"),
+            (Type::Change(_), false) => format!("{name}=Arg::default(Patch::Keep)"),
             (_, false) => format!("{name}=None"),
         });
     }
@@ -213,14 +246,12 @@ fn signature(arguments: &[Argument], is_list: bool) -> String {
 fn rust_argument(argument: &Argument) -> String {
     match (argument.part, &argument.ty) {
         (Part::Filter, _) => "Option<&Bound<'_, PyAny>>".to_owned(),
-        (Part::ListParam, ty) | (Part::Own, ty @ Type::Optional(_)) => plain(ty),
+        (_, Type::Optional(ty)) => format!("Option<Arg<{}>>", plain(ty)),
         (Part::Own, Type::Model(_)) => format!("Option<Arg<{}>>", plain(&argument.ty)),
-        (Part::Own, ty) => plain(ty),
-        (Part::Field, Type::Optional(ty)) => format!("Option<Arg<{}>>", plain(ty)),
         (Part::Field, ty @ Type::List(_)) if !argument.required => {
             format!("Option<Arg<{}>>", plain(ty))
         }
-        (Part::Field, ty) => format!("Arg<{}>", plain(ty)),
+        (_, ty) => format!("Arg<{}>", plain(ty)),
     }
 }
 
@@ -250,11 +281,11 @@ fn input(sdk: &Sdk, name: &str, model: &str) -> String {
     for field in fields {
         let argument = raw(&field.name);
         let value = match &field.ty {
-            Type::Optional(_) => format!("{argument}.map(|given| given.0)"),
+            Type::Optional(_) => format!("given({argument}, THIS, \"{0}\")?", field.name),
             Type::List(_) if !field.required => {
-                format!("{argument}.map(|given| given.0).unwrap_or_default()")
+                format!("given({argument}, THIS, \"{0}\")?.unwrap_or_default()", field.name)
             }
-            _ => format!("{argument}.0"),
+            _ => format!("{argument}.of(THIS, \"{}\")?", field.name),
         };
         text += &format!("{}: {value},\n", field.rust);
     }

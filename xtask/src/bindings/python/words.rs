@@ -131,6 +131,13 @@ pub(super) fn is_list(method: &Method) -> bool {
 /// A method's docstring, its lines without indentation.
 pub(super) fn docstring(sdk: &Sdk, method: &Method) -> Vec<String> {
     let mut lines = wrapped(&method.doc, 100);
+    if matches!(method.gives, Gives::Page(_)) {
+        lines.push(String::new());
+        lines.extend(wrapped(
+            "Going over it goes over all objects, the next page fetched while one is read. `data` has those of one page.",
+            100,
+        ));
+    }
     let mut documented: Vec<_> = arguments(sdk, method)
         .into_iter()
         .filter(|argument| !argument.doc.is_empty() && argument.part != Part::Filter)
@@ -174,15 +181,17 @@ pub(super) fn gives(gives: &Gives, is_async: bool) -> String {
     let iterator = if is_async { "AsyncIterator" } else { "Iterator" };
     match gives {
         Gives::One(ty) => output(ty),
+        Gives::Page(model) if is_async => format!("ListCall[{model}]"),
         Gives::Page(model) => format!("Page[{model}]"),
+        Gives::Pages(model) if is_async => format!("{iterator}[AsyncPage[{model}]]"),
         Gives::Pages(model) => format!("{iterator}[Page[{model}]]"),
         Gives::Items(model) | Gives::Stream(model) => format!("{iterator}[{model}]"),
     }
 }
 
-/// Whether it goes on by itself instead of being called once.
-pub(super) fn goes_on(gives: &Gives) -> bool {
-    matches!(gives, Gives::Pages(_) | Gives::Items(_) | Gives::Stream(_))
+/// Whether it is called with `await` and not otherwise.
+pub(super) fn is_awaited(gives: &Gives) -> bool {
+    matches!(gives, Gives::One(_))
 }
 
 /// A `"""docstring"""` at this indentation.
