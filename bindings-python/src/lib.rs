@@ -4,6 +4,8 @@
 mod bridge;
 mod by_hand;
 mod client;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod convert;
 mod credentials;
 mod errors;
@@ -51,6 +53,8 @@ fn _storycore(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<page::Page>()?;
     module.add_class::<page::AsyncPage>()?;
     module.add_class::<page::ListCall>()?;
+    #[cfg(feature = "conformance")]
+    module.add_function(wrap_pyfunction!(conformance::advance_all, module)?)?;
     models::add(module)?;
     resources::add(module)?;
     webhooks::add(module)

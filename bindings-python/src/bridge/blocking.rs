@@ -29,12 +29,40 @@ pub(super) struct Places(Mutex<Vec<Place>>);
 struct Place {
     runtime: Option<Runtime>,
     client: Client,
+    #[cfg(feature = "conformance")]
+    clock: crate::conformance::Clock,
 }
 
 impl Place {
     fn new(client: &Client) -> std::io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { runtime: Some(runtime), client: client.with_own_connections() })
+        Ok(Self {
+            runtime: Some(runtime),
+            client: client.with_own_connections(),
+            #[cfg(feature = "conformance")]
+            clock: Default::default(),
+        })
+    }
+}
+
+#[cfg(feature = "conformance")]
+impl Place {
+    /// Does `work` while the clock is moved.
+    async fn accompanied<T>(&self, work: impl Future<Output = T>) -> T {
+        let work = std::pin::pin!(work);
+        let clock = std::pin::pin!(self.clock.follow());
+        match futures_util::future::select(work, clock).await {
+            futures_util::future::Either::Left((outcome, _)) => outcome,
+            // It follows as long as the process lives.
+            futures_util::future::Either::Right(((), work)) => work.await,
+        }
+    }
+}
+
+#[cfg(not(feature = "conformance"))]
+impl Place {
+    fn accompanied<F>(&self, work: F) -> F {
+        work
     }
 }
 
@@ -73,9 +101,12 @@ impl Places {
         };
         let runtime = place.runtime.as_ref().expect("it is taken when the place is dropped");
         let (waited, is_whole) = runtime.block_on(async {
+            #[cfg(feature = "conformance")]
+            place.clock.catch_up().await;
+            let work = place.accompanied(work(&place.client));
             tokio::select! {
                 biased;
-                outcome = work(&place.client) => (outcome, true),
+                outcome = work => (outcome, true),
                 error = interrupted() => (Err(Failure::Raised(error)), false),
                 () = closing.cancelled() => (Err(Failure::Closed), false),
             }

@@ -16,12 +16,8 @@ use storycore::{CallOptions, Client, Error};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::awaited::{Call, Ready};
-pub(crate) use self::teller::Teller;
-use self::{
-    blocking::Places,
-    process::PerProcess,
-    shards::{ShardClients, Shards},
-};
+use self::{blocking::Places, process::PerProcess, shards::ShardClients};
+pub(crate) use self::{shards::Shards, teller::Teller};
 use crate::{errors, logs, telemetry};
 
 /// What every call of a client needs: the client itself, its connections in this process, and whether it was closed.

@@ -31,7 +31,7 @@ static RUNNING: PerProcess<Shards> = PerProcess::new();
 type Work = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 /// The threads of this process. They end with it.
-pub(super) struct Shards([Shard; SHARDS]);
+pub(crate) struct Shards([Shard; SHARDS]);
 
 struct Shard {
     work: mpsc::UnboundedSender<Work>,
@@ -48,7 +48,10 @@ impl Drop for Counted {
 }
 
 impl Shards {
-    pub(super) fn get() -> std::io::Result<Arc<Self>> {
+    #[cfg(feature = "conformance")]
+    pub(crate) const COUNT: usize = SHARDS;
+
+    pub(crate) fn get() -> std::io::Result<Arc<Self>> {
         if let Some(running) = RUNNING.get() {
             return Ok(running);
         }
@@ -63,7 +66,7 @@ impl Shards {
         usize::from(under_way(0) >= FEW && under_way(1) < under_way(0))
     }
 
-    pub(super) fn submit<F>(
+    pub(crate) fn submit<F>(
         &self,
         shard: usize,
         work: impl FnOnce() -> F + Send + 'static,

@@ -1,6 +1,6 @@
 //! The steps that are Python: the command line's wheel in an empty environment, and the tests of the Python package.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -84,15 +84,48 @@ pub(super) fn scenarios(cx: &Context) -> Counts {
         Ok(python) => python,
         Err(error) => return Counts::failed(format!("set-up of python: {error:#}")),
     };
+    let Some(library) = build.libraries.get("_storycore") else {
+        return Counts::failed("conformance: storycore-python does not compile");
+    };
+    let package = match with_movable_clock(cx, library) {
+        Ok(package) => package,
+        Err(error) => return Counts::failed(format!("set-up of conformance: {error:#}")),
+    };
     let mut counts = Counts::default();
     for client in ["sync", "async"] {
         let driver =
             format!("{} bindings-python/tests/conformance/driver.py {client}", python.display());
         let mut run = Command::new(runner);
         run.args(["--driver", &driver]).envs(environment.iter().cloned());
+        run.env("PYTHONPATH", &package);
         counts += tally(&format!("conformance, Python {client}"), run, TESTS);
     }
     counts
+}
+
+/// A folder with the package over `library`, which has every feature: the wheel for users has no clock that can be moved.
+fn with_movable_clock(cx: &Context, library: &Path) -> Result<PathBuf> {
+    let folder = cx.workspace.target.join("python-conformance");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    copy(&cx.workspace.root.join("bindings-python/python"), &folder)?;
+    std::fs::copy(library, folder.join("storycore/_storycore.abi3.so"))?;
+    Ok(folder)
+}
+
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let (entry, to) = entry.map(|entry| (entry.path(), to.join(entry.file_name())))?;
+        if entry.is_dir() {
+            copy(&entry, &to)?;
+        } else {
+            std::fs::copy(&entry, &to)?;
+        }
+    }
+    Ok(())
 }
 
 /// The examples in Python, each run as a reader would.

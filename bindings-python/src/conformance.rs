@@ -1,0 +1,56 @@
+//! What only the conformance driver needs, and no build for users has: a clock that can be moved, by which all timers of the
+//! client go.
+
+use std::{cell::Cell, sync::LazyLock, time::Duration};
+
+use pyo3::prelude::*;
+use tokio::sync::watch;
+
+use crate::bridge::Shards;
+
+/// How far the clock was moved in all.
+static MOVED: LazyLock<watch::Sender<Duration>> =
+    LazyLock::new(|| watch::Sender::new(Duration::ZERO));
+
+/// A runtime's own clock, as far as it was moved.
+#[derive(Default)]
+pub(crate) struct Clock(Cell<Duration>);
+
+impl Clock {
+    /// Moves the clock of this runtime to where all are.
+    pub(crate) async fn catch_up(&self) {
+        let moved = *MOVED.borrow();
+        let by = moved.saturating_sub(self.0.replace(moved));
+        if !by.is_zero() {
+            advance(by).await;
+        }
+    }
+
+    /// The same each time that all are moved.
+    pub(crate) async fn follow(&self) {
+        let mut moves = MOVED.subscribe();
+        while moves.changed().await.is_ok() {
+            self.catch_up().await;
+        }
+    }
+}
+
+async fn advance(by: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(by).await;
+    tokio::time::resume();
+}
+
+/// Moves the clock of every timer of this process on by so many milliseconds.
+#[pyfunction]
+#[pyo3(name = "_advance")]
+pub(crate) fn advance_all(ms: f64) -> PyResult<()> {
+    let by = Duration::from_secs_f64(ms / 1000.0);
+    MOVED.send_modify(|moved| *moved += by);
+    let shards = Shards::get()?;
+    for shard in 0..Shards::COUNT {
+        // It is not waited for: the scenario gives the timers a moment to act.
+        shards.submit(shard, move || advance(by));
+    }
+    Ok(())
+}
