@@ -52,8 +52,7 @@ fn of_transport(error: BoxError, stage: Stage, timed_out: bool, host: Option<Str
     let timed_out = timed_out || is_timeout(&*error);
     let (kind, sent, message) = if stage == Stage::Build {
         (ErrorKind::Config, None, "the request cannot be built".to_owned())
-    } else if is_distrust(&*error) {
-        let message = format!("the platform is not trusted: {}", innermost(&*error));
+    } else if let Some(message) = refused(&*error, host.as_deref()) {
         return Error::new(ErrorKind::Connection, message)
             .with(|e| {
                 e.sent = Some(Sent::No);
@@ -63,17 +62,6 @@ fn of_transport(error: BoxError, stage: Stage, timed_out: bool, host: Option<Str
     } else if stage == Stage::Connect {
         let kind = if timed_out { ErrorKind::Timeout } else { ErrorKind::Connection };
         let host = host.unwrap_or_default();
-        if is_no_tls(&*error) {
-            let message = format!(
-                "no connection{host}: what answers there speaks no TLS; a base URL with http:// would reach it"
-            );
-            return Error::new(kind, message)
-                .with(|e| {
-                    e.sent = Some(Sent::No);
-                    e.should_retry = Some(false);
-                })
-                .with_source(error);
-        }
         (kind, Some(Sent::No), format!("no connection{host}: {}", innermost(&*error)))
     } else if timed_out {
         (ErrorKind::Timeout, Some(Sent::Maybe), "the platform did not answer in time".to_owned())
@@ -111,6 +99,19 @@ fn is_timeout(error: Cause<'_>) -> bool {
     causes(error).any(|e| {
         e.is::<ConnectTimedOut>()
             || e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::TimedOut)
+    })
+}
+
+/// What is wrong with whoever answered, where trying again would not help.
+fn refused(error: Cause<'_>, host: Option<&str>) -> Option<String> {
+    if is_distrust(error) {
+        return Some(format!("the platform is not trusted: {}", innermost(error)));
+    }
+    let host = host.unwrap_or_default();
+    is_no_tls(error).then(|| {
+        format!(
+            "no connection{host}: what answers there speaks no TLS; a base URL with http:// would reach it"
+        )
     })
 }
 
