@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -142,26 +141,6 @@ def test_every_class_has_a_docstring_without_anything_of_rust() -> None:
         if isinstance(of, type) and of.__module__.startswith("storycore"):
             for doc in [of.__doc__, *(getattr(member, "__doc__", None) for member in vars(of).values())]:
                 assert "::" not in (doc or "") and "# Errors" not in (doc or ""), (name, doc)
-
-
-def test_the_callers_trace_goes_along(
-    client: StoryCoreClient, storycore_platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Span:
-        is_valid, trace_id, span_id, trace_flags = True, 0xABC, 0xDEF, 1
-
-        def get_span_context(self) -> Span:
-            return self
-
-    class Trace:
-        @staticmethod
-        def get_current_span() -> Span:
-            return Span()
-
-    monkeypatch.setitem(sys.modules, "opentelemetry.trace", Trace)
-    client.projects.list()
-    seen = storycore_platform.requests(path="/api/projects")[-1].headers["traceparent"]
-    assert seen == f"00-{0xABC:032x}-{0xDEF:016x}-01"
 
 
 def test_a_page_tells_where_it_stands(client: StoryCoreClient) -> None:

@@ -13,19 +13,17 @@ from __future__ import annotations
 
 import json
 import os
-import queue
-import shutil
-import subprocess
-import sys
-import sysconfig
-import tempfile
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from http.client import HTTPConnection, HTTPException
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from ._facts import Fault, Organization, Request
+from ._facts import fault as fault_of
+from ._facts import request as request_of
+from ._facts import time as time_of
+from ._process import LocalPlatformError, Process
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -33,61 +31,6 @@ if TYPE_CHECKING:
     from storycore import AsyncStoryCoreClient, StoryCoreClient
 
 __all__ = ["Fault", "LocalPlatform", "LocalPlatformError", "Organization", "Request"]
-
-_PROGRAM = "storycore"
-_VARIABLE = "STORYCORE_CLI"
-
-
-class LocalPlatformError(RuntimeError):
-    """The local platform cannot be started, has ended, or refuses what it was told."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Something that is to go wrong with coming requests. ``LocalPlatform.fault`` plants one."""
-
-    path: str
-    """The path as it is sent; ``*`` stands for any text."""
-    method: str | None = None
-    """Any without one."""
-    nth: int = 1
-    """The first matching request that it hits, counted from 1."""
-    times: int = 1
-    """How many it hits in a row; 0 is all from then on."""
-    action: Mapping[str, Any] = field(default_factory=dict)
-    """What happens, as ``spec/local.yaml`` words it."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Put into the answer."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request that arrived, without its credential."""
-
-    at: datetime
-    """By the machine's clock, not the platform's."""
-    method: str
-    path: str
-    query: str | None
-    headers: Mapping[str, str]
-    """Names in lower case."""
-    body: str | None
-    """At most 16 KiB, and nothing of a file."""
-    status: int | None
-    """Of the answer; ``None`` while there is none."""
-
-    def json(self) -> Any:
-        """The body, read as JSON."""
-        return json.loads(self.body or "null")
-
-
-@dataclass(frozen=True)
-class Organization:
-    """Another organization on the same platform, with a key that may do everything in it."""
-
-    organization_id: str
-    user_id: str
-    api_key: str = field(repr=False)
 
 
 class LocalPlatform:
@@ -116,10 +59,7 @@ class LocalPlatform:
         self._strict = strict
         self._wanted_key = api_key
         self._start_timeout = start_timeout
-        self._process: subprocess.Popen[bytes] | None = None
-        self._owner = 0
-        self._log: IO[bytes] | None = None
-        self._ready: dict[str, str] = {}
+        self._process: Process | None = None
 
     # Starting and stopping
 
@@ -131,54 +71,17 @@ class LocalPlatform:
         """
         if self._process is not None:
             raise LocalPlatformError("this local platform runs already")
-        arguments = [_program(self._command), "dev", "--in-memory", "--listen", "127.0.0.1:0"]
-        arguments += ["--json", "--stop-with-stdin"]
-        if self._strict:
-            arguments.append("--strict")
+        arguments = ["--strict"] if self._strict else []
         if self._wanted_key is not None:
             arguments += ["--api-key", self._wanted_key]
-        # A file, since a pipe that nobody reads would stop the platform when it is full.
-        self._log = tempfile.TemporaryFile(prefix="storycore-", suffix=".log")
-        try:
-            self._process = subprocess.Popen(
-                arguments,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._log,
-                bufsize=0,
-                # Ctrl-C in the terminal is for the tests; they end the platform when they are done with it.
-                start_new_session=True,
-            )
-        except OSError as error:
-            self._close_log()
-            raise LocalPlatformError(f"cannot start {arguments[0]}: {error}") from error
-        self._owner = os.getpid()
-        try:
-            self._ready = _ready(_first_line(self._process, self._start_timeout))
-        except BaseException as error:
-            said = self.log().strip()
-            self.stop()
-            if isinstance(error, LocalPlatformError) and said:
-                raise LocalPlatformError(f"{error}; it says:\n{said}") from None
-            raise
+        self._process = Process(self._command, arguments, self._start_timeout)
         return self
 
     def stop(self) -> None:
         """Ends the process. Does nothing when it has ended."""
         process, self._process = self._process, None
-        self._ready = {}
-        if process is None or self._owner != os.getpid():
-            return  # A forked child's copy: the platform belongs to its parent.
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.close()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        finally:
-            process.stdout.close()
-            self._close_log()
+        if process is not None:
+            process.stop()
 
     def __enter__(self) -> LocalPlatform:
         return self.start()
@@ -189,7 +92,7 @@ class LocalPlatform:
         self.stop()
 
     def __repr__(self) -> str:
-        return f"<LocalPlatform {self._ready.get('url', 'not running')}>"
+        return f"<LocalPlatform {self._process.ready['url'] if self._process else 'not running'}>"
 
     # Where it is
 
@@ -256,11 +159,11 @@ class LocalPlatform:
         wanted = {"path": path, "nth": nth, "times": times, "action": action, "headers": dict(headers or {})}
         if method is not None:
             wanted["method"] = method
-        return _fault(self._ask("POST", "/_local/faults", wanted))
+        return fault_of(self._ask("POST", "/_local/faults", wanted))
 
     def faults(self) -> list[Fault]:
         """The planted faults."""
-        return [_fault(fault) for fault in self._ask("GET", "/_local/faults")["data"]]
+        return [fault_of(fault) for fault in self._ask("GET", "/_local/faults")["data"]]
 
     def clear_faults(self) -> None:
         """Removes every fault."""
@@ -268,7 +171,7 @@ class LocalPlatform:
 
     def requests(self, *, method: str | None = None, path: str | None = None) -> list[Request]:
         """What arrived, oldest first, the last 2000 at most; only of ``method`` and ``path`` where they are given."""
-        entries = [_request(entry) for entry in self._ask("GET", "/_local/requests")["data"]]
+        entries = [request_of(entry) for entry in self._ask("GET", "/_local/requests")["data"]]
         return [
             request
             for request in entries
@@ -292,7 +195,7 @@ class LocalPlatform:
             answer = self._ask("POST", "/_local/clock", {"advance_seconds": seconds})
         else:
             answer = self._ask("GET", "/_local/clock")
-        return _time(answer["now"])
+        return time_of(answer["now"])
 
     def reset(self) -> None:
         """Empties it: every object, fault and request is gone, and its clock is right. Keys like ``api_key`` stay."""
@@ -304,23 +207,14 @@ class LocalPlatform:
 
     def log(self) -> str:
         """What it has written to its log."""
-        if self._log is None:
-            return ""
-        # `pread` leaves the position alone, which the platform's own writing shares.
-        size = os.fstat(self._log.fileno()).st_size
-        if hasattr(os, "pread"):
-            text = os.pread(self._log.fileno(), size, 0)
-        else:
-            text = _read_shared(self._log)
-        return text.decode("utf-8", "replace")
+        return "" if self._process is None else self._process.log()
 
     # Behind it
 
     def _fact(self, name: str) -> str:
-        try:
-            return self._ready[name]
-        except KeyError:
-            raise LocalPlatformError("this local platform does not run: use it in a `with` block") from None
+        if self._process is None:
+            raise LocalPlatformError("this local platform does not run: use it in a `with` block")
+        return self._process.ready[name]
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         address = urlsplit(self.url)
@@ -339,78 +233,6 @@ class LocalPlatform:
             raise LocalPlatformError(_refusal(text, answer.status))
         return json.loads(text)
 
-    def _close_log(self) -> None:
-        if self._log is not None:
-            self._log.close()
-            self._log = None
-
-
-def _program(given: str | os.PathLike[str] | None) -> str:
-    """The path of the ``storycore`` program, the most deliberate choice first."""
-    for path, source in ((given, "`command`"), (os.environ.get(_VARIABLE) or None, _VARIABLE)):
-        if path is not None:
-            found = shutil.which(os.fspath(path))
-            if found is None:
-                raise LocalPlatformError(f"{source} is {os.fspath(path)!r}, which is no program that can be run")
-            return found
-    # The environment's own folder is not on the path where its Python is run without activating it.
-    beside = [sysconfig.get_path("scripts"), os.path.dirname(sys.executable)]
-    if sysconfig.get_default_scheme() != "venv":
-        beside.append(sysconfig.get_path("scripts", f"{os.name}_user"))
-    for folders in (os.pathsep.join(beside), None):
-        found = shutil.which(_PROGRAM, path=folders)
-        if found is not None:
-            return found
-    raise LocalPlatformError(
-        f"the local platform needs the `{_PROGRAM}` program: pip install storycore-cli, or set {_VARIABLE} to its path"
-    )
-
-
-def _first_line(process: subprocess.Popen[bytes], timeout: float) -> bytes:
-    assert process.stdout is not None
-    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    # A thread, since Windows cannot wait for a pipe with a time limit. It ends with the process at the latest.
-    read = process.stdout.readline
-    threading.Thread(target=lambda: lines.put(read()), name="storycore-ready", daemon=True).start()
-    try:
-        line = lines.get(timeout=timeout)
-    except queue.Empty:
-        process.kill()
-        raise LocalPlatformError(f"the local platform was not ready within {timeout:g} s") from None
-    if not line.endswith(b"\n"):
-        raise LocalPlatformError(f"the local platform ended with code {process.wait()} before it was ready")
-    return line
-
-
-def _ready(line: bytes) -> dict[str, str]:
-    try:
-        ready = json.loads(line)
-        return {name: str(ready[name]) for name in ("url", "api_key", "organization_id")}
-    except (ValueError, KeyError, TypeError):
-        raise LocalPlatformError("the program is no `storycore`: its first line is not the one of `storycore dev`") from None
-
-
-def _fault(fields: Mapping[str, Any]) -> Fault:
-    action = {name: value for name, value in fields["action"].items() if value not in (None, False)}
-    return Fault(
-        path=fields["path"],
-        method=fields.get("method"),
-        nth=fields.get("nth", 1),
-        times=fields.get("times", 1),
-        action=action,
-        headers=fields.get("headers") or {},
-    )
-
-
-def _request(entry: Mapping[str, Any]) -> Request:
-    names = ("method", "path", "query", "headers", "body", "status")
-    return Request(at=_time(entry["at"]), **{name: entry[name] for name in names})
-
-
-def _time(text: str) -> datetime:
-    # Python 3.10 reads neither `Z` nor fractions of other lengths than 3 and 6; the platform writes 3.
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
 
 def _refusal(text: bytes, status: int) -> str:
     try:
@@ -421,6 +243,3 @@ def _refusal(text: bytes, status: int) -> str:
         return f"the local platform answers {status}"
 
 
-def _read_shared(log: IO[bytes]) -> bytes:
-    log.seek(0)
-    return log.read()
