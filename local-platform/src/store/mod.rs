@@ -2,6 +2,7 @@
 //! What is in a document is for the resources to say.
 
 mod documents;
+mod leftovers;
 mod listing;
 
 use std::{
@@ -56,8 +57,12 @@ impl Store {
         let (directory, temporary) = match data {
             Data::Directory(path) => (path.clone(), None),
             Data::InMemory => {
+                // Beside the start and not before it: there may be gigabytes.
+                tokio::task::spawn_blocking(|| {
+                    leftovers::sweep(&std::env::temp_dir(), leftovers::AGE);
+                });
                 let temporary = tempfile::Builder::new()
-                    .prefix("storycore-")
+                    .prefix(leftovers::PREFIX)
                     .tempdir()
                     .map_err(|error| data_error(&std::env::temp_dir(), &error))?;
                 (temporary.path().to_path_buf(), Some(temporary))
