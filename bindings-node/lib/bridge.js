@@ -5,6 +5,7 @@
 const { Bridge } = require("./native.js");
 const { fromFields, native, CallCancelledError } = require("./errors.js");
 const { objects } = require("./rows.js");
+const { watch, unwatch } = require("./signals.js");
 
 // What a value in a batch is; `src/bridge/outbox.rs` has the same numbers.
 const RESULT = 0;
@@ -35,7 +36,7 @@ function fetched(text, buffers) {
       continue;
     }
     waiting.delete(id);
-    if (call.signal !== undefined) call.signal.removeEventListener("abort", call.onAbort);
+    if (call.signal !== undefined) unwatch(call.signal, call.onAbort);
     switch (batch[at + 1]) {
       case RESULT:
         call.resolve(value);
@@ -89,7 +90,7 @@ function start(owner, signal, told, begin) {
       call.onAbort = () => {
         if (takeBack(id)) reject(signal.reason);
       };
-      signal.addEventListener("abort", call.onAbort, { once: true });
+      watch(signal, call.onAbort);
     }
   });
 }
@@ -105,7 +106,7 @@ function takeBack(id) {
   const call = waiting.get(id);
   if (call === undefined) return false;
   waiting.delete(id);
-  if (call.signal !== undefined) call.signal.removeEventListener("abort", call.onAbort);
+  if (call.signal !== undefined) unwatch(call.signal, call.onAbort);
   bridge.cancel(id);
   return true;
 }

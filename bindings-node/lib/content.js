@@ -3,6 +3,7 @@
 "use strict";
 
 const { Readable } = require("node:stream");
+const { watch, unwatch } = require("./signals.js");
 
 class ContentStream {
   #source;
@@ -17,7 +18,7 @@ class ContentStream {
     this.size = size;
     this.contentType = contentType;
     this.#signal = signal ?? undefined;
-    this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (this.#signal !== undefined) watch(this.#signal, this.#onAbort);
   }
 
   #onAbort = () => {
@@ -51,7 +52,7 @@ class ContentStream {
   cancel() {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#signal !== undefined) unwatch(this.#signal, this.#onAbort);
     this.#source.close();
   }
 

@@ -129,6 +129,21 @@ test("a signal ends a call with its reason, and its request", async () => {
   await client.close();
 });
 
+test("a signal may be used for many calls at a time, and has no listeners left of them", async () => {
+  const { getEventListeners } = require("node:events");
+  const client = platform.client();
+  const { signal } = new AbortController();
+  const warned = [];
+  process.on("warning", (warning) => warned.push(warning));
+  await Promise.all(Array.from({ length: 30 }, () => client.projects.list({}, { signal })));
+  await client.projects.get("prj_none", { signal }).catch(() => {});
+  for await (const _ of client.projects.list({}, { signal })) break;
+  assert.equal(getEventListeners(signal, "abort").length, 0);
+  await new Promise(setImmediate);
+  assert.deepEqual(warned, [], "Node takes many listeners of one signal for a leak");
+  await client.close();
+});
+
 test("a closed client ends what was under way, and makes no more calls", async () => {
   await platform.fault({ path: "/api/projects/never", times: 0, action: { stall: true } });
   const client = platform.client();

@@ -1,0 +1,69 @@
+// What the loader says where no library fits: which platform this is, with which libc, and what to do.
+"use strict";
+
+const assert = require("node:assert/strict");
+const { execFile } = require("node:child_process");
+const { cp, mkdir, mkdtemp, readdir, rm, writeFile } = require("node:fs/promises");
+const { tmpdir } = require("node:os");
+const { join } = require("node:path");
+const { after, before, test } = require("node:test");
+const { promisify } = require("node:util");
+
+const run = promisify(execFile);
+const root = join(__dirname, "..");
+let folder;
+
+before(async () => {
+  // The package without a library, as it is where the platform's package was not installed.
+  folder = await mkdtemp(join(tmpdir(), "storycore-"));
+  await cp(join(root, "lib"), join(folder, "lib"), { recursive: true });
+  await cp(join(root, "package.json"), join(folder, "package.json"));
+});
+
+after(() => rm(folder, { recursive: true, force: true }));
+
+/** What `require` throws on this platform, or on one that is made up. */
+async function said({ platform = process.platform, arch = process.arch, library } = {}) {
+  const text = `for (const [name, value] of Object.entries(${JSON.stringify({ platform, arch })})) Object.defineProperty(process, name, { value });
+    try { require(${JSON.stringify(folder)}); } catch (error) { console.log(JSON.stringify([error.code, error.message])); }`;
+  const { NAPI_RS_NATIVE_LIBRARY_PATH: _, ...env } = process.env;
+  if (library !== undefined) env.NAPI_RS_NATIVE_LIBRARY_PATH = library;
+  const { stdout } = await run(process.execPath, ["--eval", text], { env, cwd: folder, timeout: 20_000 });
+  return JSON.parse(stdout);
+}
+
+test("a platform's package that is missing is named, and how it comes to be missing", async () => {
+  const [code, message] = await said();
+  assert.equal(code, "STORYCORE_NO_NATIVE_LIBRARY");
+  const libc = process.platform === "linux" ? " with (glibc|musl)" : "";
+  assert.match(message, new RegExp(`storycore cannot run on ${process.platform} ${process.arch}${libc}: the package storycore-${process.platform}`));
+  assert.match(message, /not installed.*optional dependency.*install again.*lock file/s);
+});
+
+test("a platform without a build is named, and how to build for it", async () => {
+  const [code, message] = await said({ platform: "sunos", arch: "sparc" });
+  assert.equal(code, "STORYCORE_NO_NATIVE_LIBRARY");
+  assert.match(message, /cannot run on sunos sparc: there is no build of storycore.*npm run build/);
+});
+
+test("a library that does not load says why", async () => {
+  const { nameOfPlatform } = await import("../scripts/platforms.mjs");
+  const broken = join(folder, `storycore.${nameOfPlatform()}.node`);
+  await writeFile(broken, "this is no library");
+  const [code, message] = await said();
+  await rm(broken);
+  assert.equal(code, "STORYCORE_NO_NATIVE_LIBRARY");
+  assert.match(message, /does not load: .*storycore\./);
+});
+
+test("a library of another version is refused", async () => {
+  const other = join(folder, "other");
+  await mkdir(other);
+  await cp(join(folder, "lib"), join(other, "lib"), { recursive: true });
+  await writeFile(join(other, "package.json"), JSON.stringify({ name: "storycore", version: "9.9.9", main: "lib/index.js" }));
+  const { NAPI_RS_NATIVE_LIBRARY_PATH } = process.env;
+  const beside = (await readdir(root)).find((file) => file.endsWith(".node"));
+  const env = { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: NAPI_RS_NATIVE_LIBRARY_PATH ?? join(root, beside) };
+  const failed = await run(process.execPath, ["--eval", `require(${JSON.stringify(other)})`], { env, cwd: folder }).then(assert.fail, (error) => error);
+  assert.match(failed.stderr, /storycore 9\.9\.9 found the native library of \d+\.\d+\.\d+: install both in the same version/);
+});
