@@ -68,7 +68,8 @@ pub(crate) fn cancellable(generated: &str) -> Result<String> {
         );
     }
     // A call that cannot throw would end the process where it is cancelled.
-    if let Some(line) = generated.lines().find(|line| line.contains("async  ->")) {
+    let unthrowing = |line: &&str| line.contains(")async ") && !line.contains(")async throws");
+    if let Some(line) = generated.lines().find(unthrowing) {
         bail!("an async function must be able to throw, to be cancelled: {}", line.trim());
     }
     Ok(text)

@@ -14,6 +14,7 @@ mod python;
 mod read_errors;
 mod read_models;
 mod read_resources;
+mod swift;
 mod types;
 
 use std::{
@@ -78,6 +79,7 @@ fn files(root: &Path) -> Result<Files> {
     python::write(&sdk, &mut files)?;
     node::write(&sdk, &mut files)?;
     mobile::write(&sdk, &mut files)?;
+    swift::write(&sdk, &mut files)?;
     for (path, text) in &mut files {
         if path.extension().is_some_and(|extension| extension == "rs") {
             *text = formatted(root, text).with_context(|| path.display().to_string())?;
