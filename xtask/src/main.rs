@@ -23,7 +23,8 @@ cargo xtask demo [VIDEO] [--out DIR]         the main job, end to end, on a loca
 cargo xtask test [PART…] [--long]            all parts, or those named:
                                              core platform conformance interop faults
                                              python node swift kotlin examples
-                                             (--long: 300 runs of faults and not 40)
+                                             (--long: 300 runs of faults and not 40;
+                                             --without PART: all but that, by name in the table)
 cargo xtask mutants [--all] [NAME…]          takes the client's rules out, one by one, and sees scenarios fail
 cargo xtask bindings [--check]               writes the languages' bindings from sdk-core, or sees that they are current
 cargo xtask bench [NAME…] [--quick] [--json] measurements against what one would use instead:

@@ -136,7 +136,16 @@ impl Build {
         if message["target"]["kind"][0] == "cdylib"
             && message["profile"]["test"] != true
             && let (Some(name), Some(file)) =
-                (text(&message["target"]["name"]), text(&message["filenames"][0]))
+                // One that is static as well has several files.
+                (
+                    text(&message["target"]["name"]),
+                    message["filenames"]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .filter_map(text)
+                        .find(|file| !file.ends_with(".a") && !file.ends_with(".rlib")),
+                )
         {
             self.libraries.insert(name, file.into());
         }

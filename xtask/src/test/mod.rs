@@ -6,6 +6,7 @@ mod doctests;
 mod node;
 mod python;
 mod steps;
+pub(crate) mod swift;
 
 use std::cell::OnceCell;
 use std::process::ExitCode;
@@ -63,6 +64,11 @@ const STEPS: &[Step] = &[
     Step { part: "node", name: "tests", run: node::tests },
     Step { part: "node", name: "declarations", run: node::declarations },
     Step { part: "node", name: "scenarios", run: node::conformance },
+    Step { part: "swift", name: "build", run: swift::build },
+    Step { part: "swift", name: "tests", run: swift::tests },
+    Step { part: "swift", name: "scenarios", run: swift::conformance },
+    Step { part: "swift", name: "examples", run: swift::examples },
+    Step { part: "swift", name: "documentation", run: swift::documentation },
     Step { part: "examples", name: "tests", run: |cx| steps::packages(cx, "examples") },
     Step { part: "examples", name: "Python", run: python::examples },
     Step { part: "examples", name: "demo", run: steps::demo },
@@ -79,6 +85,7 @@ struct Context {
     build: OnceCell<Result<Build>>,
     doctests: OnceCell<doctests::ByCrate>,
     environment: OnceCell<Result<Vec<(String, String)>>>,
+    swift: OnceCell<Result<swift::Swift, Counts>>,
 }
 
 impl Context {
@@ -104,12 +111,14 @@ impl Context {
     }
 }
 
-/// Runs the parts named in `args`, or all; with `--long`, those that have a longer form at full length.
+/// Runs the parts named in `args`, or all; with `--long`, those that have a longer form at full length; `--without PART` leaves
+/// one out, which the table says.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
+    let (args, without) = left_out(args)?;
     let (flags, parts): (Vec<_>, Vec<_>) =
         args.iter().cloned().partition(|arg| arg.starts_with('-'));
     if let Some(unknown) = flags.iter().find(|flag| *flag != "--long") {
-        bail!("there is no {unknown}; there is --long");
+        bail!("there is no {unknown}; there are --long and --without PART");
     }
     let chosen = choose(&parts)?;
     let workspace = Workspace::load()?;
@@ -121,6 +130,7 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         build: OnceCell::new(),
         doctests: OnceCell::new(),
         environment: OnceCell::new(),
+        swift: OnceCell::new(),
     };
     let mut rows: Vec<Row> = chosen
         .iter()
@@ -128,7 +138,9 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         .collect();
     for row in &mut rows {
         let folder = folder(row.part);
-        if !context.workspace.root.join(folder).is_dir() {
+        if without.contains(&row.part) {
+            row.counts = Counts::skipped(format!("left out by --without {}", row.part));
+        } else if !context.workspace.root.join(folder).is_dir() {
             row.counts = Counts::skipped(format!("{folder} does not exist yet"));
         } else if !STEPS.iter().any(|step| step.part == row.part) {
             row.counts = Counts::failed(format!("{folder} exists, and no step here tests it"));
@@ -136,6 +148,9 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     }
     for step in STEPS {
         let Some(row) = rows.iter_mut().find(|row| row.part == step.part) else { continue };
+        if without.contains(&step.part) {
+            continue;
+        }
         if row.counts.skipped > 0 && !context.workspace.root.join(folder(step.part)).is_dir() {
             continue;
         }
@@ -147,6 +162,21 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     println!("\n{}", table::render(&rows).trim_end());
     let failed = rows.iter().any(|row| row.counts.failed > 0);
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The arguments without `--without PART`, and the parts that are left out.
+fn left_out(args: &[String]) -> Result<(Vec<String>, Vec<&'static str>)> {
+    let (mut others, mut without) = (Vec::new(), Vec::new());
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        if arg != "--without" {
+            others.push(arg.clone());
+            continue;
+        }
+        let Some(part) = args.next() else { bail!("--without needs a part, such as swift") };
+        without.extend(choose(std::slice::from_ref(part))?);
+    }
+    Ok((others, without))
 }
 
 fn folder(part: &str) -> &'static str {
@@ -175,6 +205,15 @@ mod tests {
         assert_eq!(choose(&["platform".into(), "core".into()]).unwrap(), ["core", "platform"]);
         let error = choose(&["cor".into()]).unwrap_err().to_string();
         assert!(error.contains("`cor`") && error.contains("kotlin"), "{error}");
+    }
+
+    #[test]
+    fn a_part_is_left_out_by_name() {
+        let args = ["--without", "swift", "core"].map(str::to_owned);
+        let (others, without) = left_out(&args).unwrap();
+        assert_eq!((others, without), (vec!["core".to_owned()], vec!["swift"]));
+        assert!(left_out(&["--without".to_owned()]).is_err());
+        assert!(left_out(&["--without".to_owned(), "swif".to_owned()]).is_err());
     }
 
     #[test]

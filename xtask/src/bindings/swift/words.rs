@@ -2,7 +2,10 @@
 
 use anyhow::{Result, bail};
 
-use crate::bindings::form::{Sdk, Type};
+use crate::bindings::{
+    docs::wrapped,
+    form::{Sdk, Type},
+};
 
 /// `project_id` is `projectID`.
 pub(super) fn camel(name: &str) -> String {
@@ -18,11 +21,7 @@ pub(super) fn camel(name: &str) -> String {
 }
 
 /// As uniffi has it: `project_id` is `projectId`.
-pub(super) fn native(name: &str) -> String {
-    let mut words = name.split('_');
-    let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |name, word| name + &capital(word))
-}
+pub(super) use crate::bindings::names::camel as native;
 
 pub(super) fn capital(word: &str) -> String {
     let mut letters = word.chars();
@@ -206,22 +205,4 @@ fn is_name(sdk: &Sdk, word: &str) -> bool {
             || sdk.resources.iter().flat_map(|resource| &resource.methods).any(|method| {
                 method.name == word || method.params.iter().any(|param| param.name == word)
             }))
-}
-
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for paragraph in text.lines() {
-        let mut line = String::new();
-        for word in paragraph.split(' ') {
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-                lines.push(std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        lines.push(line);
-    }
-    lines
 }

@@ -1,0 +1,73 @@
+import Foundation
+import StoryCore
+import StoryCoreNative
+import Testing
+
+@Suite(.serialized) struct CancellationTests {
+    @Test func cancellingATaskStopsItsRequest() async throws {
+        let client = try makeClient()
+        try await plant(client, "GET", "/api/projects", ["delay_ms": 20_000])
+        let before = callCounts()
+        let call = Task { try await client.projects.list() }
+        try await Task.sleep(for: .milliseconds(300))
+        let began = ContinuousClock.now
+        call.cancel()
+        let failed = await kind { _ = try await call.value }
+        #expect(failed == "CancellationError")
+        let took = ContinuousClock.now - began
+        #expect(took < .seconds(5), "it did not wait for the answer")
+        let after = try await settled()
+        #expect(after.dropped == before.dropped + 1)
+        _ = try await client.request("DELETE", "/_local/faults")
+    }
+
+    @Test func ofManyCallsThatAreCancelledWhileTheyEndNoneIsLost() async throws {
+        let client = try makeClient()
+        let before = try await settled()
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<2_000 {
+                group.addTask {
+                    let call = Task { try await client.events.list(pageSize: 1) }
+                    // From at once to long after the answer came.
+                    try? await Task.sleep(for: .microseconds(number % 100 * 600))
+                    call.cancel()
+                    _ = await call.result
+                }
+                // As many at a time as an app may have.
+                if number % 32 == 31 {
+                    await group.waitForAll()
+                }
+            }
+        }
+        let after = try await settled()
+        let (started, finished, dropped) = (
+            after.started - before.started, after.finished - before.finished, after.dropped - before.dropped
+        )
+        print("2 000 racing cancellations: \(started) started, \(finished) finished, \(dropped) dropped")
+        #expect(started == finished + dropped)
+        #expect(finished > 0 && dropped > 0, "they raced")
+    }
+
+    @Test func endingAnIterationEarlyStopsWhatWasAskedForAhead() async throws {
+        let client = try makeClient()
+        for _ in 0..<4 {
+            try await client.projects.create(name: "Ahead")
+        }
+        for try await _ in client.projects.items(name: "Ahead", pageSize: 1) {
+            break
+        }
+        _ = try await settled()
+    }
+
+    /// What became of the calls, once none is under way.
+    private func settled() async throws -> CallCounts {
+        for _ in 0..<200 {
+            let counts = callCounts()
+            if counts.started == counts.finished + counts.dropped {
+                return counts
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        return callCounts()
+    }
+}

@@ -1,0 +1,73 @@
+import Foundation
+import StoryCore
+import Testing
+
+@Suite struct ErrorTests {
+    @Test func anErrorIsACaseOfItsKindWithItsFacts() async throws {
+        let client = try makeClient()
+        do {
+            _ = try await client.projects.get("prj_none")
+            Issue.record("there is no such project")
+        } catch StoryCoreError.notFound(let details) {
+            #expect(details.status == 404 && details.kind == "not_found" && details.attempts == 1)
+            #expect(details.requestID != nil && !details.isRetryable)
+        }
+        do {
+            _ = try await client.projects.create(name: "")
+            Issue.record("a project needs a name")
+        } catch let error as StoryCoreError {
+            guard case .invalidRequest = error else { throw error }
+            #expect(error.param == "name", "any detail can be asked of the error itself")
+            #expect(error.localizedDescription.contains(error.message))
+        }
+    }
+
+    @Test(arguments: [Duration.seconds(-1), .seconds(1e15)])
+    func aTimeThatCannotBeIsToldAndNoTrap(time: Duration) async throws {
+        let client = try makeClient()
+        let failed = await kind { _ = try await client.projects.list(options: .init(timeout: time)) }
+        #expect(failed == "config")
+    }
+
+    @Test func aNumberThatDoesNotFitIsToldAndNoTrap() async throws {
+        let client = try makeClient()
+        for try await _ in client.projects.items(maxItems: 0) {
+            Issue.record("none was wanted")
+        }
+        let page = await kind { _ = try await client.projects.list(pageSize: -1) }
+        #expect(page == "invalid_request")
+        let items = await kind { for try await _ in client.projects.items(maxItems: -1) {} }
+        #expect(items == "invalid_request")
+        let json = await kind { try await client.projects.create(name: "Film", settings: ["a": .number(.nan)]) }
+        #expect(json == "invalid_request")
+    }
+
+    @Test func settingsThatCannotWorkAreToldAtOnce() throws {
+        #expect(throws: StoryCoreError.self) { try Client(apiKey: "key", baseURL: URL(string: "http://example.com")) }
+        #expect(throws: StoryCoreError.self) {
+            try Client(apiKey: "key", configuration: .init(platform: "nowhere"))
+        }
+    }
+
+    @Test func aClientShowsNoCredential() throws {
+        let client = try Client(apiKey: "very-secret-key")
+        var dumped = ""
+        dump(client, to: &dumped)
+        dump(Credential.apiKey("very-secret-key"), to: &dumped)
+        #expect(!"\(client) \(String(reflecting: client)) \(dumped)".contains("very-secret-key"))
+    }
+
+    @Test func aClosedClientEndsItsCalls() async throws {
+        let client = try makeClient()
+        let other = try makeClient()
+        try await plant(other, "GET", "/api/projects", ["delay_ms": 20_000])
+        let waiting = Task { try await client.projects.list() }
+        try await Task.sleep(for: .milliseconds(300))
+        client.close()
+        let underWay = await kind { _ = try await waiting.value }
+        #expect(underWay == "cancelled")
+        let later = await kind { _ = try await client.projects.list() }
+        #expect(later == "cancelled")
+        _ = try await other.request("DELETE", "/_local/faults")
+    }
+}

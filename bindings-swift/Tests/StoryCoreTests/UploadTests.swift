@@ -1,0 +1,117 @@
+import Foundation
+import StoryCore
+import Testing
+
+@Suite(.serialized) struct UploadTests {
+    @Test func aFileIsUploadedWithProgressAndComesBackAsItWas() async throws {
+        let client = try makeClient()
+        try await withFolder { folder in
+            let film = try file(in: folder, named: "film.bin", bytes: 20 * 1024 * 1024)
+            var last: UploadProgress?
+            var report: UploadReport?
+            for try await event in client.media.uploading(.file(film), options: .init(type: "document", journal: .off)) {
+                switch event {
+                case .progress(let now): last = now
+                case .done(let done): report = done
+                }
+            }
+            let asset = try #require(report?.asset)
+            #expect(asset.size == 20 * 1024 * 1024 && asset.status == .ready)
+            #expect(last?.acknowledged == asset.size && last?.total == asset.size)
+            let copy = folder.appendingPathComponent("copy.bin")
+            try await client.media.download(asset.id, to: copy)
+            #expect(try Data(contentsOf: copy) == Data(contentsOf: film))
+        }
+    }
+
+    @Test func anUploadThatWasStoppedGoesOnWhereItWas() async throws {
+        let client = try makeClient()
+        try await withFolder { folder in
+            let film = try file(in: folder, named: "film.bin", bytes: 40 * 1024 * 1024)
+            let journal = Journal.at(folder.appendingPathComponent("uploads.sqlite3"))
+            let options = UploadOptions(type: "document", journal: journal, chunkSize: 1024 * 1024, maxStreams: 1)
+            // As an app that is ended does: the journal is all that stays.
+            let (control, stopped) = (UploadControl(), AsyncStream<Void>.makeStream())
+            let first = Task {
+                try await client.media.upload(.file(film), options: options, control: control) { now in
+                    if now.acknowledged >= 5 * 1024 * 1024 {
+                        control.pause()
+                        stopped.continuation.finish()
+                    }
+                }
+            }
+            for await _ in stopped.stream {}
+            first.cancel()
+            let failed = await kind { _ = try await first.value }
+            #expect(failed == "CancellationError")
+            let again = try makeClient()
+            let report = try await again.media.uploadReport(.file(film), options: options)
+            #expect(report.asset.size == 40 * 1024 * 1024)
+            #expect(report.sent < 40 * 1024 * 1024, "what had arrived is not sent again")
+            #expect(report.restarts == [])
+        }
+    }
+
+    @Test func anUploadStandsStillWhilePausedAndCanBeCancelled() async throws {
+        let client = try makeClient()
+        try await withFolder { folder in
+            let film = try file(in: folder, named: "film.bin", bytes: 40 * 1024 * 1024)
+            let control = UploadControl()
+            control.pause()
+            let upload = Task {
+                try await client.media.upload(
+                    .file(film), options: .init(type: "document", journal: .off), control: control)
+            }
+            try await Task.sleep(for: .milliseconds(300))
+            control.cancel()
+            let failed = await kind { _ = try await upload.value }
+            #expect(failed == "cancelled")
+        }
+    }
+
+    @Test func piecesAreUploadedAsTheyCome() async throws {
+        let client = try makeClient()
+        let pieces = AsyncThrowingStream<Data, any Error> { stream in
+            for number in 0..<50 {
+                stream.yield(Data(repeating: UInt8(number), count: 10_000))
+            }
+            stream.finish()
+        }
+        let asset = try await client.media.upload(
+            .pieces(pieces, fileName: "pieces.bin"), options: .init(type: "document"))
+        #expect(asset.size == 500_000)
+        let content = try await client.media.content(asset.id)
+        #expect(content.count == 500_000)
+    }
+
+    @Test func piecesThatFailFailTheUpload() async throws {
+        struct Torn: Error {}
+        let client = try makeClient()
+        let pieces = AsyncThrowingStream<Data, any Error> { stream in
+            stream.yield(Data(repeating: 1, count: 10_000))
+            stream.finish(throwing: Torn())
+        }
+        let failed = await kind { try await client.media.upload(.pieces(pieces, fileName: "pieces.bin")) }
+        #expect(failed == "upload")
+    }
+
+    @Test func aJobIsWaitedForAndItsEventsAreHeard() async throws {
+        let client = try makeClient()
+        let asset = try await client.media.upload(
+            .data(Data("nothing to see".utf8), fileName: "note.txt"), options: .init(type: "document"))
+        let job = try await client.jobs.create(type: "probe", parameters: ["input": .string(asset.id)])
+        var types: [String] = []
+        for try await event in client.jobs.events(job.id) {
+            types.append(event.type)
+        }
+        #expect(types.last == "job.completed" || types.last == "job.failed")
+        let seen = Shared<[JobStatus]>([])
+        do {
+            let done = try await client.jobs.wait(job.id) { job in seen.change { $0.append(job.status) } }
+            #expect(done.status == .completed)
+        } catch StoryCoreError.jobFailed(let details) {
+            #expect(details.job?.id == job.id, "the error carries the job")
+        }
+        #expect(!seen.value.isEmpty)
+    }
+}

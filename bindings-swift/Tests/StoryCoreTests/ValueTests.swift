@@ -1,0 +1,28 @@
+import Foundation
+import StoryCore
+import Testing
+
+@Suite struct ValueTests {
+    @Test func jsonComesBackAsItWas() throws {
+        let value: JSONValue = ["a": [1, 2.5, true, nil, "x"], "b": ["c": .object([:])]]
+        let again = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
+        #expect(again == value && again["a"] != nil && again["b"]?["c"] == .object([:]))
+    }
+
+    @Test func aDayIsADayAndNoTime() throws {
+        let day = try #require(CalendarDate("2026-02-03"))
+        #expect(day == CalendarDate(year: 2026, month: 2, day: 3) && day.description == "2026-02-03")
+        #expect(CalendarDate("2026-02") == nil && CalendarDate("a-b-c") == nil)
+        #expect(day < CalendarDate(year: 2026, month: 2, day: 4))
+        let start = try #require(day.start())
+        #expect(CalendarDate(start) == day)
+    }
+
+    @Test func aSecretIsNeverPrinted() {
+        let secret: Secret = "whsec_abc"
+        var dumped = ""
+        dump(secret, to: &dumped)
+        #expect(!"\(secret) \(String(reflecting: secret)) \(dumped)".contains("whsec"))
+        #expect(secret.exposed == "whsec_abc")
+    }
+}

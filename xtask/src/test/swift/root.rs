@@ -1,0 +1,134 @@
+//! A Debian trixie root under `target/` with Swift 6 in it: no distribution that this runs on has to have Swift itself. It takes
+//! 2.5 GB, is made once, and says so.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::package::Package;
+use crate::workspace::check;
+
+const INSTALL: Duration = Duration::from_secs(15 * 60);
+
+/// What is in it beside a minimal Debian.
+const PACKAGES: [&str; 3] = ["swiftlang", "libc6-dev", "ca-certificates"];
+
+/// The root, ready.
+pub(crate) struct Root(PathBuf);
+
+impl Root {
+    /// The root under `target`, made where it is not there.
+    pub(crate) fn made(target: &Path) -> Result<Self> {
+        let folder = target.join("swift");
+        std::fs::create_dir_all(&folder)?;
+        let lock = std::fs::File::create(folder.join("root.lock"))?;
+        lock.lock()?;
+        let root = folder.join("root");
+        let stamp = folder.join("root.txt");
+        let wanted = PACKAGES.join(" ");
+        if std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && root.is_dir() {
+            println!("setup: Swift is in {}", root.display());
+            return Ok(Self(root));
+        }
+        if !is_root()? {
+            bail!("it is a Debian root that only the user root can make (debootstrap, chroot)");
+        }
+        println!(
+            "setup: making a Debian trixie with Swift in {} (2.5 GB, about a minute)",
+            root.display()
+        );
+        debootstrap()?;
+        if root.is_dir() {
+            std::fs::remove_dir_all(&root).context("the root that was begun")?;
+        }
+        let mut make = Command::new("debootstrap");
+        make.args(["--variant=minbase", "trixie"]).arg(&root);
+        ran("debootstrap", make)?;
+        let mut install = Command::new("chroot");
+        install
+            .arg(&root)
+            .args(["apt-get", "install", "-y", "-q", "--no-install-recommends"])
+            .args(PACKAGES);
+        install.env("DEBIAN_FRONTEND", "noninteractive");
+        ran("apt-get in the root", install)?;
+        let mut clean = Command::new("chroot");
+        clean.arg(&root).args(["apt-get", "clean"]);
+        ran("apt-get in the root", clean)?;
+        std::fs::write(stamp, wanted)?;
+        Ok(Self(root))
+    }
+
+    /// A command inside the root, in `folder`, which is `/package` there. Mounts are its own and end with it.
+    pub(crate) fn inside(
+        &self,
+        folder: &Path,
+        command: &str,
+        environment: &[(String, String)],
+    ) -> Command {
+        // Without /proc, Swift does not start.
+        let script = "
+            mkdir -p \"$1/package\" &&
+            mount --rbind \"$2\" \"$1/package\" && mount -t proc proc \"$1/proc\" && mount --rbind /dev \"$1/dev\" &&
+            root=\"$1\" line=\"$3\" && shift 3 &&
+            exec chroot \"$root\" /usr/bin/env -i HOME=/tmp PATH=/usr/bin:/bin LANG=C.UTF-8 STORYCORE_CONFORMANCE=1 \\
+                LD_LIBRARY_PATH=/package/lib \"$@\" /bin/bash -c \"cd /package && $line\"";
+        let mut run = Command::new("unshare");
+        run.args(["-m", "-p", "-f", "--kill-child", "bash", "-c", script, "swift"]);
+        run.arg(&self.0).arg(folder).arg(command);
+        run.args(environment.iter().map(|(name, value)| format!("{name}={value}")));
+        run
+    }
+
+    /// A program that was built inside, as a command outside: with the root's loader and libraries.
+    pub(crate) fn outside(&self, package: &Package, profile: &str, name: &str) -> Vec<String> {
+        let inside = |path: &str| self.0.join(path).display().to_string();
+        let libraries = [
+            package.folder.join("lib").display().to_string(),
+            inside("usr/libexec/swift/lib/swift/linux"),
+            inside("usr/lib/x86_64-linux-gnu"),
+        ];
+        let program = package.folder.join(".build").join(profile).join(name);
+        vec![
+            inside("lib64/ld-linux-x86-64.so.2"),
+            "--library-path".to_owned(),
+            libraries.join(":"),
+            program.display().to_string(),
+        ]
+    }
+}
+
+fn is_root() -> Result<bool> {
+    let mut id = Command::new("id");
+    id.arg("-u");
+    Ok(crate::process::output(id)?.trim() == "0")
+}
+
+/// Sees that there is a `debootstrap`, by apt where it has to be installed.
+fn debootstrap() -> Result<()> {
+    let found = Command::new("debootstrap").arg("--version").output();
+    if found.is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    println!("setup: installing debootstrap with apt-get");
+    for args in [
+        ["update", "-q"].as_slice(),
+        &["install", "-y", "-q", "--no-install-recommends", "debootstrap"],
+    ] {
+        let mut apt = Command::new("apt-get");
+        apt.args(args).env("DEBIAN_FRONTEND", "noninteractive");
+        ran("apt-get", apt).context("it needs debootstrap, which apt-get did not install")?;
+    }
+    Ok(())
+}
+
+fn ran(name: &str, command: Command) -> Result<()> {
+    let counts = check(name, command, INSTALL);
+    if counts.failed > 0 {
+        bail!("{}", counts.why.join(", "));
+    }
+    Ok(())
+}
