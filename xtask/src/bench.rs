@@ -2,12 +2,14 @@
 //! binaries, one a name. What they measure and print is theirs.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 
 use crate::process;
 use crate::setup::Setup;
+use crate::test::swift;
 use crate::wheel::{self, Profile};
 use crate::workspace::{Build, Workspace};
 
@@ -67,6 +69,9 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     if chosen.contains(&"node") {
         environment.extend(node(&setup, &workspace)?);
     }
+    if chosen.contains(&"mobile") {
+        environment.extend(mobile(&workspace)?);
+    }
     let build = Build::bin(&workspace, PACKAGE, true)?;
     let mut failed = false;
     for name in chosen {
@@ -110,6 +115,21 @@ fn node(setup: &Setup, workspace: &Workspace) -> Result<[(&'static str, OsString
         ("STORYCORE_BENCH_NODE_LIBRARY", library.trim().into()),
         ("STORYCORE_BENCH_NODE_PEERS", peers.into()),
     ])
+}
+
+/// What the mobile bench needs: the library as an app carries it, to be weighed, and a program for each language over one that
+/// counts its calls.
+fn mobile(workspace: &Workspace) -> Result<Vec<(&'static str, OsString)>> {
+    let weighed = library(workspace, &["--profile", "mobile"])?;
+    let counting = library(workspace, &["--release", "--features", "conformance"])?;
+    let bindgen = Build::bin(workspace, "storycore-bindgen", false)?;
+    let bindgen = bindgen.bins.get("storycore-bindgen").context("storycore-bindgen")?;
+    let swift = swift::bench(workspace, &counting, bindgen)?;
+    Ok(vec![("STORYCORE_BENCH_LIBRARY", weighed.into()), ("STORYCORE_BENCH_SWIFT", swift.into())])
+}
+
+fn library(workspace: &Workspace, how: &[&str]) -> Result<PathBuf> {
+    Build::library(workspace, "storycore-mobile", "storycore_mobile", how)
 }
 
 /// The binary that measures `name`: called like it, or `NAME-bench` where that is taken, as by the

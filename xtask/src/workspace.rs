@@ -113,6 +113,22 @@ impl Build {
         Ok(build)
     }
 
+    /// Compiles a library that other languages load.
+    pub(crate) fn library(
+        workspace: &Workspace,
+        package: &str,
+        name: &str,
+        how: &[&str],
+    ) -> Result<PathBuf> {
+        let mut cargo = process::cargo();
+        cargo.args(["build", "--package", package, "--lib"]).args(how);
+        let mut build = Self::run(cargo, workspace)?;
+        build
+            .libraries
+            .remove(name)
+            .with_context(|| format!("{package} does not compile: see above"))
+    }
+
     fn run(mut cargo: Command, workspace: &Workspace) -> Result<Self> {
         cargo
             .current_dir(&workspace.root)

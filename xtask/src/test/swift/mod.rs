@@ -18,7 +18,7 @@ use super::Context;
 use crate::{
     counts::{Counts, Tally},
     process::{self, Reaped},
-    workspace::{check, tally},
+    workspace::{Workspace, check, tally},
 };
 
 const COMPILE: Duration = Duration::from_secs(20 * 60);
@@ -47,7 +47,7 @@ impl Swift {
         };
         let root = Root::made(&cx.workspace.target)
             .map_err(|error| failed("set-up of Swift (or leave it out: --without swift)", error))?;
-        let package = Package::assembled(&cx.workspace, library, bindgen)
+        let package = Package::assembled(&cx.workspace, "swift/package", library, bindgen)
             .map_err(|error| failed("the Swift package", error))?;
         Ok(Self { root, package })
     }
@@ -135,14 +135,15 @@ pub(super) fn documentation(cx: &Context) -> Counts {
         Ok(swift) => swift,
         Err(counts) => return counts,
     };
-    let dump = format!(
-        "rm -rf .build/symbols && mkdir -p .build/symbols && swift package dump-symbol-graph --minimum-access-level public \
-         > /dev/null && find .build -path '*symbolgraph*' \\( -name StoryCore.symbols.json -o -name 'StoryCore@*.symbols.json' \\) \
-         -exec cp {{}} .build/symbols/ \\; && test -s .build/symbols/StoryCore.symbols.json && \
-         docc convert Sources/StoryCore/StoryCore.docc --additional-symbol-graph-dir .build/symbols --output-path .build/docs \
-         --fallback-display-name StoryCore --fallback-bundle-identifier io.storycore --warnings-as-errors"
-    );
-    check("docc", swift.inside(&dump, &[]), COMPILE)
+    let dump = "
+        rm -rf .build/symbols && mkdir -p .build/symbols &&
+        swift package STRICT dump-symbol-graph --minimum-access-level public > .build/symbols.log 2>&1 || {
+            cat .build/symbols.log; exit 1; }
+        cp .build/*/symbolgraph/StoryCore.symbols.json .build/symbols/ &&
+        docc convert Sources/StoryCore/StoryCore.docc --additional-symbol-graph-dir .build/symbols \\
+            --output-path .build/docs --fallback-display-name StoryCore \\
+            --fallback-bundle-identifier io.storycore --warnings-as-errors";
+    check("docc", swift.inside(&dump.replace("STRICT", STRICT), &[]), COMPILE)
 }
 
 /// The README's first screen and the program that does the main job, against a platform of this build.
@@ -165,6 +166,21 @@ pub(super) fn examples(cx: &Context) -> Counts {
         });
     }
     counts
+}
+
+/// The command line of Swift's side of `cargo xtask bench mobile`, compiled with a library that counts its calls.
+pub(crate) fn bench(
+    workspace: &Workspace,
+    library: &std::path::Path,
+    bindgen: &std::path::Path,
+) -> Result<String> {
+    let root = Root::made(&workspace.target)?;
+    let package = Package::assembled(workspace, "swift/bench", library, bindgen)?;
+    let swift = Swift { root, package };
+    let build = format!("swift build -c release --product storycore-bench {STRICT}");
+    // Standard output is the table's.
+    process::output(swift.inside(&build, &[]))?;
+    Ok(swift.program("release", "storycore-bench").join(" "))
 }
 
 /// A second of film.

@@ -19,9 +19,14 @@ pub(crate) struct Package {
 
 impl Package {
     /// Puts it together. Files that are as they were keep their times, so that little is compiled anew.
-    pub(crate) fn assembled(workspace: &Workspace, library: &Path, bindgen: &Path) -> Result<Self> {
+    pub(crate) fn assembled(
+        workspace: &Workspace,
+        place: &str,
+        library: &Path,
+        bindgen: &Path,
+    ) -> Result<Self> {
         let from = workspace.root.join("bindings-swift");
-        let folder = workspace.target.join("swift/package");
+        let folder = workspace.target.join(place);
         let mut files = Vec::new();
         for name in COPIED {
             listed(&from, Path::new(name), &mut files)?;
@@ -40,7 +45,7 @@ impl Package {
             let bytes = std::fs::read(from.join(&file))?;
             put(file, bytes)?;
         }
-        let generated = workspace.target.join("swift/generated");
+        let generated = workspace.target.join(format!("{place}-generated"));
         std::fs::create_dir_all(&generated)?;
         let mut generate = Command::new(bindgen);
         generate.arg("swift").arg(library).arg(&generated);

@@ -31,7 +31,7 @@ impl Root {
         let stamp = folder.join("root.txt");
         let wanted = PACKAGES.join(" ");
         if std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && root.is_dir() {
-            println!("setup: Swift is in {}", root.display());
+            eprintln!("setup: Swift is in {}", root.display());
             return Ok(Self(root));
         }
         if !is_root()? {
@@ -113,7 +113,7 @@ fn debootstrap() -> Result<()> {
     if found.is_ok_and(|output| output.status.success()) {
         return Ok(());
     }
-    println!("setup: installing debootstrap with apt-get");
+    eprintln!("setup: installing debootstrap with apt-get");
     for args in [
         ["update", "-q"].as_slice(),
         &["install", "-y", "-q", "--no-install-recommends", "debootstrap"],
