@@ -18,7 +18,7 @@ import Testing
         #expect(changed.budget == 12.5, "what is kept is not sent")
         let deleted = try await client.projects.delete(made.id)
         #expect(deleted.deleted)
-        let gone = await kind { try await client.projects.get(made.id) }
+        let gone = await kind { _ = try await client.projects.get(made.id) }
         #expect(gone == "not_found")
     }
 

@@ -17,6 +17,7 @@ public struct ApiKeys: Sendable {
     ///   - expiresInDays: After how many days it ends. Default 90; cleared: never.
     ///   - rateLimit: Requests that it may make in an hour. Default 1000.
     ///   - allowJwt: Whether its text may sign JWTs. Default false.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `permission` for a key that may do more than the caller's, `conflict` or
     ///   `invalidRequest` when there are too many, and as every call.
@@ -38,8 +39,11 @@ public struct ApiKeys: Sendable {
 
     /// The key with this id, without its text.
     ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - options: Options of its requests.
+    ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is none, and as every call.
-    @discardableResult
     public func get(
         _ id: String,
         options: CallOptions = .init()
@@ -50,6 +54,10 @@ public struct ApiKeys: Sendable {
     }
 
     /// Revokes the key at once.
+    ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is no such key, and as every call.
     @discardableResult
@@ -65,6 +73,11 @@ public struct ApiKeys: Sendable {
     /// Gives the key a new text, shown this once; the old one stays valid for `graceSeconds`, by default not at
     /// all.
     ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - graceSeconds: Its grace seconds, as told above.
+    ///   - options: Options of its requests.
+    ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is no such key, and as every call.
     @discardableResult
     public func rotate(
@@ -79,8 +92,12 @@ public struct ApiKeys: Sendable {
 
     /// What the key was used for over the last `periodDays` days; the platform's default is 30.
     ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - periodDays: Its period days, as told above.
+    ///   - options: Options of its requests.
+    ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is no such key, and as every call.
-    @discardableResult
     public func usage(
         _ id: String,
         periodDays: Int? = nil,
@@ -95,11 +112,12 @@ public struct ApiKeys: Sendable {
     ///
     /// - Parameters:
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `invalidRequest` naming a wrong parameter, and as every call.
     public func list(
@@ -120,11 +138,12 @@ public struct ApiKeys: Sendable {
     ///
     /// - Parameters:
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     public func pages(
         pageSize: Int? = nil,
         maxItems: Int? = nil,
@@ -143,11 +162,12 @@ public struct ApiKeys: Sendable {
     ///
     /// - Parameters:
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     public func items(
         pageSize: Int? = nil,
         maxItems: Int? = nil,

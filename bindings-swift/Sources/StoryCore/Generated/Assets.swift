@@ -9,6 +9,11 @@ public struct Assets: Sendable {
 
     /// Makes a job that makes the film anew.
     ///
+    /// - Parameters:
+    ///   - assetID: The id of the asset.
+    ///   - outputSettings: How a film is made anew.
+    ///   - options: Options of its requests.
+    ///
     /// - Throws: ``StoryCoreError``: As `Jobs.create`.
     @discardableResult
     public func process(
@@ -23,8 +28,11 @@ public struct Assets: Sendable {
 
     /// The asset with this id.
     ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - options: Options of its requests.
+    ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is none, and as every call.
-    @discardableResult
     public func get(
         _ id: String,
         options: CallOptions = .init()
@@ -35,6 +43,10 @@ public struct Assets: Sendable {
     }
 
     /// Deletes the asset and its bytes.
+    ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is no such asset, and as every call.
     @discardableResult
@@ -54,11 +66,12 @@ public struct Assets: Sendable {
     ///   - type: Only those with this `type`.
     ///   - projectID: Only those with this `projectID`.
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `invalidRequest` naming a wrong parameter, and as every call.
     public func list(
@@ -85,11 +98,12 @@ public struct Assets: Sendable {
     ///   - type: Only those with this `type`.
     ///   - projectID: Only those with this `projectID`.
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     public func pages(
         status: AssetStatus? = nil,
         type: String? = nil,
@@ -114,11 +128,12 @@ public struct Assets: Sendable {
     ///   - type: Only those with this `type`.
     ///   - projectID: Only those with this `projectID`.
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     public func items(
         status: AssetStatus? = nil,
         type: String? = nil,
@@ -138,8 +153,11 @@ public struct Assets: Sendable {
 
     /// The asset's bytes, 64 MiB at most; `download` takes more.
     ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - options: Options of its requests.
+    ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is no such asset, and as every call.
-    @discardableResult
     public func content(
         _ id: String,
         options: CallOptions = .init()
@@ -152,6 +170,11 @@ public struct Assets: Sendable {
     /// Downloads the asset into a file, which is there whole or not at all: a connection that breaks is taken up
     /// where it was, large ones come in parallel ranges, the bytes are checked against the asset's SHA-256, and
     /// after a crash the same call goes on from what is there.
+    ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - to: Where the file is to be.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: As `Download.send`.
     @discardableResult

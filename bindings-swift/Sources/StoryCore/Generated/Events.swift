@@ -9,9 +9,12 @@ public struct Events: Sendable {
 
     /// The event with this id.
     ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - options: Options of its requests.
+    ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is none or it is older than 30 days, and as every
     ///   call.
-    @discardableResult
     public func get(
         _ id: String,
         options: CallOptions = .init()
@@ -26,11 +29,12 @@ public struct Events: Sendable {
     /// - Parameters:
     ///   - event: Only those with this `event`.
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `invalidRequest` naming a wrong parameter, and as every call.
     public func list(
@@ -53,11 +57,12 @@ public struct Events: Sendable {
     /// - Parameters:
     ///   - event: Only those with this `event`.
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     public func pages(
         event: String? = nil,
         pageSize: Int? = nil,
@@ -78,11 +83,12 @@ public struct Events: Sendable {
     /// - Parameters:
     ///   - event: Only those with this `event`.
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     public func items(
         event: String? = nil,
         pageSize: Int? = nil,

@@ -13,6 +13,7 @@ public struct Jobs: Sendable {
     ///   - type: What it is to do.
     ///   - projectID: The project it belongs to.
     ///   - parameters: How it is to do it.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `invalidRequest` for an asset that is not there or a wrong setting, and as
     ///   every call.
@@ -30,8 +31,11 @@ public struct Jobs: Sendable {
 
     /// The job with this id, as it is now.
     ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - options: Options of its requests.
+    ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is none, and as every call.
-    @discardableResult
     public func get(
         _ id: String,
         options: CallOptions = .init()
@@ -42,6 +46,10 @@ public struct Jobs: Sendable {
     }
 
     /// Cancels the job.
+    ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `conflict` when it has ended already, `notFound` when there is none, and as
     ///   every call.
@@ -62,11 +70,12 @@ public struct Jobs: Sendable {
     ///   - type: Only those with this `type`.
     ///   - projectID: Only those with this `projectID`.
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `invalidRequest` naming a wrong parameter, and as every call.
     public func list(
@@ -93,11 +102,12 @@ public struct Jobs: Sendable {
     ///   - type: Only those with this `type`.
     ///   - projectID: Only those with this `projectID`.
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     public func pages(
         status: JobStatus? = nil,
         type: String? = nil,
@@ -122,11 +132,12 @@ public struct Jobs: Sendable {
     ///   - type: Only those with this `type`.
     ///   - projectID: Only those with this `projectID`.
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     public func items(
         status: JobStatus? = nil,
         type: String? = nil,
@@ -145,6 +156,10 @@ public struct Jobs: Sendable {
     }
 
     /// What happens to the job, as a stream that ends with it. A connection that breaks is taken up where it was.
+    ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - options: Options of its requests.
     public func events(
         _ id: String,
         options: CallOptions = .init()

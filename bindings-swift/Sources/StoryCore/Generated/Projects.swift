@@ -20,6 +20,7 @@ public struct Projects: Sendable {
     ///   - startDate: Its first day.
     ///   - endDate: Its last day.
     ///   - settings: Settings of one's own.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `invalidRequest` naming the field that is wrong, and as every call.
     @discardableResult
@@ -43,8 +44,11 @@ public struct Projects: Sendable {
 
     /// The project with this id.
     ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - options: Options of its requests.
+    ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is none, and as every call.
-    @discardableResult
     public func get(
         _ id: String,
         options: CallOptions = .init()
@@ -57,6 +61,7 @@ public struct Projects: Sendable {
     /// Changes the fields that are set or cleared.
     ///
     /// - Parameters:
+    ///   - id: Its id.
     ///   - name: Its name, which cannot be cleared.
     ///   - description: What it is about.
     ///   - status: Where it is.
@@ -67,6 +72,7 @@ public struct Projects: Sendable {
     ///   - startDate: Its first day.
     ///   - endDate: Its last day.
     ///   - settings: Settings of one's own; they are replaced as a whole.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is no such project, `invalidRequest` naming a wrong
     ///   field, and as every call.
@@ -92,6 +98,10 @@ public struct Projects: Sendable {
 
     /// Deletes the project.
     ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - options: Options of its requests.
+    ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is no such project, and as every call.
     @discardableResult
     public func delete(
@@ -110,11 +120,12 @@ public struct Projects: Sendable {
     ///   - ragStatus: Only those with this `ragStatus`.
     ///   - name: Only those with this `name`.
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `invalidRequest` naming a wrong parameter, and as every call.
     public func list(
@@ -141,11 +152,12 @@ public struct Projects: Sendable {
     ///   - ragStatus: Only those with this `ragStatus`.
     ///   - name: Only those with this `name`.
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     public func pages(
         status: ProjectStatus? = nil,
         ragStatus: RagStatus? = nil,
@@ -170,11 +182,12 @@ public struct Projects: Sendable {
     ///   - ragStatus: Only those with this `ragStatus`.
     ///   - name: Only those with this `name`.
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     public func items(
         status: ProjectStatus? = nil,
         ragStatus: RagStatus? = nil,

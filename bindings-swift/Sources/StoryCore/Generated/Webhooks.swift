@@ -17,6 +17,7 @@ public struct Webhooks: Sendable {
     ///   - retryCount: How often a delivery is tried again. Default 3.
     ///   - timeoutSeconds: How long an attempt may take, in seconds. Default 10.
     ///   - isActive: Whether it is told at all. Default true.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `invalidRequest` for an address or event that is refused, and as every call.
     @discardableResult
@@ -37,8 +38,11 @@ public struct Webhooks: Sendable {
 
     /// The webhook with this id.
     ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - options: Options of its requests.
+    ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is none, and as every call.
-    @discardableResult
     public func get(
         _ id: String,
         options: CallOptions = .init()
@@ -51,12 +55,14 @@ public struct Webhooks: Sendable {
     /// Changes the fields that are set or cleared.
     ///
     /// - Parameters:
+    ///   - id: Its id.
     ///   - url: Where it is told.
     ///   - events: What it is told of.
     ///   - name: Its name.
     ///   - retryCount: How often a delivery is tried again.
     ///   - timeoutSeconds: How long an attempt may take, in seconds.
     ///   - isActive: Whether it is told at all.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is no such webhook, `invalidRequest` naming a wrong
     ///   field, and as every call.
@@ -78,6 +84,10 @@ public struct Webhooks: Sendable {
 
     /// Deletes the webhook; what was still to be delivered is not.
     ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - options: Options of its requests.
+    ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is no such webhook, and as every call.
     @discardableResult
     public func delete(
@@ -93,11 +103,12 @@ public struct Webhooks: Sendable {
     ///
     /// - Parameters:
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `invalidRequest` naming a wrong parameter, and as every call.
     public func list(
@@ -118,11 +129,12 @@ public struct Webhooks: Sendable {
     ///
     /// - Parameters:
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     public func pages(
         pageSize: Int? = nil,
         maxItems: Int? = nil,
@@ -141,11 +153,12 @@ public struct Webhooks: Sendable {
     ///
     /// - Parameters:
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     public func items(
         pageSize: Int? = nil,
         maxItems: Int? = nil,
@@ -162,6 +175,10 @@ public struct Webhooks: Sendable {
 
     /// Gives the webhook a new secret, shown this once; the old one stays valid for 24 hours.
     ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - options: Options of its requests.
+    ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is no such webhook, and as every call.
     @discardableResult
     public func rotateSecret(
@@ -174,6 +191,10 @@ public struct Webhooks: Sendable {
     }
 
     /// Sends a test event now and tells how that went.
+    ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is no such webhook, and as every call.
     @discardableResult
@@ -189,12 +210,14 @@ public struct Webhooks: Sendable {
     /// One page of the attempts to deliver.
     ///
     /// - Parameters:
+    ///   - id: Its id.
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is no such webhook, and as every call.
     public func deliveries(
@@ -215,12 +238,14 @@ public struct Webhooks: Sendable {
     /// Every attempt to deliver, over all pages.
     ///
     /// - Parameters:
+    ///   - id: Its id.
     ///   - pageSize: Objects a page, from 1 to 100. One page has 50 by default, the platform's number; lists that
-    ///   go on by themselves ask for 100, its most.
+    ///     go on by themselves ask for 100, its most.
     ///   - maxItems: Objects in all, over every page. Default: no bound.
     ///   - offset: How many to leave out at the beginning. Default 0.
     ///   - sort: The order: `FIELD.asc` or `FIELD.desc`. Default `created_at.desc`.
     ///   - filters: Further filters, by the names of the fields on the wire.
+    ///   - options: Options of its requests.
     public func deliveryItems(
         _ id: String,
         pageSize: Int? = nil,
@@ -238,6 +263,11 @@ public struct Webhooks: Sendable {
 
     /// Delivers the same event once more.
     ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - deliveryID: The id of the delivery.
+    ///   - options: Options of its requests.
+    ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is no such webhook or delivery, and as every call.
     @discardableResult
     public func redeliver(
@@ -252,8 +282,12 @@ public struct Webhooks: Sendable {
 
     /// How deliveries went over the last `periodDays` days; the platform's default is 30.
     ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - periodDays: Its period days, as told above.
+    ///   - options: Options of its requests.
+    ///
     /// - Throws: ``StoryCoreError``: `notFound` when there is no such webhook, and as every call.
-    @discardableResult
     public func stats(
         _ id: String,
         periodDays: Int? = nil,

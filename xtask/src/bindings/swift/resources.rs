@@ -47,7 +47,8 @@ struct Argument {
     label: String,
     ty: String,
     default: &'static str,
-    doc: Option<(String, String)>,
+    /// Its name and what is said of it.
+    doc: (String, String),
 }
 
 impl Argument {
@@ -66,7 +67,8 @@ fn function(sdk: &Sdk, resource: &Resource, method: &Method) -> Result<String> {
                 let may_be_left_out = matches!(ty, Type::Optional(_));
                 let label = if at == 0 { format!("_ {own}") } else { own.clone() };
                 let default = if may_be_left_out { " = nil" } else { "" };
-                arguments.push(Argument { label, ty: swift(&param.name, ty)?, default, doc: None });
+                let doc = (own.clone(), about(sdk, &param.name, ty));
+                arguments.push(Argument { label, ty: swift(&param.name, ty)?, default, doc });
                 inward(&param.name, ty, &own)?
             }
             ParamKind::Spread(model) => {
@@ -91,28 +93,31 @@ fn function(sdk: &Sdk, resource: &Resource, method: &Method) -> Result<String> {
     passed.push("options: try options.native()".to_owned());
     let own = camel(&method.name);
     let mut docs = commented(sdk, &method.doc, "    ");
-    let mut told = arguments.iter().filter_map(|argument| argument.doc.as_ref()).peekable();
-    if told.peek().is_some() {
-        docs += "    ///\n    /// - Parameters:\n";
-        for (name, doc) in told {
-            let lines = commented(sdk, &format!("- {name}: {doc}"), "      ");
-            docs += &lines.replace("      /// ", "    ///   ");
-        }
-    }
+    let doc = ("options".to_owned(), "Options of its requests.".to_owned());
     arguments.push(Argument {
         label: "options".to_owned(),
         ty: "CallOptions".to_owned(),
         default: " = .init()",
-        doc: None,
+        doc,
     });
+    docs += "    ///\n    /// - Parameters:\n";
+    for Argument { doc: (name, doc), .. } in &arguments {
+        let lines = commented(sdk, &format!("- {name}: {doc}"), "      ");
+        // What goes on in a second line stands below the first.
+        let lines = lines.replacen("      /// ", "    ///   ", 1);
+        docs += &lines.replace("      /// ", "    ///     ");
+    }
     docs += &throws(sdk, &method.errors, "    ");
     let declared: Vec<_> = arguments.iter().map(Argument::declared).collect();
     let head = declared.join(",\n        ");
     let call = format!("native.{}({})", quoted(&native(&method.name)), passed.join(", "));
     // Closures may not hold on to more than they have to: the native object alone.
+    // What was only asked for is wanted.
+    let asks = ["get", "content", "usage", "stats"].contains(&method.name.as_str());
+    let discarded = if asks { "" } else { "    @discardableResult\n" };
     let is_call = |gives: &str, made: &str| {
         format!(
-            "{docs}    @discardableResult\n    public func {}(\n        {head}\n    ) async throws -> {gives} {{\n        \
+            "{docs}{discarded}    public func {}(\n        {head}\n    ) async throws -> {gives} {{\n        \
             try await translated {{\n            {}\n        }}\n    }}\n",
             quoted(&own),
             made.replace("CALL", &format!("try await {call}")),
@@ -158,6 +163,21 @@ fn function(sdk: &Sdk, resource: &Resource, method: &Method) -> Result<String> {
     })
 }
 
+/// What is said of an argument that stands by itself.
+fn about(sdk: &Sdk, name: &str, ty: &Type) -> String {
+    match (name, ty) {
+        ("id", _) => "Its id.".to_owned(),
+        (name, Type::Text) if name.ends_with("_id") => {
+            format!("The id of the {}.", name.trim_end_matches("_id"))
+        }
+        (_, Type::Path) => "Where the file is to be.".to_owned(),
+        (_, Type::Model(model)) => {
+            sdk.model(model).map(|model| model.doc.clone()).unwrap_or_default()
+        }
+        (name, _) => format!("Its {}, as told above.", name.replace('_', " ")),
+    }
+}
+
 fn spread(field: &Field) -> Result<Argument> {
     let label = camel(&field.name);
     let ty = swift(&field.name, &field.ty)?;
@@ -168,7 +188,7 @@ fn spread(field: &Field) -> Result<Argument> {
         _ if field.required => "",
         _ => bail!("{} cannot be left out", field.name),
     };
-    Ok(Argument { doc: Some((label.clone(), field.doc.clone())), label, ty, default })
+    Ok(Argument { doc: (label.clone(), field.doc.clone()), label, ty, default })
 }
 
 /// What a list is asked with, filters first. What is given on as filters is returned.
@@ -195,14 +215,14 @@ fn listed(
             None => ("String?".to_owned(), own.clone()),
         };
         let doc = format!("Only those with this `{name}`.");
-        let doc = Some((own.clone(), doc));
+        let doc = (own.clone(), doc);
         arguments.push(Argument { label: own, ty, default: " = nil", doc });
         pairs.push(format!("(\"{name}\", {value})"));
     }
     for field in &sdk.list_params {
         let label = camel(&field.name);
         let ty = swift(&field.name, &field.ty)?;
-        let doc = Some((label.clone(), field.doc.clone()));
+        let doc = (label.clone(), field.doc.clone());
         arguments.push(Argument { label, ty, default: " = nil", doc });
     }
     let doc = "Further filters, by the names of the fields on the wire.".to_owned();
@@ -210,7 +230,7 @@ fn listed(
         label: "filters".to_owned(),
         ty: "[String: String]".to_owned(),
         default: " = [:]",
-        doc: Some(("filters".to_owned(), doc)),
+        doc: ("filters".to_owned(), doc),
     });
     Ok(format!("named: [{}]", pairs.join(", ")))
 }

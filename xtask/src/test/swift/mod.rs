@@ -140,7 +140,7 @@ pub(super) fn documentation(cx: &Context) -> Counts {
         swift package STRICT dump-symbol-graph --minimum-access-level public > .build/symbols.log 2>&1 || {
             cat .build/symbols.log; exit 1; }
         cp .build/*/symbolgraph/StoryCore.symbols.json .build/symbols/ &&
-        docc convert Sources/StoryCore/StoryCore.docc --additional-symbol-graph-dir .build/symbols \\
+        /usr/libexec/swift/bin/docc convert Sources/StoryCore/StoryCore.docc --additional-symbol-graph-dir .build/symbols \\
             --output-path .build/docs --fallback-display-name StoryCore \\
             --fallback-bundle-identifier io.storycore --warnings-as-errors";
     check("docc", swift.inside(&dump.replace("STRICT", STRICT), &[]), COMPILE)
