@@ -84,33 +84,26 @@ pub(super) fn tests(cx: &Context) -> Counts {
         let mut tally = Tally::default();
         let status = process::listen(run, TESTS, |line| {
             println!("{line}");
-            if let Some(line) = as_libtest(line) {
-                tally.line(&line);
-            }
+            as_ours(line).iter().for_each(|line| tally.line(line));
         });
         tally.finish("swift test", status)
     })
 }
 
-/// A line of Swift Testing's as `cargo test` would have it.
-fn as_libtest(line: &str) -> Option<String> {
-    let (_, rest) = line.split_once("Test ")?;
-    if let Some(sum) = rest.strip_prefix("run with ") {
-        // `Test run with 12 tests passed after 0.5 seconds.`
-        return sum.contains(" tests ").then(String::new).filter(|line| !line.is_empty());
-    }
+/// A line of Swift Testing's as our own runners would have it.
+fn as_ours(line: &str) -> Vec<String> {
     let one = |passed: u8, failed: u8, skipped: u8| {
         format!("{passed} passed, {failed} failed, {skipped} skipped")
     };
-    if rest.contains(" passed after ") {
-        Some(one(1, 0, 0))
-    } else if rest.contains(" failed after ") {
-        println!("failed: {rest}");
-        Some(one(0, 1, 0))
-    } else if rest.contains(" skipped") {
-        Some(one(0, 0, 1))
-    } else {
-        None
+    match line.split_once("Test ").map(|(_, rest)| rest) {
+        // The sum of those before it.
+        Some(rest) if rest.starts_with("run with ") => Vec::new(),
+        Some(rest) if rest.contains(" passed after ") => vec![one(1, 0, 0)],
+        Some(rest) if rest.contains(" failed after ") => {
+            vec![format!("failed: {rest}"), one(0, 1, 0)]
+        }
+        Some(rest) if rest.contains(" skipped") => vec![format!("skipped: {rest}"), one(0, 0, 1)],
+        _ => Vec::new(),
     }
 }
 
@@ -260,7 +253,7 @@ mod tests {
             "✘ Test run with 3 tests failed after 0.2 seconds with 1 issue.",
         ];
         let mut tally = Tally::default();
-        lines.iter().filter_map(|line| as_libtest(line)).for_each(|line| tally.line(&line));
+        lines.iter().flat_map(|line| as_ours(line)).for_each(|line| tally.line(&line));
         let counts = tally.so_far();
         assert_eq!((counts.passed, counts.failed, counts.skipped), (1, 1, 1));
     }
