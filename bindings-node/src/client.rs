@@ -112,7 +112,7 @@ impl Call {
         options: Option<&str>,
     ) -> Result<Self, Failure> {
         let capture = Capture::new();
-        let options: CallOptions = fields::options(options)?.capture(&capture);
+        let options: CallOptions = fields::options(options)?.capture(&capture).raw_pages();
         let arguments = Arguments::parse(arguments)?;
         Ok(Self { client: client.with(options), arguments, capture })
     }
@@ -128,7 +128,7 @@ impl Call {
     /// A page as it arrived. The client has read it by then.
     pub(crate) fn page<T>(&self, page: &storycore::models::Page<T>) -> Outcome {
         let Some(raw) = &page.raw else { return Ok(Reply::Nothing) };
-        Ok(rows::of(raw).map_or_else(|| Reply::Json(raw.clone()), Reply::Rows))
+        Ok(rows::of(&raw.json).map_or_else(|| Reply::Json(raw.json.clone()), Reply::Rows))
     }
 
     /// The object that was answered, or `known` where the answer was empty.

@@ -6,7 +6,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use napi::Env;
 use napi_derive::napi;
 use serde::de::DeserializeOwned;
-use storycore::{Pages, jobs::JobEvents};
+use storycore::{Pages, jobs::JobEvents, models::RawPage};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -30,17 +30,16 @@ impl<T: DeserializeOwned + Send + 'static> Stream for Pages<T> {
     fn next(&mut self) -> BoxFuture<'_, Outcome> {
         async {
             let Some(page) = self.next_page().await? else { return Ok(Reply::Nothing) };
-            let raw = page.raw.ok_or_else(Failure::inside)?;
-            let wanted = page.data.len();
+            let RawPage { json, wanted } = page.raw.ok_or_else(Failure::inside)?;
             let behind = |page: &[u8]| {
                 let mut text = format!("[{wanted},").into_bytes();
                 text.extend_from_slice(page);
                 text.push(b']');
                 text
             };
-            Ok(match rows::of(&raw) {
+            Ok(match rows::of(&json) {
                 Some(rows) => Reply::Rows(behind(&rows)),
-                None => Reply::Json(behind(&raw).into()),
+                None => Reply::Json(behind(&json).into()),
             })
         }
         .boxed()

@@ -27,6 +27,7 @@ pub struct CallOptions {
     pub(crate) idempotency_key: Option<HeaderValue>,
     pub(crate) headers: HeaderMap,
     pub(crate) capture: Option<Capture>,
+    pub(crate) raw_pages: bool,
 }
 
 impl CallOptions {
@@ -84,6 +85,15 @@ impl CallOptions {
     #[must_use]
     pub fn capture(mut self, capture: &Capture) -> Self {
         self.capture = Some(capture.clone());
+        self
+    }
+
+    /// Leaves the objects of pages as they arrived (`Page::raw`): of each only its `id` is read. For bindings whose objects are
+    /// the wire's JSON, which would read a page twice otherwise.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn raw_pages(mut self) -> Self {
+        self.raw_pages = true;
         self
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     client::Client,
     decode,
     error::{Error, ErrorKind},
-    models::{ListParams, Page},
+    models::{ListParams, Page, RawPage},
     transport::Request,
 };
 
@@ -64,10 +64,20 @@ async fn fetch<T: DeserializeOwned>(
     let query = params.query(offset, limit);
     let request = Request::new(http::Method::GET, template, path).query(query);
     let answer = client.send(&request).await?;
-    let mut page: Page<T> = decode::whole(&answer.body).map_err(|e| decode::from(e, &answer))?;
-    // Several pages are on their way at a time, so that one capture could not hold them.
-    page.raw = client.options().capture.is_some().then_some(answer.body);
-    Ok(page)
+    if client.options().raw_pages {
+        let page: Page<Named> =
+            decode::whole(&answer.body).map_err(|e| decode::from(e, &answer))?;
+        let raw = RawPage { wanted: page.data.len(), json: answer.body };
+        return Ok(Page { data: Vec::new(), pagination: page.pagination, raw: Some(raw) });
+    }
+    decode::whole(&answer.body).map_err(|e| decode::from(e, &answer))
+}
+
+/// All that must be in every object.
+#[derive(serde::Deserialize)]
+struct Named {
+    #[serde(rename = "id")]
+    _id: String,
 }
 
 /// Asks for so many objects from an offset on.
@@ -210,9 +220,13 @@ impl<T: Send + 'static> Pages<T> {
     fn take(&mut self, asked: Asked<T>) -> Result<Page<T>, Error> {
         self.asked.pop_front();
         let mut page = asked.page?;
-        let count = page.data.len() as u64;
+        let count = page.raw.as_ref().map_or(page.data.len(), |raw| raw.wanted) as u64;
         if let Some(left) = &mut self.left {
-            page.data.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+            let most = usize::try_from(*left).unwrap_or(usize::MAX);
+            page.data.truncate(most);
+            if let Some(raw) = &mut page.raw {
+                raw.wanted = raw.wanted.min(most);
+            }
             *left = left.saturating_sub(count);
         }
         let offset = page.pagination.offset;

@@ -13,7 +13,7 @@ pub use api_keys::{ApiKey, ApiKeyStatus, ApiKeyUsage, CreatedApiKey, EndpointUsa
 pub use assets::{Asset, AssetStatus, UploadOptions};
 pub use events::PlatformEvent;
 pub use jobs::{AudioSettings, Job, JobEvent, JobStatus, NewJob, ThumbnailSettings, VideoSettings};
-pub use page::{ListParams, Page, Pagination};
+pub use page::{ListParams, Page, Pagination, RawPage};
 pub use projects::{NewProject, Project, ProjectStatus, ProjectUpdate, RagStatus};
 pub use webhooks::{CreatedWebhook, Delivery, NewWebhook, Webhook, WebhookStats, WebhookUpdate};
 

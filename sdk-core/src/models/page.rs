@@ -31,10 +31,20 @@ pub struct Page<T> {
     /// Where it stands.
     #[serde(default, deserialize_with = "super::or_default")]
     pub pagination: Pagination,
-    /// The page as it arrived, where a [`Capture`](crate::Capture) was given: for bindings, whose objects are the wire's JSON.
+    /// The page as it arrived, in place of `data`, where that was asked for.
     #[doc(hidden)]
     #[serde(skip)]
-    pub raw: Option<Bytes>,
+    pub raw: Option<RawPage>,
+}
+
+/// A page whose objects were left as they are.
+#[doc(hidden)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawPage {
+    /// The whole answer, which is known to be JSON.
+    pub json: Bytes,
+    /// How many of its objects are wanted, from the first.
+    pub wanted: usize,
 }
 
 /// What a list is asked with.

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Public types that are no models: what stands for them is written by hand in each binding.
-const BY_HAND: [&str; 3] = ["ListParams", "Page", "UploadOptions"];
+const BY_HAND: [&str; 4] = ["ListParams", "Page", "RawPage", "UploadOptions"];
 
 /// What the files define.
 #[derive(Default)]
