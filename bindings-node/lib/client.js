@@ -2,7 +2,7 @@
 "use strict";
 
 const { NativeClient } = require("./native.js");
-const { bridge, start, listen, takeBack, closeAll } = require("./bridge.js");
+const { bridge, start, listen, unlisten, takeBack, closeAll } = require("./bridge.js");
 const { native, ConfigError, DecodeError } = require("./errors.js");
 const { resources } = require("./resources/index.js");
 
@@ -16,9 +16,36 @@ const dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
 class Shared {
   isClosed = false;
 
-  constructor(nativeClient) {
-    this.native = nativeClient;
+  /** What is told of this client, beside its calls' ends, by numbers. */
+  listeners = [];
+
+  constructor(make, given) {
+    const { logger, logLevel = "info" } = given ?? {};
+    const lines = logger === undefined || logger === null ? undefined : this.listen(toLogger(logger));
+    try {
+      this.native = native(() => make(this, lines, logLevel));
+    } catch (error) {
+      this.listeners.forEach(unlisten);
+      throw error;
+    }
+    if (this.listeners.length > 0) dropped.register(this, this.listeners);
   }
+
+  listen(told) {
+    const number = listen(told);
+    this.listeners.push(number);
+    return number;
+  }
+}
+
+/** Clients that nobody has any more, and that were not closed. */
+const dropped = new FinalizationRegistry((listeners) => listeners.forEach(unlisten));
+
+function toLogger(logger) {
+  if (!["debug", "info", "warn", "error"].every((level) => typeof logger[level] === "function")) {
+    throw new ConfigError("`logger` must have the functions debug, info, warn and error, as `console` has");
+  }
+  return ({ level, message, fields }) => logger[level](message, fields);
 }
 
 class StoryCoreClient {
@@ -33,13 +60,15 @@ class StoryCoreClient {
       const settings = settingsText(options);
       // A refresh token is good for one use: whoever keeps tokens is told of each new one.
       const onTokens = options?.oauth?.onTokens;
-      const listener = onTokens === undefined ? undefined : listen(onTokens);
-      this.#shared = new Shared(native(() => new NativeClient(settings, language, bridge, listener)));
+      this.#shared = new Shared((own, lines, level) => {
+        const tokens = onTokens === undefined ? undefined : own.listen(onTokens);
+        return new NativeClient(settings, language, bridge, tokens, lines, level);
+      }, options);
     }
   }
 
-  static fromEnv() {
-    return new this(new Shared(native(() => NativeClient.fromEnv())));
+  static fromEnv(options) {
+    return new this(new Shared((_, lines, level) => NativeClient.fromEnv(bridge, lines, level), options));
   }
 
   withOptions(options) {
@@ -127,6 +156,7 @@ class StoryCoreClient {
     if (shared.isClosed) return;
     shared.isClosed = true;
     closeAll(shared);
+    shared.listeners.forEach(unlisten);
     shared.native.close();
   }
 
@@ -185,10 +215,11 @@ function optionsText(options) {
   return undefined;
 }
 
-/** A client's settings as JSON; PEM may be given as bytes. */
-function settingsText(options) {
-  if (options === undefined || options === null) return "{}";
-  if (typeof options !== "object") throw new ConfigError("the client's options must be an object");
+/** A client's settings as JSON; PEM may be given as bytes. The logger stays in JavaScript. */
+function settingsText(given) {
+  if (given === undefined || given === null) return "{}";
+  if (typeof given !== "object") throw new ConfigError("the client's options must be an object");
+  let { logger, logLevel, ...options } = given;
   if (options.oauth?.onTokens !== undefined) {
     if (typeof options.oauth.onTokens !== "function") throw new ConfigError("`onTokens` must be a function");
     const { onTokens, ...oauth } = options.oauth;

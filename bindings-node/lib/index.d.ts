@@ -72,9 +72,44 @@ export interface ClientOptions {
   caCertificates?: string | Uint8Array | undefined;
   /** A client certificate: its chain and its key, in PEM. */
   clientCertificate?: { chain: string | Uint8Array; key: string | Uint8Array } | undefined;
+  /** Is told what the client does: calls, attempts, retries, uploads. `console` is one. */
+  logger?: Logger | undefined;
+  /** The least that it is told. Default `info`: a line a call; `debug` has each attempt and why it was tried again. */
+  logLevel?: "debug" | "info" | "warn" | "error" | undefined;
   /** A proxy for every request. Default: `HTTPS_PROXY` and `NO_PROXY`. */
   proxy?: string | undefined;
 }
+
+/** What takes log lines: `console`, winston, and whatever has these functions. No secret is ever in a line. */
+export interface Logger {
+  debug(message: string, fields: LogFields): void;
+  info(message: string, fields: LogFields): void;
+  warn(message: string, fields: LogFields): void;
+  error(message: string, fields: LogFields): void;
+}
+
+/** What a line is about: `url.template`, `http.request.method`, `http.response.status_code`, `duration_ms` … */
+export interface LogFields {
+  readonly [name: string]: string | number | boolean;
+}
+
+/** What was counted under one name with the same labels. */
+export interface Metric {
+  /** `integration_requests_total`, `integration_errors_total`, `integration_request_duration_seconds`. */
+  name: string;
+  labels: { [label: string]: string };
+  count: number;
+  /** Of durations: their sum in seconds. */
+  sum?: number;
+  /** Of durations: upper bounds in seconds, and how many took at most that. */
+  buckets?: [bound: number, count: number][];
+}
+
+/** The metrics of all clients of this process. Nothing is counted before `enable`. */
+export const metrics: {
+  enable(): void;
+  snapshot(): Metric[];
+};
 
 export interface JwtCredential {
   /** The text of a key that may sign JWTs. */
@@ -161,7 +196,7 @@ export class StoryCoreClient {
    * A client set up by the environment: `STORYCORE_API_KEY`, `STORYCORE_BASE_URL`, `STORYCORE_PLATFORM`,
    * `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. Nothing else reads them.
    */
-  static fromEnv(): StoryCoreClient;
+  static fromEnv(options?: Pick<ClientOptions, "logger" | "logLevel">): StoryCoreClient;
 
   /** The same client with options for the calls made through it. It shares this one's connections and limits. */
   withOptions(options: CallOptions): StoryCoreClient;

@@ -9,6 +9,7 @@ export const {
   RawResponse,
   Authorization,
   UploadControl,
+  metrics,
   version,
   StoryCoreError,
   ConfigError,

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use napi::Env;
 use napi_derive::napi;
 use storycore::{CallOptions, Capture, CircuitBreaker, Client, JwtCredential, Platform};
+use tracing::{Instrument as _, Span, instrument::Instrumented};
 
 use crate::{
     bridge::{
@@ -16,6 +17,7 @@ use crate::{
     failure::Failure,
     fields::{self, Arguments, Fields},
     operations,
+    watching::Logger,
 };
 
 /// A client, once for each thread that may make its calls: they share everything but their connections.
@@ -24,29 +26,33 @@ pub struct NativeClient {
     /// Nothing once it is closed.
     clients: Option<[Client; SHARDS]>,
     platform: String,
+    /// What its calls stand in, where it has a logger.
+    span: Span,
 }
 
 #[napi]
 impl NativeClient {
     /// A client with these settings, as JSON. `language` is what it says of itself to the platform; new OAuth tokens are
-    /// told to the listener with the number `tokens`.
+    /// told to the listener with the number `tokens`, log lines up to `level` to that with the number `lines`.
     #[napi(constructor)]
     pub fn new(
         settings: String,
         language: String,
         bridge: &Bridge,
         tokens: Option<u32>,
+        lines: Option<u32>,
+        level: String,
     ) -> napi::Result<Self> {
         let listener = tokens.map(|number| (&bridge.0, number));
-        let made = made(&settings, &language, listener);
-        made.map(Self::on_each_thread).map_err(|failure| failure.thrown())
+        let made = made(&settings, &language, listener).map_err(|failure| failure.thrown())?;
+        Self::on_each_thread(made, bridge, lines, &level)
     }
 
     /// A client that the environment sets up.
     #[napi(factory)]
-    pub fn from_env() -> napi::Result<Self> {
+    pub fn from_env(bridge: &Bridge, lines: Option<u32>, level: String) -> napi::Result<Self> {
         let client = Client::from_env().map_err(|error| Failure::from(error).thrown())?;
-        Ok(Self::on_each_thread(client))
+        Self::on_each_thread(client, bridge, lines, &level)
     }
 
     /// The name of the platform that it speaks to.
@@ -74,19 +80,42 @@ impl NativeClient {
     ) -> napi::Result<()> {
         let place = Place::choose();
         let client = self.on(&place)?.clone();
-        bridge.0.run(&env, id, place, async move {
+        let work = async move {
             let call = Call::new(&client, &arguments, options.as_deref())?;
             operations::run(operation, call).await
-        })
+        };
+        bridge.0.run(&env, id, place, self.seen(work))
     }
 
-    fn on_each_thread(client: Client) -> Self {
+    fn on_each_thread(
+        client: Client,
+        bridge: &Bridge,
+        lines: Option<u32>,
+        level: &str,
+    ) -> napi::Result<Self> {
+        let span = match lines {
+            None => Span::none(),
+            Some(number) => {
+                let message = "`logLevel` must be debug, info, warn or error";
+                let logger = Logger::new(&bridge.0, number, level);
+                logger.ok_or_else(|| Failure::config(message).thrown())?.span()
+            }
+        };
         let platform = client.platform().name().to_owned();
         let clients = std::array::from_fn(|number| match number {
             0 => client.clone(),
             _ => client.with_own_connections(),
         });
-        Self { clients: Some(clients), platform }
+        Ok(Self { clients: Some(clients), platform, span })
+    }
+
+    /// `work` under the eyes of the client's logger, if it has one.
+    pub(crate) fn seen<F>(&self, work: F) -> Instrumented<F> {
+        work.instrument(self.span.clone())
+    }
+
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
     }
 
     /// The client whose connections are driven there.

@@ -11,6 +11,7 @@ mod failure;
 mod fields;
 mod operations;
 mod streams;
+pub mod watching;
 pub mod webhooks;
 
 /// For what is Rust; JavaScript's objects have an allocator of their own.

@@ -8,6 +8,7 @@ use napi_derive::napi;
 use serde::de::DeserializeOwned;
 use storycore::{Pages, jobs::JobEvents, models::RawPage};
 use tokio::sync::Mutex;
+use tracing::{Instrument as _, Span};
 
 use crate::{
     bridge::{Bridge, Outcome, Reply, rows, shards::Place},
@@ -65,12 +66,15 @@ pub struct NativeStream {
     thread: usize,
     /// Nothing once it is closed.
     stream: Arc<Mutex<Option<Opened>>>,
+    /// What it stands in, where its client has a logger.
+    span: Span,
 }
 
 impl NativeStream {
-    /// One whose connections are driven there.
-    pub(crate) fn new(place: &Place, stream: Opened) -> Self {
-        Self { thread: place.number(), stream: Arc::new(Mutex::new(Some(stream))) }
+    /// One of this client, whose connections are driven there.
+    pub(crate) fn new(client: &NativeClient, place: &Place, stream: Opened) -> Self {
+        let (thread, span) = (place.number(), client.span().clone());
+        Self { thread, stream: Arc::new(Mutex::new(Some(stream))), span }
     }
 }
 
@@ -80,13 +84,14 @@ impl NativeStream {
     #[napi]
     pub fn next(&self, env: Env, bridge: &Bridge, id: u32) -> napi::Result<()> {
         let stream = Arc::clone(&self.stream);
-        bridge.0.run(&env, id, Place::on(self.thread), async move {
+        let work = async move {
             match &mut *stream.lock().await {
                 Some(Ok(stream)) => stream.next().await,
                 Some(Err(failure)) => Err(failure.clone()),
                 None => Ok(Reply::Nothing),
             }
-        })
+        };
+        bridge.0.run(&env, id, Place::on(self.thread), work.instrument(self.span.clone()))
     }
 
     /// Ends it, and the requests that it has under way.
@@ -117,6 +122,6 @@ impl NativeClient {
         let place = Place::choose();
         let opened = Call::new(self.on(&place)?, &arguments, options.as_deref())
             .and_then(|call| operations::open(operation, call));
-        Ok(NativeStream::new(&place, opened))
+        Ok(NativeStream::new(self, &place, opened))
     }
 }

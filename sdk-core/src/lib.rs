@@ -39,6 +39,8 @@ pub mod oauth;
 mod options;
 pub mod platform;
 mod random;
+#[doc(hidden)]
+pub mod recorder;
 pub mod resources;
 pub mod secret;
 mod transport;

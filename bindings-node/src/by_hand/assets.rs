@@ -73,7 +73,7 @@ impl NativeClient {
         let control = control.map(|control| control.0.clone());
         let environment = Arc::clone(&bridge.0);
         let source = Source::read(source, &environment, id).map_err(|failure| failure.thrown())?;
-        bridge.0.run(&env, id, place, async move {
+        let work = async move {
             let mut call = Call::new(&client, &arguments, options.as_deref())?;
             let mut settings = Settings::read(call.arguments.fields("options")?, control)?;
             let source = source.named(settings.file_name.take())?;
@@ -93,7 +93,8 @@ impl NativeClient {
             text.extend_from_slice(&asset);
             text.extend_from_slice(format!(",{report}]").as_bytes());
             Ok(Reply::Json(text.into()))
-        })
+        };
+        bridge.0.run(&env, id, place, self.seen(work))
     }
 
     /// Downloads into a file: `[id, path, {maxStreams?}]`.
@@ -108,7 +109,7 @@ impl NativeClient {
     ) -> napi::Result<()> {
         let place = Place::choose();
         let client = self.on(&place)?.clone();
-        bridge.0.run(&env, id, place, async move {
+        let work = async move {
             let mut call = Call::new(&client, &arguments, options.as_deref())?;
             let asset: String = call.arguments.need("id")?;
             let to: String = call.arguments.need("to")?;
@@ -120,7 +121,8 @@ impl NativeClient {
             given.end()?;
             let asset = download.send().await?;
             Ok(Reply::Json(call.object_of(&asset.id, &asset)))
-        })
+        };
+        bridge.0.run(&env, id, place, self.seen(work))
     }
 }
 

@@ -32,7 +32,7 @@ impl NativeClient {
                 let closed = Content::Closed { client: call.client, id };
                 Ok(Box::new(closed) as Box<dyn Stream>)
             });
-        Ok(NativeStream::new(&place, opened))
+        Ok(NativeStream::new(self, &place, opened))
     }
 }
 

@@ -28,7 +28,7 @@ impl NativeClient {
         let place = Place::choose();
         let client = self.on(&place)?.clone();
         let environment = Arc::clone(&bridge.0);
-        bridge.0.run(&env, id, place, async move {
+        let work = async move {
             let mut call = Call::new(&client, &arguments, options.as_deref())?;
             let job: String = call.arguments.need("id")?;
             let mut given = call.arguments.fields("options")?;
@@ -45,6 +45,7 @@ impl NativeClient {
             }
             call.client.jobs().wait_with(&job, waiting).await?;
             call.object()
-        })
+        };
+        bridge.0.run(&env, id, place, self.seen(work))
     }
 }

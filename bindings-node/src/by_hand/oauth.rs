@@ -10,6 +10,8 @@ use storycore::{
     oauth::{Authorization, OAuthCredential, TokenSet},
 };
 
+use tracing::Instrument as _;
+
 use crate::{
     bridge::{Bridge, Environment, Reply, shards::Place},
     client::NativeClient,
@@ -54,15 +56,16 @@ impl NativeAuthorization {
         arguments: String,
     ) -> napi::Result<()> {
         let place = Place::choose();
-        let client = client.on(&place)?.clone();
+        let (span, client) = (client.span().clone(), client.on(&place)?.clone());
         let authorization = Arc::clone(&self.0);
-        bridge.0.run(&env, id, place, async move {
+        let work = async move {
             let mut given = Arguments::parse(&arguments)?;
             let code: String = given.need("code")?;
             let state: String = given.need("state")?;
             let tokens = authorization.exchange(&client, &code, &state).await?;
             Ok(Reply::Text(told(&tokens)))
-        })
+        };
+        bridge.0.run(&env, id, place, work.instrument(span))
     }
 }
 

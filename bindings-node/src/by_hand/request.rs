@@ -45,7 +45,7 @@ impl NativeClient {
                 Some((Some(bytes.len() as u64), Either::B(bytes)))
             }
         };
-        bridge.0.run(&env, id, place, async move {
+        let work = async move {
             let mut call = Call::new(&client, &arguments, options.as_deref())?;
             let method: String = call.arguments.need("method")?;
             let path: String = call.arguments.need("path")?;
@@ -89,6 +89,7 @@ impl NativeClient {
                 "status": answer.status, "headers": headers, "requestId": answer.request_id,
             });
             Ok(Reply::Answer(head.to_string(), answer.body))
-        })
+        };
+        bridge.0.run(&env, id, place, self.seen(work))
     }
 }

@@ -9,6 +9,7 @@ use napi_derive::napi;
 use serde_json::{json, value::RawValue};
 use storycore::upload::{UploadAll, UploadControl, UploadSource, UploadedFile};
 use tokio::{sync::mpsc, task::JoinHandle};
+use tracing::Instrument as _;
 
 use super::{
     assets::{NativeControl, told},
@@ -74,7 +75,7 @@ impl NativeClient {
             .and_then(|call| prepared(call, sources, control, told));
         let stream =
             opened.map(|uploads| Box::new(Uploads::Waiting(Box::new(uploads))) as Box<dyn Stream>);
-        Ok(NativeStream::new(&place, stream))
+        Ok(NativeStream::new(self, &place, stream))
     }
 }
 
@@ -132,13 +133,16 @@ impl Stream for Uploads {
             {
                 // Not bounded: a result a file, each of some hundred bytes.
                 let (sender, results) = mpsc::unbounded_channel();
-                let work = tokio::spawn(async move {
-                    while let Some(file) = uploads.next().await {
-                        if sender.send(ended(file)).is_err() {
-                            return;
+                let work = tokio::spawn(
+                    async move {
+                        while let Some(file) = uploads.next().await {
+                            if sender.send(ended(file)).is_err() {
+                                return;
+                            }
                         }
                     }
-                });
+                    .in_current_span(),
+                );
                 *self = Self::Running(Running { results, work });
             }
             match self {

@@ -1,12 +1,15 @@
-// What a user writes in TypeScript; `tsc --strict` has to agree. It is compiled and not run.
+// What a user writes in TypeScript; `tsc --strict` has to agree, with what `require` finds (tsconfig.json) and with what
+// `import` finds (tsconfig.esm.json). It is compiled and not run.
 
-import { createReadStream } from "node:fs";
-import storycore, { NotFoundError, StoryCoreClient, StoryCoreError, StoryCoreSDK, UploadControl, type Job, type Project } from "storycore";
+import { createReadStream, createWriteStream } from "node:fs";
+import storycore, { NotFoundError, StoryCoreClient, StoryCoreError, StoryCoreSDK, UploadControl, metrics, type Job, type Project } from "storycore";
 import { LocalPlatform } from "storycore/testing";
 import { ReplayGuard, Webhook, isKnownEvent, sign, verifyRequest } from "storycore/webhooks";
 
 export async function everyday(apiKey: string): Promise<string | undefined> {
-  await using client = new StoryCoreClient({ apiKey, timeout: 60_000, maxRetries: 3 });
+  await using client = new StoryCoreClient({ apiKey, timeout: 60_000, maxRetries: 3, logger: console, logLevel: "debug" });
+  metrics.enable();
+  console.log(metrics.snapshot().map(({ name, count }) => `${name} ${count}`));
   const project: Project = await client.projects.create({ name: "Film", status: "planned", settings: { fps: 25 } });
   await client.projects.update(project.id, { description: null, budget: 9000 });
   // @ts-expect-error: a project needs a name
@@ -31,6 +34,15 @@ export async function everyday(apiKey: string): Promise<string | undefined> {
   const job: Job = await client.media.process(asset.id, { format: "webm" });
   const done = await client.jobs.wait(job.id, { timeout: 60_000, onProgress: (job) => console.log(job.progress) });
   for await (const event of client.jobs.events(job.id)) console.log(event.type, event.job.status);
+  const content = await client.media.contentStream(asset.id, { signal: AbortSignal.timeout(1000) });
+  const response = new Response(content.toWeb(), { headers: { "content-length": String(content.size ?? 0) } });
+  content.toNode().pipe(createWriteStream("copy.mp4"));
+  for await (const piece of content) console.log(piece.byteLength, response.status);
+  await client.media.download(asset.id, "film.mp4", { maxStreams: 8 });
+  for await (const file of client.media.uploadAll(["a.mp4", { source: new Uint8Array(3), fileName: "b.bin" }], { atOnce: 4 })) {
+    if (file.error === undefined) console.log(file.asset.id, file.sent);
+    else console.log(file.source, file.error.retryable);
+  }
   const stats = await client.webhooks.stats("whk_1", { period_days: 7 });
   const raw = await client.request("GET", "/api/audit", { query: { limit: 10 } });
   console.log(total, done.result?.["asset_id"], stats.success_rate, raw.json(), storycore.version);

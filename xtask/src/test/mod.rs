@@ -62,6 +62,7 @@ const STEPS: &[Step] = &[
     Step { part: "python", name: "types", run: python::types },
     Step { part: "python", name: "wheels of a clean clone", run: clean_clone::wheels },
     Step { part: "node", name: "tests", run: node::tests },
+    Step { part: "node", name: "under Bun and Deno", run: node::runtimes },
     Step { part: "node", name: "declarations", run: node::declarations },
     Step { part: "node", name: "scenarios", run: node::conformance },
     Step { part: "swift", name: "build", run: swift::build },

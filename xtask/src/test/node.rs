@@ -9,8 +9,12 @@ use anyhow::{Context as _, Result};
 
 use super::Context;
 use crate::counts::Counts;
+use crate::process;
 use crate::workspace::{check, tally};
 
+/// Other JavaScript runtimes, and the npm packages that bring them.
+const RUNTIMES: [(&str, &str); 2] = [("bun", "bun@1.4.5"), ("deno", "deno@2.9.6")];
+const TSC: &str = "node_modules/.bin/tsc";
 const TESTS: Duration = Duration::from_secs(20 * 60);
 
 fn folder(cx: &Context) -> PathBuf {
@@ -62,11 +66,39 @@ fn test_files(cx: &Context) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// The README's example and a smoke set under the other runtimes that npm carries.
+pub(super) fn runtimes(cx: &Context) -> Counts {
+    let mut counts = Counts::default();
+    for (runtime, package) in RUNTIMES {
+        counts += match runtime_program(cx, runtime, package) {
+            // Neither is made for every platform that Node is on; npm finds no binary there.
+            Err(error) => Counts::skipped(format!("{package} does not run here: {error:#}")),
+            Ok(program) => match command(cx, "node") {
+                Ok(mut node) => {
+                    node.arg("tests/runtimes.mjs").arg(runtime).arg(program);
+                    tally(&format!("the package under {package}"), node, TESTS)
+                }
+                Err(counts) => counts,
+            },
+        };
+    }
+    counts
+}
+
+fn runtime_program(cx: &Context, runtime: &str, package: &str) -> Result<PathBuf> {
+    let program = cx.setup.npm(runtime, &[package])?.join("node_modules/.bin").join(runtime);
+    let mut version = Command::new(&program);
+    version.arg("--version");
+    process::output(version)?;
+    Ok(program)
+}
+
 /// `tsc --strict` agrees with what users write, and every way of loading the package finds its types.
 pub(super) fn declarations(cx: &Context) -> Counts {
     let mut counts = Counts::default();
     for (name, program, args) in [
-        ("tsc --strict", "node_modules/.bin/tsc", ["-p", "tests/types"].as_slice()),
+        ("tsc --strict, of require", TSC, ["-p", "tests/types"].as_slice()),
+        ("tsc --strict, of import", TSC, &["-p", "tests/types/tsconfig.esm.json"]),
         ("arethetypeswrong", "node", &["tests/types/wrong.mjs"]),
     ] {
         counts += match command(cx, program) {

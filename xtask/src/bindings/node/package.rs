@@ -123,7 +123,7 @@ fn module(sdk: &Sdk) -> String {
     let mut text = marked("error/kind.rs")
         + "// The same as `index.js`, for `import`: there is one of each class, however it was loaded.\n\
         import storycore from \"./index.js\";\n\nexport default storycore;\nexport const {\n  \
-        StoryCoreClient,\n  StoryCoreSDK,\n  RawResponse,\n  Authorization,\n  UploadControl,\n  version,\n  StoryCoreError,\n";
+        StoryCoreClient,\n  StoryCoreSDK,\n  RawResponse,\n  Authorization,\n  UploadControl,\n  metrics,\n  version,\n  StoryCoreError,\n";
     for error in &sdk.errors {
         text += &format!("  {},\n", names::error_class(&error.name));
     }

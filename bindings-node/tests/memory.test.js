@@ -1,0 +1,89 @@
+// Memory stays where it was after very many calls that end badly, and while a large file goes up. The long form, with bounds
+// close to what there is, is `cargo xtask bench node`; here a leak of some kilobytes a call would show.
+"use strict";
+
+const assert = require("node:assert/strict");
+const { execFile } = require("node:child_process");
+const { after, before, test } = require("node:test");
+const { promisify } = require("node:util");
+const { LocalPlatform } = require("storycore/testing");
+
+const run = promisify(execFile);
+const MOST = 16;
+let platform;
+
+before(async () => {
+  platform = await LocalPlatform.start();
+});
+
+after(() => platform?.stop());
+
+/** MiB that a program of its own says it grew by. */
+async function grown(work) {
+  const text = `const assert = require("node:assert/strict");
+    const client = require("storycore").StoryCoreClient.fromEnv();
+    const many = async (count, call) => {
+      let made = 0;
+      const some = async () => { while (made++ < count) await call(made); };
+      await Promise.all(Array.from({ length: 32 }, some));
+    };
+    const settled = async () => {
+      for (let round = 0; round < 5; round++) { gc(); await new Promise((resolve) => setTimeout(resolve, 50)); }
+      return process.memoryUsage().rss / 1024 / 1024;
+    };
+    (async () => { ${work} })();`;
+  const args = ["--expose-gc", "--eval", text];
+  const { stdout } = await run(process.execPath, args, { env: { ...process.env, ...platform.environment() }, timeout: 120_000, cwd: __dirname });
+  return Number(stdout);
+}
+
+const compared = (call) => `const call = ${call};
+  // Until what the collector leaves until later is what it leaves always.
+  await many(5000, call);
+  const before = await settled();
+  await many(5000, call);
+  console.log((await settled()) - before);`;
+
+test("5 000 rejected calls leave nothing behind", async () => {
+  const call = `() => client.projects.get("prj_none").then(assert.fail, (error) => assert.equal(error.status, 404))`;
+  assert((await grown(compared(call))) < MOST);
+});
+
+test("5 000 aborted calls leave nothing behind, whether they were sent or not", async () => {
+  const call = `async (number) => {
+    const abort = new AbortController();
+    const call = client.projects.list({}, { signal: abort.signal }).then(() => {}, (error) => assert.equal(error, abort.signal.reason));
+    if (number % 2) await new Promise(setImmediate);
+    abort.abort();
+    await call;
+  }`;
+  assert((await grown(compared(call))) < MOST);
+});
+
+test("5 000 clients that were dropped and not closed leave nothing behind", async () => {
+  const call = `async () => {
+    const { StoryCoreClient } = require("storycore");
+    new StoryCoreClient({ apiKey: "x", logger: console }).projects;
+    await new Promise(setImmediate);
+  }`;
+  assert((await grown(compared(call))) < MOST);
+});
+
+test("the memory of an upload does not grow with its file", async () => {
+  const upload = `const { mkdtempSync, truncateSync, writeFileSync, rmSync } = require("node:fs");
+    const folder = mkdtempSync(require("node:os").tmpdir() + "/storycore-");
+    const file = folder + "/film.mp4";
+    writeFileSync(file, "");
+    const options = { journal: folder + "/journal", chunkSize: 5 * 1024 * 1024 };
+    let most = 0;
+    const send = async (mib) => { truncateSync(file, mib * 1024 * 1024); await client.media.upload(file, options); };
+    await send(32);
+    const before = await settled();
+    const watching = setInterval(() => { most = Math.max(most, process.memoryUsage().rss / 1024 / 1024); }, 10);
+    await send(256);
+    clearInterval(watching);
+    rmSync(folder, { recursive: true });
+    console.log(most - before);`;
+  // What an upload may have of buffers is 64 MiB.
+  assert((await grown(upload)) < 96);
+});
