@@ -6,6 +6,7 @@
 
 mod docs;
 mod form;
+mod kotlin;
 mod mobile;
 mod names;
 mod node;
@@ -80,6 +81,7 @@ fn files(root: &Path) -> Result<Files> {
     node::write(&sdk, &mut files)?;
     mobile::write(&sdk, &mut files)?;
     swift::write(&sdk, &mut files)?;
+    kotlin::write(&sdk, &mut files)?;
     for (path, text) in &mut files {
         if path.extension().is_some_and(|extension| extension == "rs") {
             *text = formatted(root, text).with_context(|| path.display().to_string())?;

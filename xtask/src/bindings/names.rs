@@ -30,6 +30,11 @@ pub(crate) fn camel(name: &str) -> String {
     out
 }
 
+/// Whether the text of a field is a URL, in the languages that have a type for one.
+pub(crate) fn is_url(field: &str) -> bool {
+    field == "url" || field.ends_with("_url")
+}
+
 /// The class of a kind of error, in the languages that have classes. Where a language's own name would be hidden, another
 /// stands.
 pub(crate) fn error_class(kind: &str) -> String {

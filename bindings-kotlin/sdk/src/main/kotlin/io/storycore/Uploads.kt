@@ -1,0 +1,165 @@
+// What an upload is told, and what it tells.
+
+package io.storycore
+
+import io.storycore.internal.readLong
+import io.storycore.models.Asset
+import io.storycore.models.model
+import java.io.InputStream
+import java.nio.file.Path
+import kotlin.time.Duration
+import kotlin.time.toKotlinDuration
+import io.storycore.ffi.Journal as NativeJournal
+import io.storycore.ffi.UploadControl as NativeUploadControl
+import io.storycore.ffi.UploadProgress as NativeUploadProgress
+import io.storycore.ffi.UploadReport as NativeUploadReport
+
+/** What can be uploaded. */
+public sealed interface UploadSource {
+    /**
+     * A file, whose upload survives the app's end where it has a [Journal].
+     *
+     * @param path Where it is.
+     */
+    public data class File(public val path: Path) : UploadSource
+
+    /**
+     * Bytes. Two are equal when their bytes are.
+     *
+     * @param fileName The name that the platform is told.
+     * @param data The bytes.
+     */
+    public class Bytes(public val fileName: String, public val data: ByteArray) : UploadSource {
+        override fun equals(other: Any?): Boolean =
+            other is Bytes && other.fileName == fileName && other.data.contentEquals(data)
+
+        override fun hashCode(): Int = 31 * fileName.hashCode() + data.contentHashCode()
+
+        override fun toString(): String = "Bytes(fileName=$fileName, ${data.size} bytes)"
+    }
+
+    /**
+     * A stream of any length, read once and closed at the end: what Android's `ContentResolver.openInputStream` gives. It is
+     * read on `Dispatchers.IO`.
+     *
+     * @param fileName The name that the platform is told.
+     * @param stream Where the bytes come from.
+     */
+    public class Stream(public val fileName: String, public val stream: InputStream) : UploadSource
+}
+
+/** Where an upload is written down, so that the same file continues after the app was ended. */
+public sealed interface Journal {
+    /** Nowhere. */
+    public data object Off : Journal
+
+    /** In the user's state directory. Android has none: give a file of the app's there. */
+    public data object User : Journal
+
+    /**
+     * In this SQLite file, made if it is not there: on Android, one in `context.noBackupFilesDir`.
+     *
+     * @param path Where it is.
+     */
+    public data class At(public val path: Path) : Journal
+}
+
+internal fun Journal.native(): NativeJournal = when (this) {
+    Journal.Off -> NativeJournal.Off
+    Journal.User -> NativeJournal.User
+    is Journal.At -> NativeJournal.At(path.toString())
+}
+
+/**
+ * How an upload is done, beside what is said of the file; what is not set suits.
+ *
+ * @param chunkSize The bytes of a chunk. Default: 5 to 64 MiB, so that each takes 2 to 8 s.
+ * @param maxStreams The most requests side by side, from 1 to 16. Default 16: it begins with 4 and adds while that brings
+ * more.
+ * @param multipartBelow Files of fewer bytes go as one request, which cannot be continued. Default 16 MiB.
+ * @param chunkChecksums Whether the SHA-256 of each chunk is sent, where the platform takes it. Default true.
+ * @param retries Failures in a row, without a byte arriving between them, that are survived. Default 8.
+ * @param stallTimeout A request of which no byte moves for so long is given up. Default 30 s.
+ */
+public data class UploadTuning(
+    public val chunkSize: Long? = null,
+    public val maxStreams: Int? = null,
+    public val multipartBelow: Long? = null,
+    public val chunkChecksums: Boolean? = null,
+    public val retries: Int? = null,
+    public val stallTimeout: Duration? = null,
+)
+
+/**
+ * How far an upload is.
+ *
+ * @param sent Bytes of the file given to the network; less than before when some are to be sent again.
+ * @param acknowledged Bytes that the platform said it has.
+ * @param total Bytes of the file. Of a stream, what was read of it so far.
+ * @param rate Bytes a second over the last five seconds.
+ * @param timeLeft Time left at that rate, once there is one.
+ */
+public data class UploadProgress(
+    public val sent: Long,
+    public val acknowledged: Long,
+    public val total: Long,
+    public val rate: Double,
+    public val timeLeft: Duration?,
+)
+
+internal fun NativeUploadProgress.progress() =
+    UploadProgress(readLong(sent), readLong(acknowledged), readLong(total), rate, timeLeft?.toKotlinDuration())
+
+/**
+ * A finished upload.
+ *
+ * @param asset The asset, its bytes compared with the file's.
+ * @param sent Bytes of the file that went out, also those that went twice; fewer than the file has when one was continued.
+ * @param failures Requests that failed and were made good.
+ * @param restarts What had to be begun anew, and why, in words.
+ */
+public data class UploadReport(
+    public val asset: Asset,
+    public val sent: Long,
+    public val failures: Long,
+    public val restarts: List<String>,
+)
+
+internal fun NativeUploadReport.report() = UploadReport(asset.model(), readLong(sent), failures.toLong(), restarts)
+
+/** What happens to an upload. */
+public sealed interface UploadEvent {
+    /**
+     * It moved.
+     *
+     * @param progress How far it is.
+     */
+    public data class Moved(public val progress: UploadProgress) : UploadEvent
+
+    /**
+     * It is done; nothing follows.
+     *
+     * @param report What came of it.
+     */
+    public data class Done(public val report: UploadReport) : UploadEvent
+}
+
+/** Steers the upload that it was given to. */
+public class UploadControl {
+    internal val native = NativeUploadControl()
+
+    /** Stops the requests at once; what arrived is kept. */
+    public fun pause() {
+        native.pause()
+    }
+
+    /** Goes on from where the platform is. */
+    public fun resume() {
+        native.resume()
+    }
+
+    /** Ends the upload with [CallCancelledException], and takes back what the platform has of it. */
+    public fun cancel() {
+        native.cancel()
+    }
+}

@@ -1,0 +1,201 @@
+package io.storycore.resources
+
+import io.storycore.CallOptions
+import io.storycore.Journal
+import io.storycore.UploadControl
+import io.storycore.UploadEvent
+import io.storycore.UploadProgress
+import io.storycore.UploadReport
+import io.storycore.UploadSource
+import io.storycore.UploadTuning
+import io.storycore.ffi.ProgressListener
+import io.storycore.ffi.UploadFeed
+import io.storycore.ffi.UploadSettings
+import io.storycore.internal.Calls
+import io.storycore.internal.uint
+import io.storycore.internal.ulong
+import io.storycore.models.Asset
+import io.storycore.native
+import io.storycore.positive
+import io.storycore.progress
+import io.storycore.report
+import java.io.IOException
+import java.io.InputStream
+import java.nio.file.Path
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.channelFlow
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runInterruptible
+import io.storycore.ffi.Assets as NativeAssets
+import io.storycore.ffi.UploadProgress as NativeUploadProgress
+import io.storycore.ffi.UploadSource as NativeUploadSource
+
+/** Bytes of a stream that are read at a time. */
+private const val PIECE = 256 * 1024
+
+/** Uploads, which stream and tell of their progress. */
+public abstract class AssetsByHand internal constructor(
+    internal val calls: Calls,
+    internal val native: NativeAssets,
+) {
+    /**
+     * Uploads a file, whatever its size, with flat memory: small ones in one request, larger ones in parallel parts that
+     * survive broken connections. With a [journal] a file's upload survives the app's end too: the same call then goes on
+     * from where it was. Cancelling the coroutine stops it and keeps what arrived.
+     *
+     * @param path The file.
+     * @param type `video`, `audio`, `image` or `document`. Default: by the file's extension.
+     * @param name Its name. Default: the file's.
+     * @param description What it shows.
+     * @param projectId The project it belongs to.
+     * @param contentType Its media type. Default: by the file's extension.
+     * @param journal Where it is written down. Default: the user's own; on Android give a file of the app's.
+     * @param control Pauses, resumes and cancels it.
+     * @param tuning How it is done.
+     * @param options Options of this call alone.
+     * @param onProgress Is told of the progress, at most ten times a second, in the caller's coroutine: on its thread, and
+     * never while a request waits for it. What it throws ends the upload.
+     * @throws io.storycore.StoryCoreException [io.storycore.UploadException] when the file cannot be read, changed meanwhile
+     * or arrived changed, and as every call. Whatever it is, the same upload called again goes on from what the platform has.
+     */
+    public suspend fun upload(
+        path: Path,
+        type: String? = null,
+        name: String? = null,
+        description: String? = null,
+        projectId: String? = null,
+        contentType: String? = null,
+        journal: Journal = Journal.User,
+        control: UploadControl? = null,
+        tuning: UploadTuning = UploadTuning(),
+        options: CallOptions? = null,
+        onProgress: ((UploadProgress) -> Unit)? = null,
+    ): Asset = uploadReport(
+        UploadSource.File(path), type, name, description, projectId, contentType, journal, control, tuning, options,
+        onProgress,
+    ).asset
+
+    /**
+     * Uploads as [upload] does, from any source, and tells how that went. Bytes and streams are in no journal.
+     *
+     * @param source What is uploaded.
+     * @param type `video`, `audio`, `image` or `document`. Default: by the file's extension.
+     * @param name Its name. Default: the file's.
+     * @param description What it shows.
+     * @param projectId The project it belongs to.
+     * @param contentType Its media type. Default: by the file's extension.
+     * @param journal Where it is written down. Default: the user's own; on Android give a file of the app's.
+     * @param control Pauses, resumes and cancels it.
+     * @param tuning How it is done.
+     * @param options Options of this call alone.
+     * @param onProgress Is told of the progress, as in [upload].
+     * @throws io.storycore.StoryCoreException As [upload].
+     */
+    public suspend fun uploadReport(
+        source: UploadSource,
+        type: String? = null,
+        name: String? = null,
+        description: String? = null,
+        projectId: String? = null,
+        contentType: String? = null,
+        journal: Journal = Journal.User,
+        control: UploadControl? = null,
+        tuning: UploadTuning = UploadTuning(),
+        options: CallOptions? = null,
+        onProgress: ((UploadProgress) -> Unit)? = null,
+    ): UploadReport = coroutineScope {
+        val settings = UploadSettings(
+            kind = type,
+            name = name,
+            description = description,
+            projectId = projectId,
+            contentType = contentType,
+            journal = journal.native(),
+            chunkSize = tuning.chunkSize?.let { ulong("chunk_size", it) },
+            maxStreams = tuning.maxStreams?.let { uint("max_streams", it.toLong()) },
+            multipartBelow = tuning.multipartBelow?.let { ulong("multipart_below", it) },
+            chunkChecksums = tuning.chunkChecksums,
+            retries = tuning.retries?.let { uint("retries", it.toLong()) },
+            stallTimeout = tuning.stallTimeout?.positive("stall_timeout"),
+        )
+        // The newest is enough: who is told slowly is told of less.
+        val told = Channel<UploadProgress>(Channel.CONFLATED)
+        val listener = onProgress?.let {
+            launch { for (progress in told) it(progress) }
+            Listener(told)
+        }
+        val given = given(source)
+        try {
+            calls.make(options) { native.upload(given, settings, control?.native, listener, it) }.report()
+        } finally {
+            told.close()
+        }
+    }
+
+    /**
+     * Uploads as [uploadReport] does, as a flow: how far it is, and at last what came of it. Each collector uploads;
+     * ending the collection stops the upload and keeps what arrived.
+     *
+     * @param source What is uploaded.
+     * @param type `video`, `audio`, `image` or `document`. Default: by the file's extension.
+     * @param name Its name. Default: the file's.
+     * @param description What it shows.
+     * @param projectId The project it belongs to.
+     * @param contentType Its media type. Default: by the file's extension.
+     * @param journal Where it is written down. Default: the user's own; on Android give a file of the app's.
+     * @param control Pauses, resumes and cancels it.
+     * @param tuning How it is done.
+     * @param options Options of this call alone.
+     */
+    public fun uploading(
+        source: UploadSource,
+        type: String? = null,
+        name: String? = null,
+        description: String? = null,
+        projectId: String? = null,
+        contentType: String? = null,
+        journal: Journal = Journal.User,
+        control: UploadControl? = null,
+        tuning: UploadTuning = UploadTuning(),
+        options: CallOptions? = null,
+    ): Flow<UploadEvent> = channelFlow {
+        val report = uploadReport(
+            source, type, name, description, projectId, contentType, journal, control, tuning, options,
+        ) { trySend(UploadEvent.Moved(it)) }
+        send(UploadEvent.Done(report))
+    }
+
+    private fun CoroutineScope.given(source: UploadSource): NativeUploadSource = when (source) {
+        is UploadSource.File -> NativeUploadSource.Path(source.path.toString())
+        is UploadSource.Bytes -> NativeUploadSource.Bytes(source.fileName, source.data)
+        is UploadSource.Stream -> {
+            val feed = UploadFeed()
+            launch { feed(source.stream, feed) }
+            NativeUploadSource.Feed(source.fileName, feed)
+        }
+    }
+}
+
+/** Hears of the progress on a thread of the native side, and never keeps it. */
+private class Listener(private val told: Channel<UploadProgress>) : ProgressListener {
+    override fun onProgress(progress: NativeUploadProgress) {
+        told.trySend(progress.progress())
+    }
+}
+
+/** Reads a stream for as long as pieces are wanted. */
+private suspend fun feed(stream: InputStream, feed: UploadFeed): Unit = stream.use {
+    try {
+        while (true) {
+            val piece = runInterruptible(Dispatchers.IO) { stream.readNBytes(PIECE) }
+            if (piece.isEmpty() || !feed.push(piece)) break
+        }
+        feed.finish()
+    } catch (broken: IOException) {
+        feed.fail(broken.toString())
+    }
+}
