@@ -4,9 +4,9 @@ package io.storycore.models
 
 import io.storycore.OpenEnum
 import io.storycore.Page
-import io.storycore.ffi.Job as NativeJob
 import io.storycore.ffi.JobEvent as NativeJobEvent
 import io.storycore.ffi.JobPage as NativeJobPage
+import io.storycore.ffi.JobRecord as NativeJob
 import io.storycore.ffi.VideoSettings as NativeVideoSettings
 import io.storycore.ffi.jobStatusIsFinal
 import io.storycore.internal.readObject
