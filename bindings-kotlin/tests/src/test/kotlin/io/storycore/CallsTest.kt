@@ -1,0 +1,169 @@
+package io.storycore
+
+import io.storycore.ffi.callCounts
+import io.storycore.testing.LocalPlatform
+import java.net.ServerSocket
+import java.net.URI
+import kotlin.concurrent.thread
+import kotlin.random.Random
+import kotlin.test.AfterTest
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertFalse
+import kotlin.test.assertTrue
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.joinAll
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeout
+import kotlinx.coroutines.withTimeoutOrNull
+import kotlinx.serialization.json.jsonObject
+
+class CallsTest {
+    private val platform = LocalPlatform()
+    private val client = platform.client()
+
+    @AfterTest
+    fun close() {
+        client.close()
+        platform.close()
+    }
+
+    private fun stalled() = platform.fault("""{"path": "/api/projects", "times": 0, "action": {"delay_ms": 60000}}""")
+
+    /** Waits until every call that began is over, and gives how many were finished and dropped since `before`. */
+    private suspend fun settled(): Triple<ULong, ULong, ULong> = withTimeout(30.seconds) {
+        while (true) {
+            val now = callCounts()
+            if (now.started == now.finished + now.dropped) return@withTimeout Triple(now.started, now.finished, now.dropped)
+            delay(5)
+        }
+        @Suppress("UNREACHABLE_CODE") error("it goes on for ever")
+    }
+
+    @Test
+    fun `cancelling a coroutine ends its request`() = runBlocking {
+        stalled()
+        val (_, _, before) = settled()
+        val call = launch(Dispatchers.Default) { client.projects.list() }
+        withTimeout(30.seconds) { while (platform.requests().none { "/api/projects" in it.toString() }) delay(10) }
+        call.cancelAndJoin()
+        assertEquals(before + 1u, settled().third)
+        // And nothing is tried again.
+        assertEquals(null, withTimeoutOrNull(20.milliseconds) { client.projects.list() })
+    }
+
+    @Test
+    fun `of two thousand racing cancellations each call is finished or dropped`() = runBlocking {
+        val (started, finished, dropped) = settled()
+        withContext(Dispatchers.Default) {
+            val chance = Random(7)
+            List(2000) {
+                val pause = chance.nextLong(0, 4)
+                launch {
+                    val call = launch { runCatching { client.projects.list(pageSize = 1) } }
+                    delay(pause)
+                    call.cancel()
+                }
+            }.joinAll()
+        }
+        val (startedNow, finishedNow, droppedNow) = settled()
+        assertEquals(startedNow - started, (finishedNow - finished) + (droppedNow - dropped))
+        assertTrue(droppedNow > dropped, "none was cancelled in time")
+        // The client is as good as before.
+        assertEquals(0, client.projects.list().data.size)
+    }
+
+    @Test
+    fun `a closed client ends what is under way and refuses what follows`() = runBlocking<Unit> {
+        stalled()
+        val call = async(Dispatchers.Default, CoroutineStart.UNDISPATCHED) {
+            assertFailsWith<CallCancelledException> { client.projects.list() }
+        }
+        withTimeout(30.seconds) { while (platform.requests().none { "/api/projects" in it.toString() }) delay(10) }
+        client.close()
+        withTimeout(30.seconds) { call.await() }
+        assertFailsWith<CallCancelledException> { client.projects.list() }
+        client.close()
+    }
+
+    @Test
+    fun `a sign-in that is no sign-in and settings that cannot work are told in words`() {
+        val none = assertFailsWith<ConfigException> { StoryCoreClient(baseUrl = platform.url) }
+        assertTrue("credential" in none.message!!, none.message)
+        assertFailsWith<ConfigException> { StoryCoreClient(apiKey = "key", baseUrl = "http://example.com") }
+        assertFailsWith<InvalidRequestException> { StoryCoreClient(apiKey = "key", maxRetries = -1) }
+    }
+
+    @Test
+    fun `no secret is printed`() = runBlocking {
+        val made = client.apiKeys.create(name = "Reader", permissions = listOf("read"))
+        assertTrue(made.secret.expose().isNotEmpty())
+        assertFalse(made.secret.expose() in made.toString())
+        val hook = client.webhooks.create(url = URI("http://127.0.0.1:9/hook"), events = listOf("project.*"))
+        assertEquals(URI("http://127.0.0.1:9/hook"), hook.url)
+        assertFalse("whsec_" in hook.toString())
+        assertFalse(platform.apiKey in client.toString())
+    }
+
+    @Test
+    fun `what is not typed can be asked for`() = runBlocking {
+        val answer = client.request("GET", "/api/projects", query = mapOf("limit" to "1"))
+        assertEquals(200, answer.status)
+        assertTrue("data" in answer.json().jsonObject)
+        assertEquals(answer.requestId, answer.headers["x-request-id"]?.single())
+    }
+
+    @Test
+    fun `TLS needs nothing of Java and fails with words where nobody vouches`() = runBlocking<Unit> {
+        // A port that answers TLS with plain words: the handshake is begun with the roots that are there.
+        ServerSocket(0).use { server ->
+            thread(isDaemon = true) {
+                runCatching {
+                    while (true) server.accept().use { it.getOutputStream().write("HTTP/1.0 200 no\r\n\r\n".toByteArray()) }
+                }
+            }
+            val secure = StoryCoreClient(apiKey = "key", baseUrl = "https://127.0.0.1:${server.localPort}", maxRetries = 0)
+            val error = secure.use { assertFailsWith<ApiConnectionException> { it.projects.list() } }
+            assertTrue(error.cause != null)
+        }
+    }
+
+    @Test
+    fun `a job is followed and waited for, and its failure is an exception that carries it`() = runBlocking {
+        platform.fault("""{"path": "/api/jobs/j", "times": 0, "action": {"status": 200, "body": "{\"id\": \"j\", \"status\": \"failed\", \"error_message\": \"no film\"}"}}""")
+        platform.fault("""{"path": "/api/jobs/j/events", "times": 0, "action": {"status": 404}}""")
+        val seen = mutableListOf<String>()
+        val error = assertFailsWith<JobFailedException> {
+            client.jobs.wait("j", timeout = 1.minutes) { seen += it.status.raw }
+        }
+        assertEquals("no film", error.job?.errorMessage)
+        assertTrue(error.job!!.status.isFinal)
+        assertEquals(listOf("failed"), seen)
+    }
+
+    @Test
+    fun `many coroutines share a client`() = runBlocking {
+        val made = coroutineScope {
+            List(100) { async(Dispatchers.Default) { client.projects.create(name = "Film $it") } }.map { it.await().id }
+        }
+        assertEquals(100, made.toSet().size)
+    }
+
+    @Test
+    fun `the native library comes out of the jar`() {
+        val name = "linux-x86-64/libstorycore_mobile.so"
+        assertTrue(StoryCoreClient::class.java.classLoader.getResource(name)!!.toString().startsWith("jar:"))
+        assertEquals("storycore", StoryCoreClient(apiKey = "key").use { it.platform.raw })
+    }
+}

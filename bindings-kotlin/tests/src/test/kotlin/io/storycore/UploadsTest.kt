@@ -1,0 +1,150 @@
+package io.storycore
+
+import io.storycore.testing.LocalPlatform
+import java.io.IOException
+import java.io.InputStream
+import java.nio.file.Files
+import java.nio.file.Path
+import java.security.MessageDigest
+import java.util.HexFormat
+import kotlin.io.path.ExperimentalPathApi
+import kotlin.io.path.createTempDirectory
+import kotlin.io.path.deleteRecursively
+import kotlin.random.Random
+import kotlin.test.AfterTest
+import kotlin.test.Test
+import kotlin.test.assertContentEquals
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import kotlin.test.assertIs
+import kotlin.test.assertTrue
+import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
+
+private const val MIB = 1024L * 1024
+
+@OptIn(ExperimentalPathApi::class)
+class UploadsTest {
+    private val platform = LocalPlatform()
+    private val client = platform.client()
+    private val folder: Path = createTempDirectory("storycore-kotlin-")
+    private val film = folder.resolve("film.bin")
+    private val bytes = Random(1).nextBytes(24 * MIB.toInt())
+    private val sha256 = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes))
+    private val inParts = UploadTuning(chunkSize = MIB, maxStreams = 1)
+
+    init {
+        Files.write(film, bytes)
+    }
+
+    @AfterTest
+    fun close() {
+        client.close()
+        platform.close()
+        folder.deleteRecursively()
+    }
+
+    @Test
+    fun `a file is uploaded with progress and comes back as it was`() = runBlocking {
+        val told = mutableListOf<UploadProgress>()
+        val thread = Thread.currentThread()
+        val asset = client.media.upload(film, type = "document", journal = Journal.Off, tuning = inParts) {
+            assertEquals(thread, Thread.currentThread())
+            told += it
+        }
+        assertEquals(sha256, asset.sha256)
+        assertEquals(bytes.size.toLong(), told.last().acknowledged)
+        client.media.download(asset.id, folder.resolve("back.bin"))
+        assertContentEquals(bytes, Files.readAllBytes(folder.resolve("back.bin")))
+        assertContentEquals(bytes, client.media.content(asset.id))
+    }
+
+    @Test
+    fun `an upload is a flow that ends with its report`() = runBlocking {
+        val events = client.media.uploading(UploadSource.File(film), type = "document", journal = Journal.Off, tuning = inParts)
+            .toList()
+        assertEquals(sha256, assertIs<UploadEvent.Done>(events.last()).report.asset.sha256)
+        assertTrue(events.dropLast(1).all { it is UploadEvent.Moved })
+    }
+
+    @Test
+    fun `a paused upload waits and goes on`() = runBlocking {
+        val control = UploadControl()
+        var moved = 0L
+        val upload = launch(Dispatchers.Default) {
+            val report = client.media.uploadReport(
+                UploadSource.File(film), type = "document", journal = Journal.Off, control = control, tuning = inParts,
+            ) {
+                if (moved == 0L && it.acknowledged > 0) control.pause()
+                moved = it.acknowledged
+            }
+            assertEquals(sha256, report.asset.sha256)
+            assertEquals(emptyList(), report.restarts)
+        }
+        withTimeout(30.seconds) { while (moved == 0L) delay(10) }
+        delay(500)
+        assertTrue(upload.isActive)
+        control.resume()
+        withTimeout(60.seconds) { upload.join() }
+    }
+
+    @Test
+    fun `an upload goes on after the app was ended`() = runBlocking {
+        val journal = Journal.At(folder.resolve("uploads.sqlite"))
+        // The app ends in the middle: another client, as another start of the app, knows the journal alone.
+        platform.client().use { first ->
+            first.media.uploading(UploadSource.File(film), type = "document", journal = journal, tuning = inParts)
+                .first { it is UploadEvent.Moved && it.progress.acknowledged >= 4 * MIB }
+        }
+        val report = client.media.uploadReport(UploadSource.File(film), type = "document", journal = journal, tuning = inParts)
+        assertEquals(sha256, report.asset.sha256)
+        assertTrue(report.sent <= bytes.size - 4 * MIB, "${report.sent} of ${bytes.size} bytes were sent again")
+        assertEquals(emptyList(), report.restarts)
+    }
+
+    @Test
+    fun `a cancelled upload is an exception and a cancelled coroutine is none`() = runBlocking<Unit> {
+        val control = UploadControl()
+        assertFailsWith<CallCancelledException> {
+            client.media.upload(film, type = "document", journal = Journal.Off, control = control, tuning = inParts) {
+                control.cancel()
+            }
+        }
+        val upload = launch(Dispatchers.Default) {
+            client.media.upload(film, type = "document", journal = Journal.Off, tuning = inParts)
+        }
+        delay(20)
+        withTimeout(30.seconds) { upload.cancelAndJoin() }
+    }
+
+    @Test
+    fun `bytes and streams are uploaded, and a stream that breaks is told`() = runBlocking<Unit> {
+        val some = bytes.copyOf(300_000)
+        val asset = client.media.uploadReport(UploadSource.Bytes("some.bin", some)).asset
+        assertContentEquals(some, client.media.content(asset.id))
+        val streamed = client.media.uploadReport(UploadSource.Stream("film.bin", Files.newInputStream(film))).asset
+        assertEquals(sha256, streamed.sha256)
+        val broken = object : InputStream() {
+            override fun read(): Int = throw IOException("the card was taken out")
+        }
+        val error = assertFailsWith<UploadException> {
+            client.media.uploadReport(UploadSource.Stream("film.bin", broken))
+        }
+        assertTrue("the card was taken out" in error.stackTraceToString(), error.stackTraceToString())
+        assertEquals(UploadSource.Bytes("a", byteArrayOf(1)), UploadSource.Bytes("a", byteArrayOf(1)))
+    }
+
+    @Test
+    fun `a listener that throws ends the upload with its own exception`() = runBlocking<Unit> {
+        assertFailsWith<IllegalStateException> {
+            client.media.upload(film, type = "document", journal = Journal.Off, tuning = inParts) { error("no more") }
+        }
+    }
+}
