@@ -38,8 +38,8 @@ impl AddAssign for Counts {
     }
 }
 
-/// Reads a runner's output line by line. Knows libtest (`cargo test`), pytest (run with `-q -rfEs`) and the closing line
-/// `N passed, N failed, N skipped`, which the project's own runners print.
+/// Reads a runner's output line by line. Knows libtest (`cargo test`), pytest (run with `-q -rfEs`), Maven's surefire, and the
+/// closing line `N passed, N failed, N skipped`, which the project's own runners print.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     counts: Counts,
@@ -52,12 +52,17 @@ impl Tally {
     pub(crate) fn line(&mut self, line: &str) {
         let line = line.trim();
         let result = libtest_result(line).or_else(|| closing_line(line));
-        if let Some(counts) = result.or_else(|| pytest_result(line)) {
+        if let Some(counts) =
+            result.or_else(|| pytest_result(line)).or_else(|| surefire_result(line))
+        {
             self.results += 1;
             self.counts += counts;
         } else if let Some(rest) = line.strip_prefix("FAILED ").or(line.strip_prefix("ERROR ")) {
             self.named_failures += 1;
             self.counts.why.push(format!("failed: {rest}"));
+        } else if let Some(name) = surefire_failure(line) {
+            self.named_failures += 1;
+            self.counts.why.push(format!("failed: {name}"));
         } else if let Some((skips, rest)) = pytest_skips(line) {
             self.named_skips += skips;
             self.counts.why.push(format!("skipped: {rest}"));
@@ -175,6 +180,24 @@ fn pytest_skips(line: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, rest))
 }
 
+/// `[INFO] Tests run: 26, Failures: 0, Errors: 1, Skipped: 0`: what Maven says of all classes, without a time.
+fn surefire_result(line: &str) -> Option<Counts> {
+    let (_, fields) = line.strip_prefix('[')?.split_once("] Tests run: ")?;
+    let mut numbers = Vec::new();
+    for field in fields.split(", ") {
+        numbers.push(field.rsplit(' ').next()?.parse::<u64>().ok()?);
+    }
+    let [run, failures, errors, skipped] = numbers[..] else { return None };
+    let failed = failures + errors;
+    Some(Counts { passed: run.saturating_sub(failed + skipped), failed, skipped, why: Vec::new() })
+}
+
+/// `[ERROR] io.storycore.CallsTest.a call -- Time elapsed: 0.1 s <<< FAILURE!`: which test it was.
+fn surefire_failure(line: &str) -> Option<&str> {
+    let (name, ending) = line.strip_prefix("[ERROR] ")?.split_once(" -- Time elapsed: ")?;
+    (ending.ends_with("<<< FAILURE!") || ending.ends_with("<<< ERROR!")).then_some(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,6 +278,23 @@ test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 7 filtered out; fini
         );
         assert_eq!(read("15 passed in 3.15s", 0).passed, 15);
         assert_eq!(read("no tests ran in 0.01s", 5).failed, 1);
+    }
+
+    #[test]
+    fn maven_is_understood_with_names_and_is_counted_once() {
+        let counts = read(
+            "[INFO] Running io.storycore.CallsTest\n\
+             [ERROR] Tests run: 3, Failures: 1, Errors: 1, Skipped: 0, Time elapsed: 1.2 s <<< FAILURE! -- in io.storycore.CallsTest\n\
+             [ERROR] io.storycore.CallsTest.a call -- Time elapsed: 0.1 s <<< FAILURE!\n\
+             [ERROR] io.storycore.CallsTest.another -- Time elapsed: 0.1 s <<< ERROR!\n\
+             [ERROR] Tests run: 3, Failures: 1, Errors: 1, Skipped: 0\n",
+            1,
+        );
+        assert_eq!((counts.passed, counts.failed, counts.skipped), (1, 2, 0));
+        assert_eq!(
+            counts.why,
+            ["failed: io.storycore.CallsTest.a call", "failed: io.storycore.CallsTest.another"]
+        );
     }
 
     #[test]

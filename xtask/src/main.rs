@@ -7,6 +7,7 @@ mod bench;
 mod bindings;
 mod counts;
 mod demo;
+mod kotlin;
 mod licences;
 mod mutants;
 mod process;

@@ -176,6 +176,21 @@ impl Setup {
         on_path("redis-server").map(drop).context("apt-get installed no redis-server")
     }
 
+    /// Sees to Maven and a JDK on the path; Maven keeps what it fetches in the user's own repository.
+    pub(crate) fn maven(&self) -> Result<()> {
+        for (program, package) in [("javac", "default-jdk-headless"), ("mvn", "maven")] {
+            if on_path(program).is_some() {
+                continue;
+            }
+            if !is_root() || on_path("apt-get").is_none() {
+                bail!("{program} is not on the path, and only root can install {package}");
+            }
+            (self.say)(format_args!("installing {package} with apt-get"));
+            apt_install(package)?;
+        }
+        Ok(())
+    }
+
     /// Makes a virtual environment. Debian keeps the module for it in a package of its own.
     fn create_venv(&self, folder: &Path) -> Result<()> {
         let create = || {

@@ -3,6 +3,7 @@
 
 mod clean_clone;
 mod doctests;
+mod kotlin;
 mod node;
 mod python;
 mod steps;
@@ -70,6 +71,9 @@ const STEPS: &[Step] = &[
     Step { part: "swift", name: "scenarios", run: swift::conformance },
     Step { part: "swift", name: "examples", run: swift::examples },
     Step { part: "swift", name: "documentation", run: swift::documentation },
+    Step { part: "kotlin", name: "tests", run: kotlin::tests },
+    Step { part: "kotlin", name: "documentation", run: kotlin::documentation },
+    Step { part: "kotlin", name: "scenarios", run: kotlin::conformance },
     Step { part: "examples", name: "tests", run: |cx| steps::packages(cx, "examples") },
     Step { part: "examples", name: "Python", run: python::examples },
     Step { part: "examples", name: "demo", run: steps::demo },

@@ -1,0 +1,125 @@
+//! The steps that are Kotlin: the tests of the package and its sample, KDoc on what is public, and the conformance scenarios
+//! through it, with the native library of this build.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::Context;
+use crate::counts::Counts;
+use crate::kotlin::Package;
+use crate::workspace::tally;
+
+const TESTS: Duration = Duration::from_secs(20 * 60);
+
+fn package(cx: &Context) -> Package {
+    Package::new(&cx.workspace.root, &cx.workspace.target)
+}
+
+/// Builds the package and runs its tests, against the platform of this build.
+pub(super) fn tests(cx: &Context) -> Counts {
+    let (environment, build) = match (cx.environment(), cx.build()) {
+        (Ok(environment), Ok(build)) => (environment, build),
+        (Err(counts), _) | (_, Err(counts)) => return counts,
+    };
+    let (Some(library), Some(bindgen), Some(storycore)) = (
+        build.libraries.get("storycore_mobile"),
+        build.bins.get("storycore-bindgen"),
+        build.bins.get("storycore"),
+    ) else {
+        return Counts::failed(
+            "kotlin: storycore-mobile, storycore-bindgen or storycore-cli does not compile",
+        );
+    };
+    let package = package(cx);
+    let prepared = package.prepare(bindgen, library, library);
+    let maven = prepared.and_then(|()| package.maven(&cx.setup, &["package"]));
+    let mut maven = match maven {
+        Ok(maven) => maven,
+        Err(error) => return Counts::failed(format!("set-up of kotlin: {error:#}")),
+    };
+    maven.envs(environment.iter().cloned()).env("STORYCORE_CLI", storycore);
+    tally("kotlin", maven, TESTS)
+}
+
+/// Whatever is public has its KDoc: what the compiler does not ask for.
+pub(super) fn documentation(cx: &Context) -> Counts {
+    let folder = cx.workspace.root.join("bindings-kotlin/sdk/src/main/kotlin");
+    match undocumented(&folder) {
+        Ok(bare) if bare.is_empty() => Counts::passed(),
+        Ok(bare) => Counts::failed(format!("without KDoc: {}", bare.join(", "))),
+        Err(error) => Counts::failed(format!("KDoc: {error:#}")),
+    }
+}
+
+/// The public declarations in a folder of Kotlin that have no KDoc, by file and line.
+fn undocumented(folder: &Path) -> Result<Vec<String>> {
+    let mut bare = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path: PathBuf = entry?.path();
+        if path.is_dir() {
+            bare.extend(undocumented(&path)?);
+        } else if path.extension().is_some_and(|ending| ending == "kt") {
+            let text = std::fs::read_to_string(&path)?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            bare.extend(bare_lines(&text).into_iter().map(|line| format!("{name}:{line}")));
+        }
+    }
+    Ok(bare)
+}
+
+/// The lines, from 1, with a public declaration that has no KDoc above it. What a class takes may be told in the class's own.
+fn bare_lines(text: &str) -> Vec<usize> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let mut bare = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(declared) = line.strip_prefix("public ") else { continue };
+        let above = lines[..at].iter().rev().find(|line| !line.starts_with('@'));
+        if above.is_some_and(|line| line.ends_with("*/")) {
+            continue;
+        }
+        let param = declared
+            .strip_prefix("val ")
+            .and_then(|rest| rest.split_once(':'))
+            .map(|(name, _)| format!("* @param {name} "));
+        let told = lines[..at].iter().rev().take_while(|line| !line.starts_with("/**"));
+        if !param.is_some_and(|param| told.into_iter().any(|line| line.starts_with(&param))) {
+            bare.push(at + 1);
+        }
+    }
+    bare
+}
+
+/// The scenarios through the Kotlin client.
+pub(super) fn conformance(cx: &Context) -> Counts {
+    let (environment, build) = match (cx.environment(), cx.build()) {
+        (Ok(environment), Ok(build)) => (environment, build),
+        (Err(counts), _) | (_, Err(counts)) => return counts,
+    };
+    let Some(runner) = build.bins.get("conformance") else {
+        return Counts::failed("kotlin: the conformance runner does not compile");
+    };
+    // A driver lives for one scenario: it is to begin quickly, and need not become fast.
+    let options = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+    let driver = match package(cx).java("io.storycore.conformance.DriverKt", &options) {
+        Ok(driver) => driver,
+        Err(error) => return Counts::failed(format!("set-up of kotlin: {error:#}")),
+    };
+    let mut run = Command::new(runner);
+    run.args(["--driver", &driver]).envs(environment.iter().cloned());
+    tally("conformance of kotlin", run, TESTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_kdoc_is_found() {
+        let text = "/** A. */\n@JvmField\npublic val a = 1\n\npublic fun b() {}\n\n\
+            /**\n * C.\n *\n * @param d D.\n */\npublic class C(\n    public val d: Int,\n    public val e: Int,\n)\n";
+        assert_eq!(bare_lines(text), [5, 14]);
+    }
+}
