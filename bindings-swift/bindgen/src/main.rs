@@ -1,11 +1,11 @@
-//! `storycore-bindgen swift|kotlin LIBRARY FOLDER`: writes what uniffi generates from the mobile library (unstripped, shared)
+//! `storycore-bindgen swift|kotlin|kotlin-android LIBRARY FOLDER`: writes what uniffi generates from the mobile library (unstripped, shared)
 //! into a folder. Swift's is changed afterwards, in `swift`, so that cancelling a `Task` ends the call.
 
 mod swift;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use uniffi_bindgen::bindings::{
     GenerateOptions, SwiftBindingsOptions, TargetLanguage, generate, generate_swift_bindings,
@@ -28,18 +28,22 @@ fn main() -> ExitCode {
 
 fn run(args: &[String]) -> Result<()> {
     let [language, library, folder] = args else {
-        bail!("storycore-bindgen swift|kotlin LIBRARY FOLDER");
+        bail!("storycore-bindgen swift|kotlin|kotlin-android LIBRARY FOLDER");
     };
     let (source, out_dir) = (Utf8PathBuf::from(library), Utf8PathBuf::from(folder));
     let config = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../mobile/uniffi.toml");
     match language.as_str() {
-        "kotlin" => generate(GenerateOptions {
-            languages: vec![TargetLanguage::Kotlin],
-            source,
-            out_dir,
-            config_override: Some(config),
-            ..GenerateOptions::default()
-        }),
+        "kotlin" => kotlin(source, out_dir, config),
+        "kotlin-android" => {
+            // The same with Android's own cleaner, which the JVM does not have.
+            let text = std::fs::read_to_string(&config)?;
+            let heading = "[crates.storycore_mobile.bindings.kotlin]\n";
+            ensure!(text.contains(heading), "{config} has no {heading}");
+            let changed = out_dir.join("uniffi.toml");
+            std::fs::create_dir_all(&out_dir)?;
+            std::fs::write(&changed, text.replace(heading, &format!("{heading}android = true\n")))?;
+            kotlin(source, out_dir, changed)
+        }
         "swift" => {
             generate_swift_bindings(SwiftBindingsOptions {
                 generate_swift_sources: true,
@@ -60,6 +64,16 @@ fn run(args: &[String]) -> Result<()> {
             std::fs::write(&file, swift::cancellable(&text)?)?;
             Ok(())
         }
-        other => bail!("there is no {other}; there are swift and kotlin"),
+        other => bail!("there is no {other}; there are swift, kotlin and kotlin-android"),
     }
+}
+
+fn kotlin(source: Utf8PathBuf, out_dir: Utf8PathBuf, config: Utf8PathBuf) -> Result<()> {
+    generate(GenerateOptions {
+        languages: vec![TargetLanguage::Kotlin],
+        source,
+        out_dir,
+        config_override: Some(config),
+        ..GenerateOptions::default()
+    })
 }

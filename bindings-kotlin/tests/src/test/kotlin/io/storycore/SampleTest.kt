@@ -1,6 +1,7 @@
 package io.storycore
 
 import io.storycore.testing.LocalPlatform
+import io.storycore.testing.film
 import java.io.File
 import java.nio.file.Files
 import java.nio.file.Path
@@ -22,10 +23,7 @@ class SampleTest {
     fun `the sample does the main job`() {
         val folder = createTempDirectory("storycore-sample-")
         try {
-            run(
-                folder, "ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=duration=1:size=320x240:rate=10",
-                "-pix_fmt", "yuv420p", "clip.mp4",
-            )
+            film(folder)
             val java = Path.of(System.getProperty("java.home"), "bin", "java").toString()
             val said = LocalPlatform().use { platform ->
                 run(

@@ -23,6 +23,7 @@ import java.io.IOException
 import java.io.InputStream
 import java.nio.file.Path
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.coroutineScope
@@ -174,7 +175,8 @@ public abstract class AssetsByHand internal constructor(
         is UploadSource.Bytes -> NativeUploadSource.Bytes(source.fileName, source.data)
         is UploadSource.Stream -> {
             val feed = UploadFeed()
-            launch { feed(source.stream, feed) }
+            // At once, so that the stream is closed also when the upload fails before.
+            launch(start = CoroutineStart.UNDISPATCHED) { feed(source.stream, feed) }
             NativeUploadSource.Feed(source.fileName, feed)
         }
     }
@@ -190,9 +192,11 @@ private class Listener(private val told: Channel<UploadProgress>) : ProgressList
 /** Reads a stream for as long as pieces are wanted. */
 private suspend fun feed(stream: InputStream, feed: UploadFeed): Unit = stream.use {
     try {
+        val buffer = ByteArray(PIECE)
         while (true) {
-            val piece = runInterruptible(Dispatchers.IO) { stream.readNBytes(PIECE) }
-            if (piece.isEmpty() || !feed.push(piece)) break
+            // Not `readNBytes`, which Android has since 13 only.
+            val length = runInterruptible(Dispatchers.IO) { stream.read(buffer) }
+            if (length < 0 || !feed.push(buffer.copyOf(length))) break
         }
         feed.finish()
     } catch (broken: IOException) {
