@@ -98,6 +98,9 @@ pub(crate) async fn run(scenario: &Scenario, command: &[String]) -> Result<()> {
 
 impl Stage {
     async fn play(&mut self, scenario: &Scenario) -> Result<()> {
+        // A driver may take a while to begin, and scenarios count from when faults are planted: it answers what changes nothing.
+        let ready = self.driver.send(json!({"op": "cancel", "target": 0})).await?;
+        ready.outcome().await.context("the driver's beginning")?.ok().context("no call is 0")?;
         for fault in &scenario.faults {
             self.plant(fault).await.context("faults")?;
         }

@@ -11,7 +11,7 @@ pub(super) fn write(sdk: &Sdk, files: &mut Files) {
     for error in &sdk.errors {
         let class = words::exception(&error.name);
         body += "\n";
-        body += &words::documented(&[error.doc.clone()], "");
+        body += &words::documented(&[&error.doc], "");
         body += &format!(
             "public class {class} internal constructor(details: FailureDetails) : StoryCoreException(details)\n"
         );

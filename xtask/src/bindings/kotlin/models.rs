@@ -68,12 +68,12 @@ fn enumeration(of: &Enum, known: &mut Vec<String>) -> Result<String> {
         let native = camel(&format!("{}_{}", names::snake(name), method.name));
         known.push(format!("io.storycore.ffi.{native}"));
         text += "\n";
-        text += &words::documented(&[method.doc.clone()], "    ");
+        text += &words::documented(&[&method.doc], "    ");
         text += &format!("    public val {}: Boolean get() = {native}(raw)\n", camel(&method.name));
     }
     text += "\n    /** Those that this version knows. */\n    public companion object {\n";
     for variant in &of.variants {
-        text += &words::documented(&[variant.doc.clone()], "        ");
+        text += &words::documented(&[&variant.doc], "        ");
         text += &format!(
             "        @JvmField\n        public val {}: {name} = {name}(\"{}\")\n\n",
             names::upper(&variant.name),
@@ -126,7 +126,7 @@ fn output(sdk: &Sdk, model: &Model, known: &mut Vec<String>) -> Result<String> {
         reads += "    extra = readObject(extra),\n";
     }
     known.push(words::native(name));
-    let mut text = "\n".to_owned() + &words::documented(&[model.doc.clone()], "");
+    let mut text = "\n".to_owned() + &words::documented(&[&model.doc], "");
     text += &format!("public data class {name}(\n{parts})\n\n");
     text += &format!("internal fun Native{name}.model(): {name} = {name}(\n{reads})\n");
     if has_pages(sdk, name) {
@@ -152,12 +152,12 @@ fn settings(model: &Model, known: &mut Vec<String>) -> Result<String> {
     }
     known.push(words::native(name));
     Ok("\n".to_owned()
-        + &words::documented(&[model.doc.clone()], "")
+        + &words::documented(&[&model.doc], "")
         + &format!(
             "public data class {name}(\n{parts})\n\ninternal fun {name}.native(): Native{name} = Native{name}(\n{gives})\n"
         ))
 }
 
 fn part(doc: &str, name: &str, ty: &str) -> String {
-    words::documented(&[doc.to_owned()], "    ") + &format!("    public val {name}: {ty},\n")
+    words::documented(&[doc], "    ") + &format!("    public val {name}: {ty},\n")
 }

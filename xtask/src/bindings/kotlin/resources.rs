@@ -61,7 +61,7 @@ fn ways(sdk: &Sdk) -> String {
     let mut seen: Vec<(&str, String)> = Vec::new();
     for accessor in &sdk.accessors {
         let (name, of) = (camel(&accessor.name), accessor.resource.as_str());
-        text += &words::documented(&[accessor.doc.clone()], "    ");
+        text += &words::documented(&[&accessor.doc], "    ");
         text += &match seen.iter().find(|(resource, _)| *resource == of) {
             Some((_, first)) => format!("    public val {name}: {of} get() = {first}\n\n"),
             None => format!("    public val {name}: {of} = {of}(calls)\n\n"),
@@ -73,7 +73,7 @@ fn ways(sdk: &Sdk) -> String {
 
 fn class(sdk: &Sdk, resource: &Resource) -> Result<String> {
     let Resource { name, file, .. } = resource;
-    let mut text = words::documented(&[resource.doc.clone()], "");
+    let mut text = words::documented(&[&resource.doc], "");
     let native = format!("calls.native.{}()", camel(file));
     text += &match resource.by_hand.is_empty() {
         true => format!(

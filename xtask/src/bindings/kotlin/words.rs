@@ -95,15 +95,16 @@ pub(super) fn native(name: &str) -> String {
 }
 
 /// KDoc at this indentation.
-pub(super) fn documented(paragraphs: &[String], indent: &str) -> String {
+pub(super) fn documented(paragraphs: &[impl AsRef<str>], indent: &str) -> String {
     // Kotlin's comments nest, and either would end or begin one.
-    let safe = |text: &String| text.replace("*/", "*&#47;").replace("/*", "/&#42;");
+    let safe = |text: &str| text.replace("*/", "*&#47;").replace("/*", "/&#42;");
     let mut lines: Vec<String> = Vec::new();
     let mut was_tag = false;
-    for text in paragraphs.iter().filter(|text| !text.is_empty()) {
+    for text in paragraphs.iter().map(AsRef::as_ref).filter(|text| !text.is_empty()) {
         let is_tag = text.starts_with('@');
         // Tags stand below each other, an empty line above the first.
-        if !lines.is_empty() && !(is_tag && was_tag) {
+        let follows_tag = is_tag && was_tag;
+        if !lines.is_empty() && !follows_tag {
             lines.push(String::new());
         }
         lines.extend(docs::wrapped(&safe(text), 110));
@@ -150,8 +151,7 @@ mod tests {
 
     #[test]
     fn a_comment_ends_where_it_should() {
-        let text =
-            documented(&["`/a/*` and `*/`".into(), "@param a x".into(), "@throws b".into()], "");
+        let text = documented(&["`/a/*` and `*/`", "@param a x", "@throws b"], "");
         assert_eq!(text, "/**\n * `/a/&#42;` and `*&#47;`\n *\n * @param a x\n * @throws b\n */\n");
     }
 
