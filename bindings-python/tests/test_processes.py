@@ -70,7 +70,8 @@ def test_other_threads_run_while_a_call_waits(
     calling = threading.Thread(target=client.projects.list)
     calling.start()
     count()
-    assert counted > 20
+    # Held all the while, the interpreter would let it count once at most; how often it gets there is the machine's matter.
+    assert counted >= 3
 
 
 @pytest.fixture
