@@ -1,10 +1,14 @@
 //! What only the conformance driver needs, and no build for users has: a clock that can be moved, by which all timers of the
 //! client go.
 
-use std::{cell::Cell, sync::LazyLock, time::Duration};
+use std::{
+    cell::Cell,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use pyo3::prelude::*;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::bridge::Shards;
 
@@ -35,7 +39,14 @@ impl Clock {
     }
 }
 
+thread_local! {
+    /// One after another: a clock that stands cannot be stopped once more.
+    static TURN: Arc<Mutex<()>> = Arc::default();
+}
+
 async fn advance(by: Duration) {
+    let turn = TURN.with(Arc::clone);
+    let _turn = turn.lock().await;
     tokio::time::pause();
     tokio::time::advance(by).await;
     tokio::time::resume();
