@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::kotlin;
 use crate::process;
 use crate::setup::Setup;
 use crate::test::swift;
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         environment.extend(node(&setup, &workspace)?);
     }
     if chosen.contains(&"mobile") {
-        environment.extend(mobile(&workspace)?);
+        environment.extend(mobile(&setup, &workspace)?);
     }
     let build = Build::bin(&workspace, PACKAGE, true)?;
     let mut failed = false;
@@ -119,13 +120,18 @@ fn node(setup: &Setup, workspace: &Workspace) -> Result<[(&'static str, OsString
 
 /// What the mobile bench needs: the library as an app carries it, to be weighed, and a program for each language over one that
 /// counts its calls.
-fn mobile(workspace: &Workspace) -> Result<Vec<(&'static str, OsString)>> {
+fn mobile(setup: &Setup, workspace: &Workspace) -> Result<Vec<(&'static str, OsString)>> {
     let weighed = library(workspace, &["--profile", "mobile"])?;
     let counting = library(workspace, &["--release", "--features", "conformance"])?;
     let bindgen = Build::bin(workspace, "storycore-bindgen", false)?;
     let bindgen = bindgen.bins.get("storycore-bindgen").context("storycore-bindgen")?;
     let swift = swift::bench(workspace, &counting, bindgen)?;
-    Ok(vec![("STORYCORE_BENCH_LIBRARY", weighed.into()), ("STORYCORE_BENCH_SWIFT", swift.into())])
+    let kotlin = kotlin::bench(setup, workspace, &counting, bindgen)?;
+    Ok(vec![
+        ("STORYCORE_BENCH_LIBRARY", weighed.into()),
+        ("STORYCORE_BENCH_SWIFT", swift.into()),
+        ("STORYCORE_BENCH_KOTLIN", kotlin.into()),
+    ])
 }
 
 fn library(workspace: &Workspace, how: &[&str]) -> Result<PathBuf> {

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 
 use crate::process;
 use crate::setup::Setup;
+use crate::workspace::Workspace;
 
 /// Where things are put, below the target folder.
 pub(crate) struct Package {
@@ -74,4 +75,19 @@ impl Package {
             libraries.display(),
         ))
     }
+}
+
+/// The command line of the bench's Kotlin side, over a library that counts its calls. It has a folder of its own beside what
+/// the tests build.
+pub(crate) fn bench(
+    setup: &Setup,
+    workspace: &Workspace,
+    library: &Path,
+    bindgen: &Path,
+) -> Result<String> {
+    let package = Package::new(&workspace.root, &workspace.target.join("bench"));
+    package.prepare(bindgen, library, library)?;
+    process::output(package.maven(setup, &["--quiet", "package", "-DskipTests"])?)?;
+    // A heap that is full early, so that what grows is not the heap.
+    package.java("io.storycore.bench.WorkerKt", &["-Xms64m", "-Xmx64m"])
 }
