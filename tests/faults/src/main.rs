@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a runner prints its results")]
 
 mod client;
+mod download;
 mod http;
 mod judge;
 mod matrix;
@@ -24,6 +25,8 @@ enum Command {
     Run(matrix::Args),
     /// Uploads one file with the client, and says how that ended.
     Upload(client::Args),
+    /// Downloads one asset with the client, and says how that ended.
+    Download(download::Args),
     /// Serves a local platform.
     Serve(server::Args),
 }
@@ -33,6 +36,7 @@ async fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Run(args) => matrix::matrix(args).await,
         Command::Upload(args) => client::run(args).await,
+        Command::Download(args) => download::run(args).await,
         Command::Serve(args) => server::run(args).await.map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error: anyhow::Error| {
