@@ -210,7 +210,8 @@ impl Setup {
     }
 }
 
-fn apt_install(package: &str) -> Result<()> {
+/// Installs a package of Debian's, with lists that are current.
+pub(crate) fn apt_install(package: &str) -> Result<()> {
     let mut update = Command::new("apt-get");
     update.args(["update", "--quiet"]);
     run("apt-get update", update)?;
@@ -224,7 +225,7 @@ fn apt_install(package: &str) -> Result<()> {
 }
 
 /// Runs a command whose words matter only when it fails.
-fn run(name: &str, command: Command) -> Result<()> {
+pub(crate) fn run(name: &str, command: Command) -> Result<()> {
     let mut said = String::new();
     let status = process::listen(command, INSTALL, |line| {
         said.push_str(line);
@@ -236,13 +237,15 @@ fn run(name: &str, command: Command) -> Result<()> {
     Ok(())
 }
 
-fn is_root() -> bool {
+/// Whether this runs as the user root.
+pub(crate) fn is_root() -> bool {
     let mut id = Command::new("id");
     id.arg("-u");
     process::output(id).is_ok_and(|id| id.trim() == "0")
 }
 
-fn on_path(program: &str) -> Option<PathBuf> {
+/// The program of that name that would be run.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }

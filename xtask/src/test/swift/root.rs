@@ -4,15 +4,12 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
 
 use super::package::Package;
-use crate::workspace::check;
-
-const INSTALL: Duration = Duration::from_secs(15 * 60);
+use crate::setup;
 
 /// What is in it beside a minimal Debian.
 const PACKAGES: [&str; 3] = ["swiftlang", "libc6-dev", "ca-certificates"];
@@ -34,30 +31,34 @@ impl Root {
             eprintln!("setup: Swift is in {}", root.display());
             return Ok(Self(root));
         }
-        if !is_root()? {
+        if !setup::is_root() {
             bail!("it is a Debian root that only the user root can make (debootstrap, chroot)");
         }
-        println!(
+        eprintln!(
             "setup: making a Debian trixie with Swift in {} (2.5 GB, about a minute)",
             root.display()
         );
-        debootstrap()?;
+        if setup::on_path("debootstrap").is_none() {
+            eprintln!("setup: installing debootstrap with apt-get");
+            setup::apt_install("debootstrap")
+                .context("it needs debootstrap, which apt-get did not install")?;
+        }
         if root.is_dir() {
             std::fs::remove_dir_all(&root).context("the root that was begun")?;
         }
-        let mut make = Command::new("debootstrap");
+        let mut make = apart("debootstrap");
         make.args(["--variant=minbase", "trixie"]).arg(&root);
-        ran("debootstrap", make)?;
-        let mut install = Command::new("chroot");
+        setup::run("debootstrap", make)?;
+        let mut install = apart("chroot");
         install
             .arg(&root)
             .args(["apt-get", "install", "-y", "-q", "--no-install-recommends"])
             .args(PACKAGES);
         install.env("DEBIAN_FRONTEND", "noninteractive");
-        ran("apt-get in the root", install)?;
-        let mut clean = Command::new("chroot");
+        setup::run("apt-get in the root", install)?;
+        let mut clean = apart("chroot");
         clean.arg(&root).args(["apt-get", "clean"]);
-        ran("apt-get in the root", clean)?;
+        setup::run("apt-get in the root", clean)?;
         std::fs::write(stamp, wanted)?;
         Ok(Self(root))
     }
@@ -101,34 +102,10 @@ impl Root {
     }
 }
 
-fn is_root() -> Result<bool> {
-    let mut id = Command::new("id");
-    id.arg("-u");
-    Ok(crate::process::output(id)?.trim() == "0")
-}
-
-/// Sees that there is a `debootstrap`, by apt where it has to be installed.
-fn debootstrap() -> Result<()> {
-    let found = Command::new("debootstrap").arg("--version").output();
-    if found.is_ok_and(|output| output.status.success()) {
-        return Ok(());
-    }
-    eprintln!("setup: installing debootstrap with apt-get");
-    for args in [
-        ["update", "-q"].as_slice(),
-        &["install", "-y", "-q", "--no-install-recommends", "debootstrap"],
-    ] {
-        let mut apt = Command::new("apt-get");
-        apt.args(args).env("DEBIAN_FRONTEND", "noninteractive");
-        ran("apt-get", apt).context("it needs debootstrap, which apt-get did not install")?;
-    }
-    Ok(())
-}
-
-fn ran(name: &str, command: Command) -> Result<()> {
-    let counts = check(name, command, INSTALL);
-    if counts.failed > 0 {
-        bail!("{}", counts.why.join(", "));
-    }
-    Ok(())
+/// A program with mounts and processes of its own, which end with it: the `/proc` that debootstrap mounts would otherwise outlive
+/// one that is stopped, and keep the root from being removed.
+fn apart(program: &str) -> Command {
+    let mut run = Command::new("unshare");
+    run.args(["-m", "-p", "-f", "--mount-proc", "--kill-child", program]);
+    run
 }
