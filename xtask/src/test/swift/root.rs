@@ -15,11 +15,36 @@ use crate::setup;
 const PACKAGES: [&str; 3] = ["swiftlang", "libc6-dev", "ca-certificates"];
 
 /// The root, ready.
-pub(crate) struct Root(PathBuf);
+pub(crate) struct Root {
+    folder: PathBuf,
+    machine: Machine,
+}
+
+/// Where Debian keeps what is the processor's.
+#[derive(Clone, Copy)]
+struct Machine {
+    loader: &'static str,
+    libraries: &'static str,
+}
+
+impl Machine {
+    fn this() -> Result<Self> {
+        Ok(match std::env::consts::ARCH {
+            "x86_64" => {
+                Self { loader: "lib64/ld-linux-x86-64.so.2", libraries: "usr/lib/x86_64-linux-gnu" }
+            }
+            "aarch64" => {
+                Self { loader: "lib/ld-linux-aarch64.so.1", libraries: "usr/lib/aarch64-linux-gnu" }
+            }
+            other => bail!("Debian has Swift for x86-64 and aarch64, and this is {other}"),
+        })
+    }
+}
 
 impl Root {
     /// The root under `target`, made where it is not there.
     pub(crate) fn made(target: &Path) -> Result<Self> {
+        let machine = Machine::this()?;
         let folder = target.join("swift");
         std::fs::create_dir_all(&folder)?;
         let lock = std::fs::File::create(folder.join("root.lock"))?;
@@ -29,7 +54,7 @@ impl Root {
         let wanted = PACKAGES.join(" ");
         if std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && root.is_dir() {
             eprintln!("setup: Swift is in {}", root.display());
-            return Ok(Self(root));
+            return Ok(Self { folder: root, machine });
         }
         if !setup::is_root() {
             bail!("it is a Debian root that only the user root can make (debootstrap, chroot)");
@@ -60,7 +85,7 @@ impl Root {
         clean.arg(&root).args(["apt-get", "clean"]);
         setup::run("apt-get in the root", clean)?;
         std::fs::write(stamp, wanted)?;
-        Ok(Self(root))
+        Ok(Self { folder: root, machine })
     }
 
     /// A command inside the root, in `folder`, which is `/package` there. Mounts are its own and end with it.
@@ -79,22 +104,22 @@ impl Root {
                 LD_LIBRARY_PATH=/package/lib \"$@\" /bin/bash -c \"cd /package && $line\"";
         let mut run = Command::new("unshare");
         run.args(["-m", "-p", "-f", "--kill-child", "bash", "-c", script, "swift"]);
-        run.arg(&self.0).arg(folder).arg(command);
+        run.arg(&self.folder).arg(folder).arg(command);
         run.args(environment.iter().map(|(name, value)| format!("{name}={value}")));
         run
     }
 
     /// A program that was built inside, as a command outside: with the root's loader and libraries.
     pub(crate) fn outside(&self, package: &Package, profile: &str, name: &str) -> Vec<String> {
-        let inside = |path: &str| self.0.join(path).display().to_string();
+        let inside = |path: &str| self.folder.join(path).display().to_string();
         let libraries = [
             package.folder.join("lib").display().to_string(),
             inside("usr/libexec/swift/lib/swift/linux"),
-            inside("usr/lib/x86_64-linux-gnu"),
+            inside(self.machine.libraries),
         ];
         let program = package.folder.join(".build").join(profile).join(name);
         vec![
-            inside("lib64/ld-linux-x86-64.so.2"),
+            inside(self.machine.loader),
             "--library-path".to_owned(),
             libraries.join(":"),
             program.display().to_string(),
