@@ -34,6 +34,9 @@ const PARTS: [(&str, &str); 10] = [
     ("examples", "examples"),
 ];
 
+/// The variable below whose folder the client keeps the journal of its uploads.
+const STATE: &str = "XDG_STATE_HOME";
+
 /// One thing that a part does.
 struct Step {
     part: &'static str,
@@ -102,13 +105,19 @@ impl Context {
         build.as_ref().map_err(|error| Counts::failed(format!("build: {error:#}")))
     }
 
-    /// What tests and examples are run with: a path with ffmpeg on it.
+    /// What tests and examples are run with: a path with ffmpeg on it, and a place for the journal of their uploads that is
+    /// not the developer's own.
     fn environment(&self) -> Result<&[(String, String)], Counts> {
         let environment = self.environment.get_or_init(|| {
             let path = self.setup.path_with_ffmpeg()?;
             // Properties are tried for a minute each here, and for seconds by `cargo test`.
             let fuzz = std::env::var("STORYCORE_FUZZ_SECONDS").unwrap_or_else(|_| "60".into());
-            Ok(vec![("PATH".into(), path), ("STORYCORE_FUZZ_SECONDS".into(), fuzz)])
+            let state = self.workspace.target.join("state").display().to_string();
+            Ok(vec![
+                ("PATH".into(), path),
+                ("STORYCORE_FUZZ_SECONDS".into(), fuzz),
+                (STATE.into(), state),
+            ])
         });
         environment
             .as_deref()

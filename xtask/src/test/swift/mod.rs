@@ -211,7 +211,11 @@ fn with_platform(cx: &Context, run: impl FnOnce(&Swift, &[(String, String)]) -> 
         platform(storycore, environment)
     });
     match started {
-        Ok((_platform, settings)) => run(swift, &settings),
+        Ok((_platform, mut settings)) => {
+            // Inside the root it is a folder of the root's.
+            settings.extend(environment.iter().filter(|(name, _)| name == super::STATE).cloned());
+            run(swift, &settings)
+        }
         Err(error) => Counts::failed(format!("swift: the platform: {error:#}")),
     }
 }
