@@ -22,7 +22,8 @@ let release: (url: String, checksum: String)? = nil
 
 let package = Package(
     name: "storycore-swift",
-    platforms: [.iOS(.v16), .macOS(.v13), .tvOS(.v16), .watchOS(.v9), .visionOS(.v1)],
+    // Those that `scripts/xcframework.sh` builds the library for.
+    platforms: [.iOS(.v16), .macOS(.v13)],
     products: [.library(name: "StoryCore", targets: ["StoryCore"])],
     targets: [
         native,

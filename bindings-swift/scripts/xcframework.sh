@@ -40,6 +40,9 @@ xcodebuild -create-xcframework \
 cp -R bindings-swift/Package.swift bindings-swift/README.md bindings-swift/Sources "$out/package/"
 mkdir -p "$out/package/Sources/StoryCoreNative"
 cp "$out/generated/StoryCoreNative.swift" "$out/package/Sources/StoryCoreNative/"
+# For Linux, where the library is no binary of the package's.
+mkdir -p "$out/package/Sources/StoryCoreFFI/include/StoryCoreFFI"
+cp "$out/generated/StoryCoreFFI.h" "$out/package/Sources/StoryCoreFFI/include/StoryCoreFFI/"
 checksum=$(swift package compute-checksum "$out/StoryCoreFFI.xcframework.zip")
 sed -i '' "s|^let release: .*|let release: (url: String, checksum: String)? = (\"$url\", \"$checksum\")|" "$out/package/Package.swift"
 swift package --package-path "$out/package" describe > /dev/null

@@ -1,4 +1,5 @@
-// A screen for an iOS app: pick a film, see it go up, pause it, and see it go on after the app was ended.
+// A screen for an iOS app: pick a film, see it go up, pause it, and see it go on after the app was ended. For iOS 17 and later,
+// because of `@Observable`; the package itself begins with iOS 16.
 //
 // NOT COMPILED by this repository's tests, which run on Linux, where there is no SwiftUI. Drop it into an app that has the
 // package, and show `UploadScreen(client: …)`.
