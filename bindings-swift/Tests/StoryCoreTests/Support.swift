@@ -20,6 +20,31 @@ func plant(_ client: Client, _ method: String, _ path: String, _ action: JSONVal
     _ = try await client.request("POST", "/_local/faults", body: .json(fault))
 }
 
+/// Begins the platform's journal of requests anew.
+func forgetRequests(_ client: Client) async throws {
+    _ = try await client.request("DELETE", "/_local/requests")
+}
+
+/// How many requests of a method and below a path arrived, answered or not.
+func arrived(_ client: Client, _ method: String, _ path: String) async throws -> Int {
+    let journal: JSONValue = try await client.request("GET", "/_local/requests").decode()
+    guard case .array(let requests)? = journal["data"] else {
+        throw NoJournal()
+    }
+    return requests.count { $0["method"]?.string == method && $0["path"]?.string?.hasPrefix(path) == true }
+}
+
+struct NoJournal: Error {}
+
+/// Waits until something holds, for a minute at the most.
+func eventually(_ what: Comment, _ holds: () async throws -> Bool) async throws {
+    let end = ContinuousClock.now + .seconds(60)
+    while try await !holds() {
+        try #require(ContinuousClock.now < end, what)
+        try await Task.sleep(for: .milliseconds(10))
+    }
+}
+
 /// A folder that goes with the test.
 func withFolder<Value>(_ body: (URL) async throws -> Value) async throws -> Value {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("storycore-\(UUID())")

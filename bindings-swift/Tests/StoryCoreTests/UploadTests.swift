@@ -56,13 +56,16 @@ import Testing
         let client = try makeClient()
         try await withFolder { folder in
             let film = try file(in: folder, named: "film.bin", bytes: 40 * 1024 * 1024)
+            try await forgetRequests(client)
             let control = UploadControl()
             control.pause()
             let upload = Task {
                 try await client.media.upload(
                     .file(film), options: .init(type: "document", journal: .off), control: control)
             }
-            try await Task.sleep(for: .milliseconds(300))
+            // A time in which one that runs has sent much.
+            try await Task.sleep(for: .seconds(1))
+            #expect(try await arrived(client, "PATCH", "/") == 0, "it sends while it is paused")
             control.cancel()
             let failed = await kind { _ = try await upload.value }
             #expect(failed == "cancelled")
