@@ -40,7 +40,7 @@ public sealed interface UploadSource {
 
     /**
      * A stream of any length, read once and closed at the end: what Android's `ContentResolver.openInputStream` gives. It is
-     * read on `Dispatchers.IO`.
+     * read on `Dispatchers.IO`. An upload that ends early closes it while a read may wait, and does not wait for that read.
      *
      * @param fileName The name that the platform is told.
      * @param stream Where the bytes come from.

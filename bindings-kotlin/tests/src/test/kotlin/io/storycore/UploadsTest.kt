@@ -7,6 +7,8 @@ import java.nio.file.Files
 import java.nio.file.Path
 import java.security.MessageDigest
 import java.util.HexFormat
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.TimeUnit
 import kotlin.io.path.ExperimentalPathApi
 import kotlin.io.path.createTempDirectory
 import kotlin.io.path.deleteRecursively
@@ -26,7 +28,10 @@ import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeout
+import kotlinx.serialization.json.jsonObject
+import kotlinx.serialization.json.jsonPrimitive
 
 private const val MIB = 1024L * 1024
 
@@ -117,11 +122,75 @@ class UploadsTest {
                 control.cancel()
             }
         }
+        // A chunk that takes a minute: the coroutine is cancelled in the middle of the upload.
+        platform.fault("""{"method": "PATCH", "path": "/api/assets/uploads/*", "times": 0, "action": {"delay_ms": 60000}}""")
+        val before = chunks()
         val upload = launch(Dispatchers.Default) {
             client.media.upload(film, type = "document", journal = Journal.Off, tuning = inParts)
         }
-        delay(20)
+        withTimeout(30.seconds) { while (chunks() == before) delay(10) }
         withTimeout(30.seconds) { upload.cancelAndJoin() }
+        assertTrue(upload.isCancelled)
+        // And nothing is sent any more, in a time in which a retry would have come.
+        delay(1.5.seconds)
+        assertEquals(before + 1, chunks())
+    }
+
+    /** Chunks that arrived so far. */
+    private fun chunks(): Int =
+        platform.requests().count { it.jsonObject.getValue("method").jsonPrimitive.content == "PATCH" }
+
+    /** A stream whose read nothing but [close] ends, no interrupt either. */
+    private class Stuck : InputStream() {
+        private val closing = CountDownLatch(1)
+        val reading = CountDownLatch(1)
+        val isClosed: Boolean get() = closing.count == 0L
+
+        override fun read(): Int {
+            reading.countDown()
+            while (true) {
+                try {
+                    closing.await()
+                    throw IOException("closed")
+                } catch (_: InterruptedException) {
+                    continue
+                }
+            }
+        }
+
+        override fun close() = closing.countDown()
+    }
+
+    @Test
+    fun `an upload whose stream is stuck can be cancelled, and the stream is closed`() = runBlocking<Unit> {
+        val first = Stuck()
+        val upload = launch(Dispatchers.Default) { client.media.uploadReport(UploadSource.Stream("film.bin", first)) }
+        withContext(Dispatchers.IO) { assertTrue(first.reading.await(30, TimeUnit.SECONDS)) }
+        withTimeout(30.seconds) { upload.cancelAndJoin() }
+        assertTrue(first.isClosed)
+
+        val (second, control) = Stuck() to UploadControl()
+        launch(Dispatchers.IO) {
+            assertTrue(second.reading.await(30, TimeUnit.SECONDS))
+            control.cancel()
+        }
+        withTimeout(30.seconds) {
+            assertFailsWith<CallCancelledException> {
+                client.media.uploadReport(UploadSource.Stream("film.bin", second), control = control)
+            }
+        }
+        assertTrue(second.isClosed)
+    }
+
+    @Test
+    fun `a stream is closed also when the upload's settings are wrong`() = runBlocking<Unit> {
+        val stream = Stuck()
+        withTimeout(30.seconds) {
+            assertFailsWith<InvalidRequestException> {
+                client.media.uploadReport(UploadSource.Stream("film.bin", stream), tuning = UploadTuning(maxStreams = -1))
+            }
+        }
+        assertTrue(stream.isClosed)
     }
 
     @Test

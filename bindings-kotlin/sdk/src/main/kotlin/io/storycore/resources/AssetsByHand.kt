@@ -25,12 +25,16 @@ import java.nio.file.Path
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.async
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.channelFlow
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runInterruptible
+import kotlinx.coroutines.withContext
 import io.storycore.ffi.Assets as NativeAssets
 import io.storycore.ffi.UploadProgress as NativeUploadProgress
 import io.storycore.ffi.UploadSource as NativeUploadSource
@@ -109,6 +113,8 @@ public abstract class AssetsByHand internal constructor(
         options: CallOptions? = null,
         onProgress: ((UploadProgress) -> Unit)? = null,
     ): UploadReport = coroutineScope {
+        // First, so that the stream is closed whatever is wrong with the rest.
+        val feeding = (source as? UploadSource.Stream)?.let { feeding(it.stream) }
         val settings = UploadSettings(
             kind = type,
             name = name,
@@ -129,11 +135,16 @@ public abstract class AssetsByHand internal constructor(
             launch { for (progress in told) it(progress) }
             Listener(told)
         }
-        val given = given(source)
+        val given = when (source) {
+            is UploadSource.File -> NativeUploadSource.Path(source.path.toString())
+            is UploadSource.Bytes -> NativeUploadSource.Bytes(source.fileName, source.data)
+            is UploadSource.Stream -> NativeUploadSource.Feed(source.fileName, checkNotNull(feeding).feed)
+        }
         try {
             calls.make(options) { native.upload(given, settings, control?.native, listener, it) }.report()
         } finally {
             told.close()
+            feeding?.job?.cancel()
         }
     }
 
@@ -169,17 +180,32 @@ public abstract class AssetsByHand internal constructor(
         ) { trySend(UploadEvent.Moved(it)) }
         send(UploadEvent.Done(report))
     }
+}
 
-    private fun CoroutineScope.given(source: UploadSource): NativeUploadSource = when (source) {
-        is UploadSource.File -> NativeUploadSource.Path(source.path.toString())
-        is UploadSource.Bytes -> NativeUploadSource.Bytes(source.fileName, source.data)
-        is UploadSource.Stream -> {
-            val feed = UploadFeed()
-            // At once, so that the stream is closed also when the upload fails before.
-            launch(start = CoroutineStart.UNDISPATCHED) { feed(source.stream, feed) }
-            NativeUploadSource.Feed(source.fileName, feed)
+/** What an upload takes a stream's pieces from, and the job that ends when the stream is closed. */
+private class Feeding(val feed: UploadFeed, val job: Job)
+
+/** Begins to read a stream, and closes it at the end, whatever that is. */
+private fun CoroutineScope.feeding(stream: InputStream): Feeding {
+    val feed = UploadFeed()
+    // No child of the upload's: it would be waited for, and there are reads that no interrupt ends.
+    val reading = CoroutineScope(Dispatchers.IO).async { read(stream, feed) }
+    // At once, so that what is cancelled before it began closes the stream, too.
+    val job = launch(start = CoroutineStart.UNDISPATCHED) {
+        try {
+            reading.await()
+        } finally {
+            reading.cancel()
+            withContext(NonCancellable + Dispatchers.IO) {
+                try {
+                    stream.close()
+                } catch (_: IOException) {
+                    // What was read of it is as good as before.
+                }
+            }
         }
     }
+    return Feeding(feed, job)
 }
 
 /** Hears of the progress on a thread of the native side, and never keeps it. */
@@ -190,7 +216,7 @@ private class Listener(private val told: Channel<UploadProgress>) : ProgressList
 }
 
 /** Reads a stream for as long as pieces are wanted. */
-private suspend fun feed(stream: InputStream, feed: UploadFeed): Unit = stream.use {
+private suspend fun read(stream: InputStream, feed: UploadFeed) {
     try {
         val buffer = ByteArray(PIECE)
         while (true) {
