@@ -31,7 +31,10 @@ private const val LANGUAGE = "kotlin"
  *
  * Every failure of a call is a [StoryCoreException]. Cancelling the coroutine of a call ends its request.
  */
-public class StoryCoreClient private constructor(calls: Calls) : Resources(calls), AutoCloseable {
+public class StoryCoreClient private constructor(
+    calls: Calls,
+    private val isDerived: Boolean,
+) : Resources(calls), AutoCloseable {
     /**
      * A client with these settings: one credential, and what else differs from the defaults.
      *
@@ -104,14 +107,18 @@ public class StoryCoreClient private constructor(calls: Calls) : Resources(calls
             ),
             oauth?.onTokens,
         ),
+        isDerived = false,
     )
 
     /** The name of the platform that it speaks to. */
     public val platform: Platform get() = Platform(calls.native.platform())
 
-    /** The same client with options for the calls made through it. It shares this one's connections and limits. */
+    /**
+     * The same client with options for the calls made through it. It shares this one's connections and limits, and ends with
+     * this one: its own [close] does nothing.
+     */
     public fun withOptions(options: CallOptions): StoryCoreClient =
-        StoryCoreClient(Calls(calls.native, options.over(calls.defaults)))
+        StoryCoreClient(Calls(calls.native, options.over(calls.defaults)), isDerived = true)
 
     /**
      * Sends what is not typed here, with retries, limits and credentials as every call.
@@ -143,9 +150,12 @@ public class StoryCoreClient private constructor(calls: Calls) : Resources(calls
         return calls.make(options) { calls.native.request(RawRequest(method, path, parameters, sent), it) }.response()
     }
 
-    /** Ends what is under way with [CallCancelledException], and lets go of the connections. */
+    /**
+     * Ends what is under way with [CallCancelledException], and lets go of the connections. A client that [withOptions] gave
+     * leaves that to the one it was made of.
+     */
     override fun close() {
-        calls.native.end()
+        if (!isDerived) calls.native.end()
     }
 
     override fun toString(): String = "StoryCoreClient(platform=$platform)"
@@ -160,7 +170,7 @@ public class StoryCoreClient private constructor(calls: Calls) : Resources(calls
          */
         @JvmStatic
         public fun fromEnv(): StoryCoreClient =
-            StoryCoreClient(Calls(told { NativeClient.fromEnv(LANGUAGE) }, CallOptions.NONE))
+            StoryCoreClient(Calls(told { NativeClient.fromEnv(LANGUAGE) }, CallOptions.NONE), isDerived = false)
 
         private fun calls(settings: ClientSettings, onTokens: ((TokenSet) -> Unit)?): Calls {
             val listener = onTokens?.let {
