@@ -327,6 +327,29 @@ async fn a_stream_of_content_that_becomes_another_one_ends_in_an_error() {
     assert_eq!(count.load(SeqCst), 2);
 }
 
+/// A range in chunks has every byte, and is cut before it says that this was all.
+#[tokio::test]
+async fn a_stream_of_content_whose_connection_breaks_after_the_last_byte_is_whole() {
+    let content = bytes(MIB, 3);
+    let given = content.clone();
+    let (client, count) = server(None, MIB, move |number, headers| {
+        if number == 0 {
+            let headers = [("etag", "\"1\"".to_owned()), ("content-length", MIB.to_string())];
+            return (headers, broken(&given[..MIB / 2])).into_response();
+        }
+        let range = headers["range"].to_str().unwrap().strip_prefix("bytes=").unwrap();
+        let start: usize = range.split_once('-').unwrap().0.parse().unwrap();
+        let told = format!("bytes {start}-{}/{MIB}", MIB - 1);
+        let headers = [("etag", "\"1\"".to_owned()), ("content-range", told)];
+        (StatusCode::PARTIAL_CONTENT, headers, broken(&given[start..])).into_response()
+    })
+    .await;
+    let mut stream = client.media().content_stream("ast_1").await.unwrap();
+    let (read, error) = read(&mut stream).await;
+    assert!(error.is_none() && read == content, "{error:?}");
+    assert_eq!(count.load(SeqCst), 2, "nothing is left to ask for");
+}
+
 /// The thread that writes for a download may still do so when that is dropped.
 #[tokio::test]
 async fn a_dropped_download_leaves_a_part_with_its_list_or_nothing() {

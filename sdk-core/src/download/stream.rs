@@ -112,6 +112,10 @@ impl ContentStream {
 
     async fn once(&mut self) -> Result<Option<Bytes>, Error> {
         if self.response.is_none() {
+            // It broke after the last byte.
+            if self.size == Some(self.at) {
+                return Ok(None);
+            }
             self.response = Some(self.rest().await?);
         }
         let response = self.response.as_mut().expect("it was put there");
