@@ -9,9 +9,19 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use axum::{
+    Json, Router,
+    extract::Request,
+    http::StatusCode,
+    routing::{delete, post},
+};
 use common::{MIB, World, bytes};
 use serde_json::json;
-use storycore::{ErrorKind, upload::UploadSource};
+use storycore::{
+    Client, ErrorKind,
+    models::UploadOptions,
+    upload::{Journal, UploadSource},
+};
 
 #[tokio::test]
 async fn a_large_file_goes_in_parts_and_becomes_one_asset() {
@@ -207,4 +217,37 @@ async fn an_upload_that_fails_for_now_says_to_upload_again() {
         world.no_faults().await;
     }
     world.end().await;
+}
+
+/// It answers before it has read what it would have to store.
+#[tokio::test]
+async fn a_platform_that_does_not_read_the_file_is_not_believed() {
+    let (unread, removed) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU64::new(0)));
+    let (kept, counted) = (Arc::clone(&unread), Arc::clone(&removed));
+    let store = move |request: Request| {
+        kept.lock().unwrap().push(request.into_body());
+        let asset = json!({"id": "ast_1", "sha256": "0".repeat(64), "status": "ready"});
+        std::future::ready((StatusCode::CREATED, Json(asset)))
+    };
+    let remove = move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        std::future::ready(StatusCode::NO_CONTENT)
+    };
+    let router = Router::new()
+        .route("/api/assets/upload", post(store))
+        .route("/api/assets/ast_1", delete(remove));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    let client = Client::builder().base_url(url).api_key("key-of-a-test").build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("note.bin");
+    std::fs::write(&path, bytes(15 * MIB, 18)).unwrap();
+    let upload = client.media().prepare_upload(path, UploadOptions::new("document"));
+    let outcome = upload.journal(Journal::Off).send().await;
+    serving.abort();
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Upload);
+    assert!(error.message().contains("other bytes"), "{error}");
+    assert_eq!(removed.load(Ordering::Relaxed), 1);
 }

@@ -44,8 +44,8 @@ pub(crate) fn bounds(size: u64) -> Bounds {
     Bounds { timeout: Some(time.max(Duration::from_secs(180)) * 2), attempt_timeout: Some(time) }
 }
 
-/// Uploads a file in one request; each attempt reads it anew. The asset, and the SHA-256 of what was sent, where that was
-/// all of it.
+/// Uploads a file in one request; each attempt reads it anew. The asset, and the SHA-256 of what was sent; where that was not all
+/// of it, the file's as it is now.
 pub(crate) async fn upload(
     client: &Client,
     options: &CallOptions,
@@ -54,7 +54,7 @@ pub(crate) async fn upload(
     source: UploadSource,
     fields: UploadOptions,
     tally: &Arc<Tally>,
-) -> Result<(Asset, Option<[u8; 32]>), Error> {
+) -> Result<(Asset, [u8; 32]), Error> {
     let size = source.size().await?;
     let head = head(boundary, &source.file_name(), &fields)?;
     let tail = Bytes::from(format!("\r\n--{boundary}--\r\n"));
@@ -64,8 +64,9 @@ pub(crate) async fn upload(
     let taken = Arc::clone(&digest);
     tally.set_total(size);
     let counters = Arc::clone(tally);
+    let file = source.clone();
     let make = move || {
-        let (file, digest) = hashed(source.pieces(0..size, true), size);
+        let (file, digest) = hashed(file.pieces(0..size, true), size);
         *taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(digest);
         let file = measured(file, InFlight::new(&counters));
         let (head, tail) = (head.clone(), tail.clone());
@@ -89,11 +90,18 @@ pub(crate) async fn upload(
     let asset: Asset = decode::object(&answer.body).map_err(|e| decode::from(e, &answer))?;
     let digest = digest.lock().unwrap_or_else(PoisonError::into_inner).take();
     let sent = match digest {
-        // One that did not see every byte says nothing: an earlier attempt may have been the one that arrived.
         Some(digest) => digest.of_all(size).await,
         None => None,
     };
-    Ok((asset, sent))
+    let sha256 = match sent {
+        Some(sent) => sent,
+        // An earlier attempt may have been the one that arrived, or the platform answered before it had read everything.
+        None => source
+            .sha256(0..size, None)
+            .await
+            .map_err(|e| Error::upload(e.to_string()).with_source(e))?,
+    };
+    Ok((asset, sha256))
 }
 
 /// A request that broke because its file did is an error of the file.
@@ -179,13 +187,13 @@ struct Digest {
 }
 
 enum Taken {
-    /// As the bytes pass: there are so few that a thread would cost more.
+    /// As the bytes pass: there are so few that a thread would cost more, or there is none.
     Here(Arc<Mutex<Sha256>>),
     Apart(Running<[u8; 32]>),
 }
 
 impl Digest {
-    /// That of all `size` bytes; nothing where not all of them passed.
+    /// That of all `size` bytes; nothing where not all of them passed, or the thread broke.
     async fn of_all(self, size: u64) -> Option<[u8; 32]> {
         if self.passed.load(Relaxed) != size {
             return None;
@@ -207,11 +215,14 @@ fn hashed(
     size: u64,
 ) -> (impl Stream<Item = io::Result<Bytes>>, Digest) {
     let (sender, receiver) = mpsc::channel::<Bytes>(AHEAD);
-    let (here, taken) = if size <= FEW {
-        let hash = Arc::new(Mutex::new(Sha256::new()));
-        (Some(Arc::clone(&hash)), Taken::Here(hash))
-    } else {
-        (None, Taken::Apart(thread::run(move || hash(receiver, size))))
+    let apart = (size > FEW).then(|| thread::run(move || hash(receiver, size)));
+    let (here, taken) = match apart.map(|mut apart| (apart.failed(), apart)) {
+        Some((None, apart)) => (None, Taken::Apart(apart)),
+        // Few, or there is no such thread: slowly is better than not at all.
+        Some((Some(_), _)) | None => {
+            let hash = Arc::new(Mutex::new(Sha256::new()));
+            (Some(Arc::clone(&hash)), Taken::Here(hash))
+        }
     };
     let passed = Arc::new(AtomicU64::new(0));
     let digest = Digest { passed: Arc::clone(&passed), taken };

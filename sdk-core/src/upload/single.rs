@@ -28,8 +28,8 @@ use crate::{
 /// How long platforms keep the answer to a key, in seconds.
 const KEPT: i64 = 24 * 60 * 60;
 
-/// The SHA-256 of what was sent, where all of it was.
-type Sent = Option<[u8; 32]>;
+/// The SHA-256 of what was sent.
+type Sent = [u8; 32];
 
 /// What is uploaded.
 pub(crate) struct Single<'a> {
@@ -59,7 +59,7 @@ impl Single<'_> {
         if let Some(key) = own.and_then(|key| key.to_str().ok()) {
             // Whoever gives a key remembers it, too.
             let (asset, sha256) = self.send(&path, key).await?;
-            self.compare(&asset, sha256).await?;
+            compare(self.client, &asset, &sha256).await?;
             return Ok(self.uploaded(asset, Vec::new()));
         }
         let origin = self.client.url(&path);
@@ -83,7 +83,7 @@ impl Single<'_> {
             };
             match self.once(&path, &written.last_key, is_known).await {
                 Ok(Some((asset, sha256))) => {
-                    let compared = self.compare(&asset, sha256).await;
+                    let compared = compare(self.client, &asset, &sha256).await;
                     forget(place.as_ref(), &written).await?;
                     compared?;
                     return Ok(self.uploaded(asset, restarts));
@@ -121,10 +121,8 @@ impl Single<'_> {
             return Ok(Some((made, sha256)));
         }
         let size = made.size.unwrap_or_default();
-        match asset(self.client, "", Some(made.id), size, &sha256.unwrap_or_default()).await {
-            Ok(asset) if sha256.is_none_or(|sent| is_of(&asset, &sent)) => {
-                Ok(Some((asset, sha256)))
-            }
+        match asset(self.client, "", Some(made.id), size, &sha256).await {
+            Ok(asset) if is_of(&asset, &sha256) => Ok(Some((asset, sha256))),
             Ok(_) => Ok(None),
             Err(error) if matches!(error.status(), Some(404 | 410)) => Ok(None),
             Err(error) => Err(error),
@@ -164,13 +162,6 @@ impl Single<'_> {
             place.begin(written.clone(), Some(expires)).await?;
         }
         Ok(written)
-    }
-
-    async fn compare(&self, asset: &Asset, sha256: Sent) -> Result<(), Error> {
-        match sha256 {
-            Some(sha256) => compare(self.client, asset, &sha256).await,
-            None => Ok(()),
-        }
     }
 
     fn uploaded(&self, asset: Asset, restarts: Vec<String>) -> Uploaded {
