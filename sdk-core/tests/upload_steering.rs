@@ -177,6 +177,77 @@ async fn what_a_cancelled_joining_made_is_removed() {
 }
 
 #[tokio::test]
+async fn what_a_joining_made_whose_answer_was_lost_is_removed_when_the_next_try_is_cancelled() {
+    let world = World::new().await;
+    let (path, _) = world.file("film.bin", 16 * MIB, 33);
+    joining(&world, json!({"drop_after": true})).await;
+    // Asked again, it says to wait: that is when it is cancelled.
+    let fault = json!({
+        "method": "POST", "path": "/api/assets/uploads", "nth": 4, "action": {"status": 503}, "headers": {"retry-after": "20"},
+    });
+    world.fault(fault).await;
+    let control = UploadControl::new();
+    let upload = world.upload(&path).control(&control).send();
+    let cancel = async {
+        while world.requests("POST").await < 4 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(world.assets().await, 1);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        control.cancel();
+    };
+    let (outcome, ()) = tokio::join!(upload, cancel);
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(world.assets().await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_a_joining_made_that_a_crash_kept_from_being_heard_of_is_removed_by_cancelling() {
+    let world = World::new().await;
+    let (path, _) = world.file("film.bin", 16 * MIB, 34);
+    joining(&world, json!({"stall": true})).await;
+    let made = async {
+        while world.assets().await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        outcome = world.upload(&path).send() => panic!("it ended before it was stopped: {outcome:?}"),
+        () = made => {}
+    }
+    let control = UploadControl::new();
+    control.cancel();
+    let outcome = world.upload(&path).control(&control).send().await;
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(world.assets().await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn cancelling_does_not_wait_for_a_platform_that_takes_no_part_back() {
+    let world = World::new().await;
+    let (path, _) = world.file("film.bin", 80 * MIB, 35);
+    let silent = json!({"drop_before": true, "delay_ms": 600_000});
+    let at = "/api/assets/uploads/*";
+    world.fault(json!({"method": "DELETE", "path": at, "times": 0, "action": silent})).await;
+    let control = UploadControl::new();
+    let upload = world.upload(&path).max_streams(8).chunk_size(2 * MIB as u64).control(&control);
+    let cancel = async {
+        while world.requests("PATCH").await < 8 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        control.cancel();
+    };
+    let (outcome, ()) =
+        tokio::time::timeout(LONG / 2, async { tokio::join!(upload.send(), cancel) })
+            .await
+            .unwrap();
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn an_upload_that_is_paused_while_its_parts_are_joined_is_one_asset_when_it_is_resumed() {
     let world = World::new().await;
     let (path, sha256) = world.file("film.bin", 16 * MIB, 32);

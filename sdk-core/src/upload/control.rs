@@ -45,7 +45,7 @@ impl UploadControl {
     }
 
     /// Ends the upload with a `cancelled` error and takes back what the platform has of it. A small file's single request
-    /// may have arrived whole by then, and be an asset.
+    /// may have arrived whole by then, and be an asset; so may parts whose joining takes the platform longer than five seconds.
     pub fn cancel(&self) {
         self.0.send_replace(Wanted::Cancel);
     }

@@ -22,12 +22,13 @@ use crate::{client::Client, error::Error, transport::backoff};
 /// How long the end of a joining is waited for that is not wanted any more: what it makes is to be removed.
 const LAST_CHANCE: Duration = Duration::from_secs(5);
 
-/// Makes the parts one: where the upload is, and the asset's id.
+/// Makes the parts one: where the upload is, and the asset's id. `asked` says that an earlier process may have asked for it.
 pub(crate) async fn join(
     client: &Client,
     ctx: &Context<'_>,
     parts: &[Arc<Part>],
     key: &str,
+    mut asked: bool,
     wanted: &mut watch::Receiver<Wanted>,
 ) -> Result<(String, Option<String>), Halt> {
     let locations: Vec<_> =
@@ -35,10 +36,18 @@ pub(crate) async fn join(
     let new = New::Joined { parts: &locations, metadata: &ctx.metadata };
     let mut failures = 0;
     loop {
+        let now = until(wanted, |wanted| wanted != Wanted::Pause).await;
         // The same key makes it once, however often it is asked for.
-        until(wanted, |wanted| wanted != Wanted::Pause).await;
+        let asking = pin!(ctx.wire.create(new, key));
+        if now == Wanted::Cancel {
+            if asked {
+                // On the heap, as what is seldom: an upload's own future is large enough.
+                Box::pin(take_back(client, ctx, new, key, asking)).await;
+            }
+            return Err(Halt::Cancelled);
+        }
+        asked = true;
         let error = {
-            let asking = pin!(ctx.wire.create(new, key));
             let stopped = pin!(until(wanted, |wanted| wanted != Wanted::Run));
             match select(asking, stopped).await {
                 Either::Left((Ok(held), _)) => {
@@ -46,9 +55,7 @@ pub(crate) async fn join(
                 }
                 Either::Left((Err(error), _)) => error,
                 Either::Right((Wanted::Cancel, asking)) => {
-                    let made = tokio::time::timeout(LAST_CHANCE, asking).await;
-                    // On the heap, as what is seldom: an upload's own future is large enough.
-                    Box::pin(take_back(client, made.ok().and_then(Result::ok))).await;
+                    Box::pin(take_back(client, ctx, new, key, asking)).await;
                     return Err(Halt::Cancelled);
                 }
                 Either::Right(_) => continue,
@@ -56,17 +63,23 @@ pub(crate) async fn join(
         };
         ctx.failures.fetch_add(1, Relaxed);
         failures += 1;
-        let congested = match judge(Asked::Create, &error) {
-            Next::Continue { congested } => congested,
-            Next::Locked => false,
-            _ => return Err(error.into()),
-        };
-        let asked = error.retry_after();
-        if failures > ctx.retries || asked.is_some_and(|asked| asked > ctx.max_retry_after) {
+        let Some(congested) = passes(&error) else { return Err(error.into()) };
+        let after = error.retry_after();
+        if failures > ctx.retries || after.is_some_and(|after| after > ctx.max_retry_after) {
             return Err(error.into());
         }
-        let delay = backoff::delay(failures - 1, congested, rand::random(), asked);
-        cancelled(wanted, tokio::time::sleep(delay)).await?;
+        let delay = backoff::delay(failures - 1, congested, rand::random(), after);
+        // One that is cancelled meanwhile may have been made, its answer lost: it is taken back above.
+        let _ = cancelled(wanted, tokio::time::sleep(delay)).await;
+    }
+}
+
+/// Whether it is worth asking again, and whether that is to be slowly.
+fn passes(error: &Error) -> Option<bool> {
+    match judge(Asked::Create, error) {
+        Next::Continue { congested } => Some(congested),
+        Next::Locked => Some(false),
+        _ => None,
     }
 }
 
@@ -82,9 +95,29 @@ pub(crate) async fn cancelled<T>(
     }
 }
 
-/// Removes the asset that came of a joining which was not wanted any more.
-async fn take_back(client: &Client, made: Option<Held>) {
-    let Some(id) = made.and_then(|held| held.asset_id) else { return };
+/// Removes the asset that comes of a joining which is not wanted any more, if it comes soon. `asking` is how it was asked for; an
+/// answer that is lost is asked for again.
+async fn take_back(
+    client: &Client,
+    ctx: &Context<'_>,
+    new: New<'_>,
+    key: &str,
+    asking: impl Future<Output = Result<Held, Error>>,
+) {
+    let made = async {
+        let (mut answer, mut failures) = (asking.await, 0);
+        loop {
+            let error = match answer {
+                Ok(held) => return held.asset_id,
+                Err(error) => error,
+            };
+            let congested = passes(&error)?;
+            tokio::time::sleep(backoff::delay(failures, congested, rand::random(), None)).await;
+            failures += 1;
+            answer = ctx.wire.create(new, key).await;
+        }
+    };
+    let Ok(Some(id)) = tokio::time::timeout(LAST_CHANCE, made).await else { return };
     let removed: Result<_, Error> = client.media().delete(&id).await;
     if let Err(error) = removed {
         tracing::warn!(%error, asset = id, "the asset of a cancelled upload could not be removed");

@@ -17,14 +17,19 @@ use crate::{
 
 const BRIEFLY: Duration = Duration::from_secs(5);
 
-/// Takes parts back.
+/// Takes parts back, as many of them as that is quickly done with.
 pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>]) {
     if !ctx.abilities.termination {
         return;
     }
-    for part in parts {
-        let Some(location) = part.with(|s| s.location.clone()) else { continue };
+    let locations = parts.iter().filter_map(|part| part.with(|s| s.location.clone()));
+    let all = futures_util::future::join_all(locations.map(async |location| {
         take_back(ctx, &location).await;
+    }));
+    if tokio::time::timeout(BRIEFLY, all).await.is_err() {
+        tracing::warn!(
+            "not every part could be taken back in time; the rest expires on the platform"
+        );
     }
 }
 

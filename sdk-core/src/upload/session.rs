@@ -205,15 +205,24 @@ impl Job<'_> {
             // The joining may have happened when the process was killed; its key makes it once.
             if resumed && written.is_joining {
                 // What was joined is what the parts were read from, and that may be another file by now.
-                for part in parts {
-                    let chunks = part.with(|s| s.unverified.clone()).unwrap_or_default();
-                    let length = part.range.end - part.range.start;
-                    let is_unchanged = is_unchanged(ctx, part, &chunks, length);
-                    if !cancelled(&mut wanted, is_unchanged).await?? {
-                        return Err(Halt::Changed);
+                let is_unchanged = async {
+                    for part in parts {
+                        let chunks = part.with(|s| s.unverified.clone()).unwrap_or_default();
+                        let length = part.range.end - part.range.start;
+                        if !is_unchanged(ctx, part, &chunks, length).await? {
+                            return Ok(false);
+                        }
                     }
+                    Ok::<_, Error>(true)
+                };
+                // A cancelled one's asset is taken back by the joining.
+                if let Ok(is_unchanged) = cancelled(&mut wanted, is_unchanged).await
+                    && !is_unchanged?
+                {
+                    return Err(Halt::Changed);
                 }
-                let joined = join(self.setup.client, ctx, parts, &written.last_key, &mut wanted);
+                let (client, key) = (self.setup.client, &written.last_key);
+                let joined = join(client, ctx, parts, key, true, &mut wanted);
                 match Box::pin(joined).await {
                     Ok(held) => return Ok(held),
                     Err(Halt::Failed(error)) if !error.is_retryable() => {}
@@ -263,11 +272,12 @@ impl Job<'_> {
             if let Some(ledger) = &ctx.ledger {
                 ledger.joining(true, &key).await?;
             }
-            let error = match Box::pin(join(self.setup.client, ctx, parts, &key, wanted)).await {
-                Ok(held) => return Ok(held),
-                Err(Halt::Failed(error)) => error,
-                Err(halt) => return Err(halt),
-            };
+            let error =
+                match Box::pin(join(self.setup.client, ctx, parts, &key, false, wanted)).await {
+                    Ok(held) => return Ok(held),
+                    Err(Halt::Failed(error)) => error,
+                    Err(halt) => return Err(halt),
+                };
             round += 1;
             // A part that is gone or shorter than it was is what can be made good.
             if !matches!(error.status(), Some(400 | 403 | 404 | 409 | 410)) || round >= MOST_ROUNDS
