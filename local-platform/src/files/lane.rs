@@ -38,6 +38,23 @@ struct Line<S> {
     waiting: VecDeque<Arc<Filled>>,
     /// Nothing while the worker has it.
     state: Option<S>,
+    /// A worker panicked: nothing is worked on any more.
+    is_broken: bool,
+}
+
+/// Lets go of what waits when a worker panics: nobody would come to it, and its places would be waited for forever.
+struct Guard<'l, S>(&'l Mutex<Line<S>>);
+
+impl<S> Drop for Guard<'_, S> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut line = lock(self.0);
+            line.is_broken = true;
+            let waiting = mem::take(&mut line.waiting);
+            drop(line);
+            drop(waiting);
+        }
+    }
 }
 
 impl Room {
@@ -77,16 +94,24 @@ impl Drop for Filled {
 
 impl<S: Send + 'static> Lane<S> {
     pub(super) fn new(state: S) -> Self {
-        Self(Arc::new(Mutex::new(Line { waiting: VecDeque::new(), state: Some(state) })))
+        Self(Arc::new(Mutex::new(Line {
+            waiting: VecDeque::new(),
+            state: Some(state),
+            is_broken: false,
+        })))
     }
 
-    /// Has `work` done with the block, after those before it.
+    /// Has `work` done with the block, after those before it. A lane that broke drops it.
     pub(super) fn push(&self, block: Arc<Filled>, work: fn(&mut S, &[u8])) {
         let mut line = lock(&self.0);
+        if line.is_broken {
+            return;
+        }
         let Some(mut state) = line.state.take() else { return line.waiting.push_back(block) };
         let line = Arc::clone(&self.0);
         tokio::task::spawn_blocking(move || {
             let mut next = block;
+            let _guard = Guard(&line);
             loop {
                 work(&mut state, next.bytes());
                 let mut line = lock(&line);
@@ -114,4 +139,35 @@ impl<S: Send + 'static> Lane<S> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn breaks(_: &mut (), bytes: &[u8]) {
+        // Long enough that the others wait behind it.
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(bytes.is_empty(), "a worker that breaks, as this test wants it to");
+    }
+
+    #[tokio::test]
+    async fn a_lane_whose_worker_panics_ends_with_nothing_and_holds_no_place() {
+        let (room, lane) = (Room::new(), Lane::new(()));
+        // More than there are places: some are pushed after the panic.
+        let pushed = async {
+            for _ in 0..2 * UNDER_WAY {
+                let mut block = Block::default();
+                block.take(&mut Bytes::from_static(b"bytes"));
+                lane.push(room.filled(&mut block).await, breaks);
+            }
+            room.is_empty().await;
+        };
+        tokio::time::timeout(Duration::from_secs(30), pushed).await.expect("every place is free");
+        assert!(lane.end().is_none());
+    }
 }
