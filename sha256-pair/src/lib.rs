@@ -1,6 +1,7 @@
 //! SHA-256 of the same bytes for two hashes at once: a chunk's and that of the file which the chunk belongs to. A processor with
-//! instructions for SHA-256 waits for each of its rounds before it begins the next one; the rounds of a second hash fit into
-//! that time, and both share what is made of the block beforehand, so that two cost what one does.
+//! x86's SHA extensions waits for each of its rounds before it begins the next one; the rounds of a second hash fit into that
+//! time, and both share what is made of the block beforehand, so that two cost what one does. Any other processor takes one after
+//! the other, and two cost what two do.
 //!
 //! It knows nothing of uploads: it is used by the client and by the local platform, which share no other code.
 
@@ -54,8 +55,8 @@ impl Sha256 {
         self.fill(rest);
     }
 
-    /// Takes the same bytes into this one and `other`. That costs as much as one of them while both are as far into a block
-    /// as each other, and as much as two otherwise.
+    /// Takes the same bytes into this one and `other`. On a processor with x86's SHA extensions that costs as much as one of
+    /// them while both are as far into a block as each other; otherwise as much as two.
     pub fn update_both(&mut self, other: &mut Self, bytes: &[u8]) {
         if self.filled() != other.filled() {
             self.update(bytes);
