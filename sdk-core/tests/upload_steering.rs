@@ -5,11 +5,11 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
 use common::{MIB, World};
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::json;
 use storycore::{
     ErrorKind,
@@ -141,20 +141,25 @@ async fn until_joining(world: &World) {
     }
 }
 
-#[tokio::test]
-async fn cancelling_is_heard_while_the_parts_are_joined() {
-    let world = World::new().await;
-    let (path, _) = world.file("film.bin", 16 * MIB, 30);
-    joining(&world, json!({"drop_before": true, "delay_ms": 600_000})).await;
+/// Uploads the file and cancels that after `when`.
+async fn cancelled(world: &World, path: &Path, when: impl Future<Output = ()>) {
     let control = UploadControl::new();
-    let upload = world.upload(&path).control(&control).send();
+    let upload = world.upload(path).control(&control).send().boxed();
     let cancel = async {
-        until_joining(&world).await;
+        when.await;
         control.cancel();
     };
     let (outcome, ()) =
         tokio::time::timeout(LONG, async { tokio::join!(upload, cancel) }).await.unwrap();
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+}
+
+#[tokio::test]
+async fn cancelling_is_heard_while_the_parts_are_joined() {
+    let world = World::new().await;
+    let (path, _) = world.file("film.bin", 16 * MIB, 30);
+    joining(&world, json!({"drop_before": true, "delay_ms": 600_000})).await;
+    cancelled(&world, &path, until_joining(&world)).await;
     assert_eq!((world.assets().await, world.requests("DELETE").await), (0, 2));
     world.end().await;
 }
@@ -164,14 +169,7 @@ async fn what_a_cancelled_joining_made_is_removed() {
     let world = World::new().await;
     let (path, _) = world.file("film.bin", 16 * MIB, 31);
     joining(&world, json!({"delay_ms": 1000})).await;
-    let control = UploadControl::new();
-    let upload = world.upload(&path).control(&control).send();
-    let cancel = async {
-        until_joining(&world).await;
-        control.cancel();
-    };
-    let (outcome, ()) = tokio::join!(upload, cancel);
-    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    cancelled(&world, &path, until_joining(&world)).await;
     assert_eq!(world.assets().await, 0);
     world.end().await;
 }
@@ -186,18 +184,14 @@ async fn what_a_joining_made_whose_answer_was_lost_is_removed_when_the_next_try_
         "method": "POST", "path": "/api/assets/uploads", "nth": 4, "action": {"status": 503}, "headers": {"retry-after": "20"},
     });
     world.fault(fault).await;
-    let control = UploadControl::new();
-    let upload = world.upload(&path).control(&control).send();
-    let cancel = async {
+    let waiting = async {
         while world.requests("POST").await < 4 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         assert_eq!(world.assets().await, 1);
         tokio::time::sleep(Duration::from_millis(300)).await;
-        control.cancel();
     };
-    let (outcome, ()) = tokio::join!(upload, cancel);
-    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    cancelled(&world, &path, waiting).await;
     assert_eq!(world.assets().await, 0);
     world.end().await;
 }
