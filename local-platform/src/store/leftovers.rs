@@ -10,8 +10,10 @@ use std::{
 
 /// What folders of such data begin with.
 pub(super) const PREFIX: &str = "storycore-";
+/// What such a folder alone has in it: a user's own data directory of that name has not.
+pub(super) const MARK: &str = "in-memory";
 /// What every one has in it, so that nothing else of that name is taken for one.
-const HOLDS: [&str; 3] = ["lock", "seal.key", "storycore.db"];
+const HOLDS: [&str; 2] = ["lock", MARK];
 /// A younger one may belong to a platform that has not locked it yet.
 pub(super) const AGE: Duration = Duration::from_secs(60);
 
@@ -55,12 +57,13 @@ mod tests {
         let held = File::options().write(true).open(running.join("lock")).unwrap();
         held.try_lock().unwrap();
         let others = made("storycore-films", &["film.mp4"]);
+        let durable = made("storycore-durable", &["lock", "seal.key", "storycore.db"]);
         let elsewhere = made("films", &HOLDS);
 
         sweep(folder.path(), AGE);
         assert!(killed.exists(), "it may be about to be locked");
         sweep(folder.path(), Duration::ZERO);
         assert!(!killed.exists());
-        assert!(running.exists() && others.exists() && elsewhere.exists());
+        assert!(running.exists() && others.exists() && elsewhere.exists() && durable.exists());
     }
 }

@@ -64,6 +64,9 @@ impl Store {
                 let temporary = tempfile::Builder::new()
                     .prefix(leftovers::PREFIX)
                     .tempdir()
+                    .and_then(|made| {
+                        std::fs::write(made.path().join(leftovers::MARK), "").map(|()| made)
+                    })
                     .map_err(|error| data_error(&std::env::temp_dir(), &error))?;
                 (temporary.path().to_path_buf(), Some(temporary))
             }
