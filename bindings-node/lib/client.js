@@ -19,16 +19,20 @@ class Shared {
   /** What is told of this client, beside its calls' ends, by numbers. */
   listeners = [];
 
+  /** Those of them that are told of new tokens. */
+  tokens = [];
+
   constructor(make, given) {
     const { logger, logLevel = "info" } = given ?? {};
     const lines = logger === undefined || logger === null ? undefined : this.listen(toLogger(logger));
     try {
       this.native = native(() => make(this, lines, logLevel));
     } catch (error) {
-      this.listeners.forEach(unlisten);
+      [...this.listeners, ...this.tokens].forEach(unlisten);
       throw error;
     }
-    if (this.listeners.length > 0) dropped.register(this, this.listeners);
+    const { listeners, tokens } = this;
+    if (listeners.length + tokens.length > 0) dropped.register(this, { listeners, tokens });
   }
 
   listen(told) {
@@ -39,7 +43,16 @@ class Shared {
 }
 
 /** Clients that nobody has any more, and that were not closed. */
-const dropped = new FinalizationRegistry((listeners) => listeners.forEach(unlisten));
+const dropped = new FinalizationRegistry(tellNoMore);
+
+/** Longer than a renewal takes that goes on when its client is closed. */
+const RENEWAL = 10 * 60_000;
+
+/** A renewal under way uses the old refresh token up: whoever keeps tokens is still told of its new one. */
+function tellNoMore({ listeners, tokens }) {
+  listeners.forEach(unlisten);
+  if (tokens.length > 0) setTimeout(() => tokens.forEach(unlisten), RENEWAL).unref();
+}
 
 function toLogger(logger) {
   if (!["debug", "info", "warn", "error"].every((level) => typeof logger[level] === "function")) {
@@ -61,7 +74,8 @@ class StoryCoreClient {
       // A refresh token is good for one use: whoever keeps tokens is told of each new one.
       const onTokens = options?.oauth?.onTokens;
       this.#shared = new Shared((own, lines, level) => {
-        const tokens = onTokens === undefined ? undefined : own.listen(onTokens);
+        const tokens = onTokens === undefined ? undefined : listen(onTokens);
+        if (tokens !== undefined) own.tokens.push(tokens);
         return new NativeClient(settings, language, bridge, tokens, lines, level);
       }, options);
     }
@@ -156,7 +170,7 @@ class StoryCoreClient {
     if (shared.isClosed) return;
     shared.isClosed = true;
     closeAll(shared);
-    shared.listeners.forEach(unlisten);
+    tellNoMore(shared);
     shared.native.close();
   }
 
