@@ -85,12 +85,19 @@ async fn what_the_platform_stored_wrongly_is_removed_and_uploaded_anew_at_the_ne
     let world = World::on_disk().await;
     let (path, sha256) = world.file("film.bin", 24 * MIB, 18);
     crash(&world, &path, 8).await;
-    let uploads = world.path("data/files/uploads");
-    let part = std::fs::read_dir(uploads).unwrap().map(|e| e.unwrap().path());
-    let part = part.max_by_key(|p| std::fs::metadata(p).unwrap().len()).unwrap();
-    let mut bytes = std::fs::read(&part).unwrap();
-    bytes[1000] ^= 1;
-    std::fs::write(&part, bytes).unwrap();
+    // The platform knows what the first part was when it came: what it stored of the others is read as they are joined.
+    let uploads = std::fs::read_dir(world.path("data/files/uploads")).unwrap();
+    let parts: Vec<_> = uploads.map(|entry| entry.unwrap().path()).collect();
+    let mut wrong = 0;
+    for part in &parts {
+        let mut bytes = std::fs::read(part).unwrap();
+        if let Some(byte) = bytes.get_mut(1000) {
+            *byte ^= 1;
+            wrong += 1;
+            std::fs::write(part, bytes).unwrap();
+        }
+    }
+    assert!(wrong > 1, "{parts:?}");
     let error = world.upload(&path).send().await.unwrap_err();
     assert!(error.message().contains("other bytes"), "{error}");
     assert_eq!(world.assets().await, 0);

@@ -8,7 +8,7 @@
 //! have, such as a fork or a clock that can be moved, is refused with the kind `not_here`, and the scenario is left out.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     process::Stdio,
     sync::{
         Arc, Mutex, PoisonError,
@@ -129,20 +129,28 @@ impl Driver {
     pub(crate) fn process(&self) -> Result<Value> {
         let id = self.child.id().context("the driver has ended")?;
         let threads = std::fs::read_dir(format!("/proc/{id}/task"))?.count();
-        let alive = kept_alive()?;
-        let (mut sockets, mut files, mut keepalive) = (0, 0, 0);
+        let tcp = tcp_sockets()?;
+        let (mut sockets, mut connections, mut keepalive, mut files) = (0, 0, 0, 0);
         for entry in std::fs::read_dir(format!("/proc/{id}/fd"))? {
             // One that was closed meanwhile is none.
             let Ok(target) = std::fs::read_link(entry?.path()) else { continue };
             let target = target.to_string_lossy();
             if let Some(socket) = target.strip_prefix("socket:[") {
                 sockets += 1;
-                keepalive += usize::from(alive.contains(socket.trim_end_matches(']')));
+                let is_kept_alive = tcp.get(socket.trim_end_matches(']'));
+                connections += usize::from(is_kept_alive.is_some());
+                keepalive += usize::from(is_kept_alive == Some(&true));
             } else if target.starts_with('/') {
                 files += 1;
             }
         }
-        Ok(json!({"threads": threads, "sockets": sockets, "files": files, "keepalive": keepalive}))
+        Ok(json!({
+            "threads": threads,
+            "sockets": sockets,
+            "connections": connections,
+            "keepalive": keepalive,
+            "files": files,
+        }))
     }
 
     /// Sends an operation and gives what will be its answer.
@@ -160,13 +168,12 @@ impl Driver {
     }
 }
 
-/// The sockets of this machine, by their inode, for which a keepalive timer runs (`Documentation/networking/proc_net_tcp`:
-/// the sixth column begins with `02`, the tenth is the inode).
-fn kept_alive() -> Result<HashSet<String>> {
+/// The TCP sockets of this machine, by their inode, and whether a keepalive timer runs for each
+/// (`Documentation/networking/proc_net_tcp`: the sixth column begins with `02` then, the tenth is the inode).
+fn tcp_sockets() -> Result<HashMap<String, bool>> {
     let table = std::fs::read_to_string("/proc/net/tcp")?;
     let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
     Ok(rows
-        .filter(|row| row.get(5).is_some_and(|timer| timer.starts_with("02:")))
-        .filter_map(|row| row.get(9).map(|inode| (*inode).to_owned()))
+        .filter_map(|row| Some(((*row.get(9)?).to_owned(), row.get(5)?.starts_with("02:"))))
         .collect())
 }

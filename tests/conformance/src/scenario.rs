@@ -76,7 +76,8 @@ pub(crate) enum StepAction {
     Pending(Vec<String>),
     /// Moves the clock by which the client's timers go; where the language has no such clock, waits.
     AdvanceMs(u64),
-    /// Looks at the driver's process: its `threads`, `sockets` (of which with `keepalive`) and `files`.
+    /// Looks at the driver's process: its `threads`, `files` and `sockets`; of these the `connections` of TCP, and of those the
+    /// ones with `keepalive`. A runtime has sockets of its own, which are no connections.
     Process(ProcessStep),
     /// Writes a file into the scenario's own `$folder`.
     File(FileStep),
