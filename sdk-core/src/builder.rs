@@ -36,6 +36,7 @@ pub struct ClientBuilder {
     max_in_flight: Option<usize>,
     tls: TlsOptions,
     proxy: Option<Secret>,
+    #[cfg(feature = "reqwest")]
     http: Option<reqwest::Client>,
 }
 
@@ -61,6 +62,7 @@ impl Default for ClientBuilder {
             max_in_flight: None,
             tls: TlsOptions::default(),
             proxy: None,
+            #[cfg(feature = "reqwest")]
             http: None,
         }
     }
@@ -215,6 +217,7 @@ impl ClientBuilder {
 
     /// A `reqwest` client of one's own, with its TLS, proxies, connect timeout and pools, so that none of these can be set here
     /// beside it. It must follow no redirects.
+    #[cfg(feature = "reqwest")]
     #[must_use]
     pub fn http_client(mut self, http: reqwest::Client) -> Self {
         self.http = Some(http);
@@ -231,6 +234,10 @@ impl ClientBuilder {
                 Error::config(format!("the platform {} needs a base_url", self.platform.name()))
             })?;
         let base = base_url(text, self.settings.insecure)?;
+        #[cfg(feature = "reqwest")]
+        let given = self.given()?;
+        #[cfg(not(feature = "reqwest"))]
+        let given = None;
         let credential = self.credential.unwrap_or_else(|| {
             Err(Error::config(
                 "no credential: give an API key, a JWT or an OAuth credential, or say that the client is anonymous",
@@ -243,19 +250,8 @@ impl ClientBuilder {
         let agent = user_agent(self.app.as_ref(), &self.language);
         let (_, agent) = options::header("user-agent", &agent)?;
         headers.entry(header::USER_AGENT).or_insert(agent);
-        let http = match self.http {
-            Some(client) => {
-                let decided = self.proxy.is_some()
-                    || self.connect_timeout.is_some()
-                    || self.tls.identity.is_some()
-                    || !self.tls.extra_roots.is_empty();
-                if decided {
-                    return Err(Error::config(
-                        "an http_client() decides its proxy, certificates and connect timeout itself: set them there",
-                    ));
-                }
-                Connections::given(client)
-            }
+        let http = match given {
+            Some(connections) => connections,
             None => Connections::new(ConnectOptions {
                 timeout: self.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
                 tls: self.tls,
@@ -281,6 +277,24 @@ impl ClientBuilder {
             }),
             options: Arc::default(),
         })
+    }
+}
+
+#[cfg(feature = "reqwest")]
+impl ClientBuilder {
+    /// The connections of a client that the user gave.
+    fn given(&self) -> Result<Option<Connections>, Error> {
+        let Some(client) = &self.http else { return Ok(None) };
+        let decided = self.proxy.is_some()
+            || self.connect_timeout.is_some()
+            || self.tls.identity.is_some()
+            || !self.tls.extra_roots.is_empty();
+        if decided {
+            return Err(Error::config(
+                "an http_client() decides its proxy, certificates and connect timeout itself: set them there",
+            ));
+        }
+        Ok(Some(Connections::given(client.clone())))
     }
 }
 

@@ -62,6 +62,7 @@ impl http_body::Body for SendBody {
     }
 }
 
+#[cfg(feature = "reqwest")]
 impl From<SendBody> for reqwest::Body {
     fn from(body: SendBody) -> Self {
         match body {

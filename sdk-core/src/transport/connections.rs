@@ -43,6 +43,7 @@ pub(crate) struct Connections {
 #[derive(Debug, Clone)]
 enum Source {
     Options(Arc<ConnectOptions>),
+    #[cfg(feature = "reqwest")]
     Given(reqwest::Client),
 }
 
@@ -65,6 +66,7 @@ impl Connections {
     }
 
     /// A client that the user set up.
+    #[cfg(feature = "reqwest")]
     pub(crate) fn given(client: reqwest::Client) -> Self {
         Self::of(Source::Given(client))
     }
@@ -85,6 +87,7 @@ impl Connections {
     ) -> Result<Response, Error> {
         match &self.source {
             Source::Options(options) => self.pool(options)?.send(request).await,
+            #[cfg(feature = "reqwest")]
             Source::Given(client) => {
                 let request = reqwest::Request::try_from(request.map(reqwest::Body::from))
                     .map_err(failure::of_given_client)?;

@@ -19,6 +19,7 @@ pub(crate) fn of_own_client(error: legacy::Error, to: Option<&Authority>) -> Err
 }
 
 /// The error of a request over a client that the user gave, or of its answer's body.
+#[cfg(feature = "reqwest")]
 pub(crate) fn of_given_client(error: reqwest::Error) -> Error {
     let host = error
         .url()

@@ -22,6 +22,7 @@ pub(crate) struct Response {
 #[derive(Debug)]
 enum Incoming {
     Own(hyper::body::Incoming),
+    #[cfg(feature = "reqwest")]
     Given(reqwest::Body),
 }
 
@@ -32,6 +33,7 @@ impl From<http::Response<hyper::body::Incoming>> for Response {
     }
 }
 
+#[cfg(feature = "reqwest")]
 impl From<reqwest::Response> for Response {
     fn from(response: reqwest::Response) -> Self {
         let (head, body) = http::Response::from(response).into_parts();
@@ -56,6 +58,7 @@ impl Response {
     pub(crate) fn has_ended(&self) -> bool {
         match &self.body {
             Incoming::Own(body) => body.is_end_stream(),
+            #[cfg(feature = "reqwest")]
             Incoming::Given(body) => body.is_end_stream(),
         }
     }
@@ -77,6 +80,7 @@ impl Response {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match &mut self.body {
             Incoming::Own(body) => Pin::new(body).poll_frame(cx).map_err(failure::of_exchange),
+            #[cfg(feature = "reqwest")]
             Incoming::Given(body) => {
                 Pin::new(body).poll_frame(cx).map_err(failure::of_given_client)
             }
