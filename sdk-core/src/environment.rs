@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{builder::ClientBuilder, error::Error, platform::Platform};
 
 impl ClientBuilder {
-    /// Set up by the environment, as [`Client::from_env`] is, and further by what follows.
+    /// Set up by the environment, as [`Client::from_env`](crate::Client::from_env) is, and further by what follows.
     ///
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config), naming the variable.

@@ -34,6 +34,7 @@ pub(crate) async fn run<T: Send + 'static>(
     let number = place.number();
     let counted = Counted::begin();
     let call = async move {
+        outlive_closed_connections();
         let _place = place;
         let outcome = call.await;
         counted.finish();
@@ -45,6 +46,21 @@ pub(crate) async fn run<T: Send + 'static>(
     let _ends_with_this = AbortOnDrop(abort);
     // Without an answer the call broke inside: its thread has caught that.
     answered.await.unwrap_or_else(|_| Err(Failure::inside()))
+}
+
+/// To write into a connection that the platform has closed raises SIGPIPE, which ends a program whose language does not ignore it,
+/// as Swift's on Linux. Our threads block it, so that such a write is an error like any other; the program's own are left alone.
+/// On Apple's systems sockets have an option of their own against it, which Rust sets.
+fn outlive_closed_connections() {
+    #[cfg(all(unix, not(target_vendor = "apple")))]
+    {
+        use nix::sys::signal::{SigSet, Signal};
+        thread_local! {
+            // It fails for a signal that does not exist alone.
+            static BLOCKED: bool = SigSet::from_iter([Signal::SIGPIPE]).thread_block().is_ok();
+        }
+        BLOCKED.with(|_| ());
+    }
 }
 
 /// Lets go of something on the thread where its connections are.

@@ -24,6 +24,8 @@ use crate::{
 const NOT_HERE: &str = "not_here";
 /// The longest, in milliseconds, that one scenario really waits where the clock cannot be moved.
 const MOST_WAITED: u64 = 30_000;
+/// Longer than a language keeps a thread of its own that has nothing to do.
+const SETTLING: Duration = Duration::from_secs(8);
 
 /// A scenario that is not for this language, and why.
 #[derive(Debug, thiserror::Error)]
@@ -133,9 +135,17 @@ impl Stage {
                 Ok(())
             }
             StepAction::Process(step) => {
-                let seen = self.driver.process()?;
+                let mut seen = self.driver.process()?;
                 if let Some(expected) = &step.expect {
-                    self.bindings.check(expected, Some(&seen), "process")?;
+                    // A language's own threads come and go; what a client opened stays.
+                    let until = Instant::now() + SETTLING;
+                    while let Err(error) = self.bindings.check(expected, Some(&seen), "process") {
+                        if Instant::now() >= until {
+                            return Err(error);
+                        }
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        seen = self.driver.process()?;
+                    }
                 }
                 if let Some(name) = &step.save {
                     self.bindings.save(name, seen);
