@@ -25,7 +25,7 @@ const NOT_HERE: &str = "not_here";
 /// The longest, in milliseconds, that one scenario really waits where the clock cannot be moved.
 const MOST_WAITED: u64 = 30_000;
 /// Longer than a language keeps a thread of its own that has nothing to do.
-const SETTLING: Duration = Duration::from_secs(8);
+const SETTLING: Duration = Duration::from_secs(7);
 
 /// A scenario that is not for this language, and why.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +148,14 @@ impl Stage {
                     }
                 }
                 if let Some(name) = &step.save {
+                    let (begun, mut since) = (Instant::now(), Instant::now());
+                    while since.elapsed() < SETTLING && begun.elapsed() < SETTLING * 3 {
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        let now = self.driver.process()?;
+                        if now != seen {
+                            (since, seen) = (Instant::now(), now);
+                        }
+                    }
                     self.bindings.save(name, seen);
                 }
                 Ok(())
