@@ -2,20 +2,21 @@
 //! program that asks for neither pays nothing.
 
 use std::{
-    fmt::{Debug, Write as _},
+    fmt::Write as _,
     sync::{Arc, Once, Weak},
     time::Instant,
 };
 
 use napi_derive::napi;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use storycore::recorder;
 use tracing::{
     Event, Level, Metadata, Span, Subscriber,
-    field::{Field, Visit},
     span::{Attributes, Id, Record},
     subscriber::Interest,
 };
+use tracing_serde::fields::AsMap;
 use tracing_subscriber::{
     Layer, Registry,
     layer::{Context, SubscriberExt as _},
@@ -112,19 +113,16 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToLoggers {
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if let Some(span) = context.span(id).filter(|span| span.name() != CLIENT) {
-            let mut fields = Fields::default();
-            attributes.record(&mut fields);
-            span.extensions_mut().insert(Begun { at: Instant::now(), fields: fields.0 });
+            span.extensions_mut()
+                .insert(Begun { at: Instant::now(), fields: named(attributes.field_map()) });
         }
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::default();
-        values.record(&mut fields);
         if let Some(span) = context.span(id)
             && let Some(begun) = span.extensions_mut().get_mut::<Begun>()
         {
-            begun.fields.extend(fields.0);
+            begun.fields.extend(named(values.field_map()));
         }
     }
 
@@ -147,10 +145,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToLoggers {
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         under(context.event_scope(event), |logger| {
-            let mut fields = Fields::default();
-            event.record(&mut fields);
-            let message = fields.0.remove("message").map(|text| plain(&text)).unwrap_or_default();
-            logger.tell(*event.metadata().level(), &message, fields.0);
+            let mut fields = named(event.field_map());
+            let message = fields.remove("message").map(|text| plain(&text)).unwrap_or_default();
+            logger.tell(*event.metadata().level(), &message, fields);
         });
     }
 }
@@ -159,24 +156,11 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-#[derive(Default)]
-struct Fields(Map<String, Value>);
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0.insert(field.name().to_owned(), format!("{value:?}").into());
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().to_owned(), value.into());
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.insert(field.name().to_owned(), value.into());
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.insert(field.name().to_owned(), value.into());
+/// What a span or an event carries, by name.
+fn named(fields: impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(fields) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     collections::VecDeque,
-    fmt::{Debug, Write as _},
+    fmt::Write as _,
     sync::{
         Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
@@ -12,14 +12,15 @@ use std::{
 };
 
 use pyo3::{prelude::*, types::PyDict};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::{
     Event, Level, Metadata, Subscriber,
-    field::{Field, Visit},
     level_filters::LevelFilter,
     span::{Attributes, Id, Record},
     subscriber::Interest,
 };
+use tracing_serde::fields::AsMap;
 use tracing_subscriber::{
     Layer,
     layer::{Context, SubscriberExt as _},
@@ -196,18 +197,15 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToLogging {
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        let mut fields = Fields::default();
-        attributes.record(&mut fields);
         let number = NUMBER.fetch_add(1, Relaxed);
-        span.extensions_mut().insert(Begun { at: Instant::now(), number, fields: fields.0 });
+        let begun = Begun { at: Instant::now(), number, fields: named(attributes.field_map()) };
+        span.extensions_mut().insert(begun);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        let mut fields = Fields::default();
-        values.record(&mut fields);
         if let Some(begun) = span.extensions_mut().get_mut::<Begun>() {
-            begun.fields.extend(fields.0);
+            begun.fields.extend(named(values.field_map()));
         }
     }
 
@@ -230,36 +228,22 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToLogging {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        let mut message = match fields.0.remove("message") {
+        let mut fields = named(event.field_map());
+        let mut message = match fields.remove("message") {
             Some(Value::String(message)) => message,
             _ => String::new(),
         };
-        for (name, value) in &fields.0 {
+        for (name, value) in &fields {
             let _ = write!(message, " {name}={value}");
         }
-        keep(Line { level: *event.metadata().level(), message, span: None, fields: fields.0 });
+        keep(Line { level: *event.metadata().level(), message, span: None, fields });
     }
 }
 
-#[derive(Default)]
-struct Fields(Map<String, Value>);
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0.insert(field.name().to_owned(), format!("{value:?}").into());
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().to_owned(), value.into());
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.insert(field.name().to_owned(), value.into());
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.insert(field.name().to_owned(), value.into());
+/// What a span or an event carries, by name.
+fn named(fields: impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(fields) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
     }
 }
