@@ -125,32 +125,9 @@ impl Driver {
         Ok(Self { stdin: tokio::sync::Mutex::new(stdin), waiting, next: AtomicU64::new(1), child })
     }
 
-    /// What the driver's process has open now.
-    pub(crate) fn process(&self) -> Result<Value> {
-        let id = self.child.id().context("the driver has ended")?;
-        let threads = std::fs::read_dir(format!("/proc/{id}/task"))?.count();
-        let tcp = tcp_sockets()?;
-        let (mut sockets, mut connections, mut keepalive, mut files) = (0, 0, 0, 0);
-        for entry in std::fs::read_dir(format!("/proc/{id}/fd"))? {
-            // One that was closed meanwhile is none.
-            let Ok(target) = std::fs::read_link(entry?.path()) else { continue };
-            let target = target.to_string_lossy();
-            if let Some(socket) = target.strip_prefix("socket:[") {
-                sockets += 1;
-                let is_kept_alive = tcp.get(socket.trim_end_matches(']'));
-                connections += usize::from(is_kept_alive.is_some());
-                keepalive += usize::from(is_kept_alive == Some(&true));
-            } else if target.starts_with('/') {
-                files += 1;
-            }
-        }
-        Ok(json!({
-            "threads": threads,
-            "sockets": sockets,
-            "connections": connections,
-            "keepalive": keepalive,
-            "files": files,
-        }))
+    /// The driver's process, unless it has ended.
+    pub(crate) fn process_id(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// Sends an operation and gives what will be its answer.
@@ -166,14 +143,4 @@ impl Driver {
         stdin.flush().await?;
         Ok(Pending { id, answer, seen: None })
     }
-}
-
-/// The TCP sockets of this machine, by their inode, and whether a keepalive timer runs for each
-/// (`Documentation/networking/proc_net_tcp`: the sixth column begins with `02` then, the tenth is the inode).
-fn tcp_sockets() -> Result<HashMap<String, bool>> {
-    let table = std::fs::read_to_string("/proc/net/tcp")?;
-    let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-    Ok(rows
-        .filter_map(|row| Some(((*row.get(9)?).to_owned(), row.get(5)?.starts_with("02:"))))
-        .collect())
 }

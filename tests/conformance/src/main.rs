@@ -10,6 +10,7 @@ mod files;
 mod matcher;
 mod mutant;
 mod places;
+mod process;
 mod proxy;
 mod readme;
 mod requests;

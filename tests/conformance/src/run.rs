@@ -14,6 +14,7 @@ use crate::{
     files,
     matcher::Bindings,
     places::Places,
+    process,
     proxy::Proxy,
     requests,
     scenario::{CallStep, ClientStep, FinishStep, HttpStep, Requests, Scenario, StepAction},
@@ -24,8 +25,6 @@ use crate::{
 const NOT_HERE: &str = "not_here";
 /// The longest, in milliseconds, that one scenario really waits where the clock cannot be moved.
 const MOST_WAITED: u64 = 30_000;
-/// Longer than a language keeps a thread of its own that has nothing to do.
-const SETTLING: Duration = Duration::from_secs(7);
 
 /// A scenario that is not for this language, and why.
 #[derive(Debug, thiserror::Error)]
@@ -135,30 +134,7 @@ impl Stage {
                 Ok(())
             }
             StepAction::Process(step) => {
-                let mut seen = self.driver.process()?;
-                if let Some(expected) = &step.expect {
-                    // A language's own threads come and go; what a client opened stays.
-                    let until = Instant::now() + SETTLING;
-                    while let Err(error) = self.bindings.check(expected, Some(&seen), "process") {
-                        if Instant::now() >= until {
-                            return Err(error);
-                        }
-                        tokio::time::sleep(Duration::from_millis(100)).await;
-                        seen = self.driver.process()?;
-                    }
-                }
-                if let Some(name) = &step.save {
-                    let (begun, mut since) = (Instant::now(), Instant::now());
-                    while since.elapsed() < SETTLING && begun.elapsed() < SETTLING * 3 {
-                        tokio::time::sleep(Duration::from_millis(100)).await;
-                        let now = self.driver.process()?;
-                        if now != seen {
-                            (since, seen) = (Instant::now(), now);
-                        }
-                    }
-                    self.bindings.save(name, seen);
-                }
-                Ok(())
+                process::step(&self.driver, &mut self.bindings, step).await
             }
             StepAction::Finish(step) => self.finish(step).await,
             StepAction::Pending(names) => {

@@ -115,10 +115,10 @@ pub(crate) struct AllowStep {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProcessStep {
-    /// What must be seen.
+    /// What must be seen: at once, and within seconds where `threads` are among it.
     #[serde(default)]
     pub(crate) expect: Option<Value>,
-    /// Names what was seen for later steps.
+    /// Names what is there, when it has come to rest, for later steps.
     #[serde(default)]
     pub(crate) save: Option<String>,
 }
