@@ -10,9 +10,6 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { nameOfPlatform } from "./platforms.mjs";
 
-/** Parts of SQLite that the uploads' journal has no use for, and that are a third of it. */
-const WITHOUT = ["FTS3", "FTS3_PARENTHESIS", "FTS5", "RTREE", "DBSTAT_VTAB", "STAT4"];
-
 const folder = dirname(dirname(fileURLToPath(import.meta.url)));
 const to = join(folder, `storycore.${nameOfPlatform()}.node`);
 
@@ -25,8 +22,7 @@ if (process.argv.includes("--print")) {
 
 function built() {
   const args = ["build", "--profile", "node", "--locked", "--package", "storycore-node", "--message-format", "json-render-diagnostics"];
-  const env = { ...process.env, LIBSQLITE3_FLAGS: WITHOUT.map((part) => `-USQLITE_ENABLE_${part}`).join(" ") };
-  const said = execFileSync("cargo", args, { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 });
+  const said = execFileSync("cargo", args, { cwd: folder, stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 });
   for (const line of said.toString().split("\n").reverse()) {
     if (!line.startsWith("{")) continue;
     const { reason, target, filenames } = JSON.parse(line);

@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 use crate::bindings::{
     docs::wrapped,
     form::{Sdk, Type},
+    names,
 };
 
 /// `project_id` is `projectID`.
@@ -51,7 +52,7 @@ pub(super) fn is_url(name: &str, ty: &Type) -> bool {
         Type::Optional(of) | Type::Change(of) => **of == Type::Text,
         _ => false,
     };
-    is_text && (name == "url" || name.ends_with("_url"))
+    is_text && names::is_url(name)
 }
 
 /// The type of a value that is given or taken under this name.
