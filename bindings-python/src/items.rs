@@ -7,6 +7,7 @@ use futures_util::{FutureExt as _, Stream, StreamExt as _, future::BoxFuture};
 use pyo3::{
     exceptions::{PyRuntimeError, PyStopAsyncIteration, PyStopIteration},
     prelude::*,
+    sync::MutexExt as _,
     types::PyList,
 };
 use storycore::{Client, Error, models as core};
@@ -71,7 +72,7 @@ impl AsyncRows {
     }
 
     fn __anext__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        match lock(&self.0).next(py) {
+        match lock_attached(&self.0, py).next(py) {
             Some(row) => Ready::python(py, row?),
             None => Err(PyStopAsyncIteration::new_err(())),
         }
@@ -175,9 +176,14 @@ fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The same where Python objects are made meanwhile. That may run other threads: one that waits here lets them.
+fn lock_attached<'a, T>(state: &'a Mutex<T>, py: Python<'_>) -> MutexGuard<'a, T> {
+    state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Going {
     fn ready(&self, py: Python<'_>) -> Option<PyResult<Py<PyAny>>> {
-        lock(&self.state).batch.as_mut()?.next(py)
+        lock_attached(&self.state, py).batch.as_mut()?.next(py)
     }
 
     /// Fetches the next batch that has something in it, and gives its first object; `end` is what comes after the last.
@@ -215,7 +221,9 @@ impl Going {
                 lock(&again.state).has_ended = true;
                 return Err(end());
             };
-            lock(&again.state).batch = Some(batch);
+            // The one before goes when nothing is locked: its end may run Python code.
+            let before = lock(&again.state).batch.replace(batch);
+            drop(before);
             again.ready(py).expect("a batch has something in it")
         })
     }

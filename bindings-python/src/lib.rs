@@ -26,7 +26,9 @@ use pyo3::prelude::*;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[pymodule]
+// `gil_used`: a free-threaded interpreter turns its lock on for it. PyO3 would declare the opposite unasked, which nothing here
+// has been tested for (README.md, Without the GIL).
+#[pymodule(gil_used = true)]
 fn _storycore(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("OMIT", convert::Omit)?;

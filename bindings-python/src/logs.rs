@@ -97,8 +97,11 @@ pub(crate) fn flush(py: Python<'_>) {
     if IS_EMPTY.load(Relaxed) {
         return;
     }
-    let batch = std::mem::take(&mut *lines());
-    IS_EMPTY.store(true, Relaxed);
+    let batch = {
+        let mut lines = lines();
+        IS_EMPTY.store(true, Relaxed);
+        std::mem::take(&mut *lines)
+    };
     let dropped = DROPPED.swap(0, Relaxed);
     if let Err(error) = hand_over(py, batch, dropped) {
         error.write_unraisable(py, None);

@@ -145,7 +145,8 @@ impl Handle {
         self.check_open(py)?;
         let options = self.options(py)?;
         let teller = Teller::here();
-        let work = |client| teller.clone().or(work(client, teller));
+        // It stays where it is made, here and below: each layer around it would move its kilobytes once more.
+        let work = |client| teller.clone().or(Box::pin(work(client, teller)));
         self.wait(py, options, work)?.give(py)
     }
 
@@ -178,7 +179,7 @@ impl Handle {
         Call::new(move |event_loop, token| {
             let teller = Teller::within(Arc::clone(&event_loop));
             let told = teller.clone();
-            let work = |client| teller.clone().or(work(client, teller));
+            let work = |client| teller.clone().or(Box::pin(work(client, teller)));
             handle.launch(options, shard, work, move |outcome| {
                 let give = move |py: Python<'_>| {
                     // What was told last was told before this.
@@ -225,8 +226,7 @@ impl Handle {
         let client = local.shard_clients.of(shard, &self.shared.client);
         let closing = self.closing.clone();
         Ok(shards.submit(shard, move || {
-            // It stays where it is made: each layer around it would move it once more.
-            let work = Box::pin(work(configured(&client, options)));
+            let work = work(configured(&client, options));
             async move {
                 let outcome = tokio::select! {
                     biased;
@@ -244,10 +244,10 @@ impl Handle {
         shard: usize,
         work: impl Future<Output = ()> + Send + 'static,
     ) -> PyResult<Stopped> {
-        let work = async {
+        let work = Box::pin(async {
             work.await;
             Ok(())
-        };
+        });
         self.launch(None, Some(shard), |_| work, drop).map(Stopped)
     }
 
@@ -284,7 +284,7 @@ impl Handle {
         let under_way = self.launch(
             None,
             Some(shard),
-            |_| teller.clone().or(work(teller)),
+            |_| teller.clone().or(Box::pin(work(teller))),
             move |outcome| {
                 *end.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
                 let _ = told.send(None);
