@@ -207,24 +207,19 @@ impl Going {
             *lock(&told.0) = Some(teller);
             async move { source.lock().await.next().await }
         };
-        let again = Self {
-            source: Arc::clone(&self.source),
-            told: self.told.clone(),
-            state,
-            handle: Arc::clone(&self.handle),
-            shard: self.shard,
-        };
         self.handle.step(py, self.shard, work, move |py, outcome| {
-            drop(under_way);
-            let batch = outcome.inspect_err(|_| lock(&again.state).has_ended = true)?;
-            let Some(batch) = batch else {
-                lock(&again.state).has_ended = true;
+            let batch = outcome.inspect_err(|_| lock(&state).has_ended = true)?;
+            let Some(mut batch) = batch else {
+                lock(&state).has_ended = true;
                 return Err(end());
             };
-            // The one before goes when nothing is locked: its end may run Python code.
-            let before = lock(&again.state).batch.replace(batch);
+            // Another thread may take what comes after it as soon as the batch is there.
+            let first = batch.next(py).expect("a batch has something in it");
+            let before = lock(&state).batch.replace(batch);
+            drop(under_way);
+            // When nothing is locked: its end may run Python code.
             drop(before);
-            again.ready(py).expect("a batch has something in it")
+            first
         })
     }
 }

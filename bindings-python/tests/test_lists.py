@@ -2,6 +2,8 @@
 
 import asyncio
 import pickle
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -130,3 +132,27 @@ def test_a_list_that_is_gone_through_needs_no_await(async_client: AsyncStoryCore
         return seen
 
     assert asyncio.run(run()) == []
+
+
+def test_threads_share_an_iterator_and_each_object_comes_once(client: StoryCoreClient) -> None:
+    made = {client.projects.create(name=f"Film {n}").id for n in range(60)}
+    shared = client.projects.items(page_size=7)
+    taken: list[str] = []
+
+    def take() -> None:
+        while True:
+            try:
+                taken.append(next(shared).id)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                # As a generator that is executing already: one thread at a time fetches.
+                assert "already waiting" in str(error)
+                time.sleep(0.001)
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(taken) == 60 and set(taken) == made

@@ -279,6 +279,7 @@ impl Handle {
         }
         let (told, said) = std::sync::mpsc::channel();
         let teller = Teller::waiting(told.clone());
+        let heard = teller.clone();
         let ended = Arc::new(Mutex::new(None));
         let end = Arc::clone(&ended);
         let under_way = self.launch(
@@ -296,7 +297,11 @@ impl Handle {
         }
         logs::flush(py);
         let outcome = ended.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let outcome = waited.and_then(|()| outcome.unwrap_or(Err(Failure::Closed)));
+        // What was told last was told when the work had ended, and may have raised something.
+        let outcome = waited.and_then(|()| match heard.taken() {
+            Some(error) => Err(Failure::Raised(error)),
+            None => outcome.unwrap_or(Err(Failure::Closed)),
+        });
         give(py, outcome.map_err(|failure| failure.raised(py)))
     }
 
