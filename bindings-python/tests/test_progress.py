@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import pickle
 from pathlib import Path
 
 import pytest
 import rich.console
 import rich.progress
 
-from storycore import StoryCoreClient, UploadError
+from storycore import Progress, StoryCoreClient, UploadAllProgress, UploadError
 from storycore.progress import rich_bar, tqdm_bar
 
 SIZE = 3 * 1024 * 1024
@@ -53,3 +54,18 @@ def test_a_bar_is_closed_when_the_upload_fails(client: StoryCoreClient, tmp_path
     with pytest.raises(UploadError), tqdm_bar(file=said) as bar:
         client.media.upload(tmp_path / "nothing.mp4", progress=bar, journal=False)
     assert said.getvalue().endswith("\n")
+
+
+def test_progress_is_a_value_that_goes_to_another_process(client: StoryCoreClient, film: Path) -> None:
+    told: list[Progress] = []
+    client.media.upload(film, progress=told.append)
+    again = pickle.loads(pickle.dumps(told))
+    assert again == told and {*again} == {*told}
+    assert (again[-1].sent, again[-1].rate, again[-1].time_left) == (told[-1].sent, told[-1].rate, told[-1].time_left)
+
+    all_told: list[UploadAllProgress] = []
+    list(client.media.upload_all([film, b"more"], progress=all_told.append))
+    again_all = pickle.loads(pickle.dumps(all_told))
+    assert again_all == all_told and again_all[-1].files_done == 2 and again_all[-1].bytes == all_told[-1].bytes
+    others: list[object] = [all_told[-1], 1]
+    assert told[-1] not in others

@@ -1,10 +1,16 @@
 //! How far uploads are, as Python's functions are told.
 
-use pyo3::prelude::*;
+use std::time::Duration;
+
+use pyo3::{
+    prelude::*,
+    types::{PyTuple, PyType},
+};
 use storycore::upload;
 
 /// How far an upload is.
-#[pyclass(frozen, module = "storycore")]
+#[pyclass(frozen, eq, module = "storycore")]
+#[derive(PartialEq)]
 pub(crate) struct Progress(pub(super) upload::Progress);
 
 #[pymethods]
@@ -43,43 +49,89 @@ impl Progress {
         let upload::Progress { sent, acknowledged, total, rate, .. } = self.0;
         format!("Progress(sent={sent}, acknowledged={acknowledged}, total={total}, rate={rate:.0})")
     }
+
+    fn __hash__(&self) -> u64 {
+        self.0.sent ^ self.0.acknowledged.rotate_left(24) ^ self.0.total.rotate_left(48)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let this = slf.get();
+        let upload::Progress { sent, acknowledged, total, rate, .. } = this.0;
+        let fields = (sent, acknowledged, total, rate, this.time_left());
+        (slf.get_type().getattr("_restore")?, fields).into_pyobject(slf.py())
+    }
+
+    #[classmethod]
+    fn _restore(
+        _: &Bound<'_, PyType>,
+        sent: u64,
+        acknowledged: u64,
+        total: u64,
+        rate: f64,
+        time_left: Option<f64>,
+    ) -> Self {
+        let time_left = time_left.and_then(|left| Duration::try_from_secs_f64(left).ok());
+        Self(upload::Progress { sent, acknowledged, total, rate, time_left })
+    }
 }
 
 /// How far the upload of many files is.
-#[pyclass(frozen, module = "storycore")]
-pub(crate) struct UploadAllProgress(pub(super) upload::UploadAllProgress);
+#[pyclass(frozen, eq, module = "storycore")]
+#[derive(PartialEq)]
+pub(crate) struct UploadAllProgress {
+    /// Files in all.
+    #[pyo3(get)]
+    files: usize,
+    /// Files that are there.
+    #[pyo3(get)]
+    files_done: usize,
+    /// Files that failed.
+    #[pyo3(get)]
+    files_failed: usize,
+    bytes: upload::Progress,
+}
+
+impl From<upload::UploadAllProgress> for UploadAllProgress {
+    fn from(progress: upload::UploadAllProgress) -> Self {
+        let upload::UploadAllProgress { files, files_done, files_failed, bytes, .. } = progress;
+        Self { files, files_done, files_failed, bytes }
+    }
+}
 
 #[pymethods]
 impl UploadAllProgress {
-    /// Files in all.
-    #[getter]
-    fn files(&self) -> usize {
-        self.0.files
-    }
-
-    /// Files that are there.
-    #[getter]
-    fn files_done(&self) -> usize {
-        self.0.files_done
-    }
-
-    /// Files that failed.
-    #[getter]
-    fn files_failed(&self) -> usize {
-        self.0.files_failed
-    }
-
     /// The bytes of all files together. File objects, and files that cannot be read, are not in its total.
     #[getter]
     fn bytes(&self) -> Progress {
-        Progress(self.0.bytes)
+        Progress(self.bytes)
     }
 
     fn __repr__(&self) -> String {
-        let upload::UploadAllProgress { files, files_done, files_failed, .. } = self.0;
+        let Self { files, files_done, files_failed, .. } = self;
         let bytes = self.bytes().__repr__();
         format!(
             "UploadAllProgress(files={files}, files_done={files_done}, files_failed={files_failed}, bytes={bytes})"
         )
+    }
+
+    fn __hash__(&self) -> u64 {
+        self.bytes().__hash__() ^ self.files_done as u64 ^ (self.files_failed as u64) << 32
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let this = slf.get();
+        let fields = (this.files, this.files_done, this.files_failed, this.bytes());
+        (slf.get_type().getattr("_restore")?, fields).into_pyobject(slf.py())
+    }
+
+    #[classmethod]
+    fn _restore(
+        _: &Bound<'_, PyType>,
+        files: usize,
+        files_done: usize,
+        files_failed: usize,
+        bytes: &Bound<'_, Progress>,
+    ) -> Self {
+        Self { files, files_done, files_failed, bytes: bytes.get().0 }
     }
 }

@@ -97,7 +97,7 @@ impl Assets {
                 let told = told.clone();
                 uploads = uploads.on_progress(move |progress| {
                     let function = Arc::clone(&function);
-                    let progress = UploadAllProgress(progress);
+                    let progress = UploadAllProgress::from(progress);
                     told.tell(move |py| function.call1(py, (progress,)).map(drop));
                 });
             }
