@@ -1,6 +1,9 @@
 //! The client as JavaScript makes it: its settings, and the start of each call. What the calls are is in `operations`.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use bytes::Bytes;
 use napi::Env;
@@ -10,7 +13,7 @@ use tracing::{Instrument as _, Span, instrument::Instrumented};
 
 use crate::{
     bridge::{
-        Bridge, Environment, Outcome, Reply, rows,
+        Bridge, Environment, Outcome, Reply,
         shards::{Place, SHARDS},
     },
     by_hand::oauth,
@@ -28,6 +31,8 @@ pub struct NativeClient {
     platform: String,
     /// What its calls stand in, where it has a logger.
     span: Span,
+    /// It made a call: connections and certificates are there, so that a call begins without waiting for a disk.
+    is_warm: Arc<AtomicBool>,
 }
 
 #[napi]
@@ -78,11 +83,15 @@ impl NativeClient {
         arguments: String,
         options: Option<String>,
     ) -> napi::Result<()> {
+        let is_warm = Arc::clone(&self.is_warm);
         let place = Place::choose();
+        let place = if is_warm.load(Relaxed) { place.beginning_here() } else { place };
         let client = self.on(&place)?.clone();
         let work = async move {
             let call = Call::new(&client, &arguments, options.as_deref())?;
-            operations::run(operation, call).await
+            let outcome = operations::run(operation, call).await;
+            is_warm.fetch_or(outcome.is_ok(), Relaxed);
+            outcome
         };
         bridge.0.run(&env, id, place, self.seen(work))
     }
@@ -106,7 +115,7 @@ impl NativeClient {
             0 => client.clone(),
             _ => client.with_own_connections(),
         });
-        Ok(Self { clients: Some(clients), platform, span })
+        Ok(Self { clients: Some(clients), platform, span, is_warm: Arc::default() })
     }
 
     /// `work` under the eyes of the client's logger, if it has one.
@@ -157,7 +166,8 @@ impl Call {
     /// A page as it arrived. The client has read it by then.
     pub(crate) fn page<T>(&self, page: &storycore::models::Page<T>) -> Outcome {
         let Some(raw) = &page.raw else { return Ok(Reply::Nothing) };
-        Ok(rows::of(&raw.json).map_or_else(|| Reply::Json(raw.json.clone()), Reply::Rows))
+        let json = raw.json.clone();
+        Ok(if raw.keys_stand_once { Reply::Rows(json) } else { Reply::Json(json) })
     }
 
     /// The object that was answered, or `known` where the answer was empty.

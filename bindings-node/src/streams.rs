@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tracing::{Instrument as _, Span};
 
 use crate::{
-    bridge::{Bridge, Outcome, Reply, rows, shards::Place},
+    bridge::{Bridge, Outcome, Reply, shards::Place},
     client::{Call, NativeClient},
     failure::{Failure, without_nulls},
     operations,
@@ -31,17 +31,12 @@ impl<T: DeserializeOwned + Send + 'static> Stream for Pages<T> {
     fn next(&mut self) -> BoxFuture<'_, Outcome> {
         async {
             let Some(page) = self.next_page().await? else { return Ok(Reply::Nothing) };
-            let RawPage { json, wanted } = page.raw.ok_or_else(Failure::inside)?;
-            let behind = |page: &[u8]| {
-                let mut text = format!("[{wanted},").into_bytes();
-                text.extend_from_slice(page);
-                text.push(b']');
-                text
-            };
-            Ok(match rows::of(&json) {
-                Some(rows) => Reply::Rows(behind(&rows)),
-                None => Reply::Json(behind(&json).into()),
-            })
+            let RawPage { json, wanted, keys_stand_once } = page.raw.ok_or_else(Failure::inside)?;
+            let mut text = format!("[{wanted},").into_bytes();
+            text.extend_from_slice(&json);
+            text.push(b']');
+            let json = text.into();
+            Ok(if keys_stand_once { Reply::Rows(json) } else { Reply::Json(json) })
         }
         .boxed()
     }
@@ -105,7 +100,7 @@ impl NativeStream {
         let stream = Arc::clone(&self.stream);
         let dropping = async move { *stream.lock().await = None };
         // Without a thread there is no connection either.
-        let _ = crate::bridge::shards::put(self.thread, Box::pin(dropping));
+        let _ = crate::bridge::shards::put(self.thread, Box::pin(dropping), false);
     }
 }
 

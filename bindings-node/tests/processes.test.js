@@ -3,6 +3,8 @@
 
 const assert = require("node:assert/strict");
 const { execFile } = require("node:child_process");
+const { once } = require("node:events");
+const { createServer } = require("node:http");
 const { after, before, test } = require("node:test");
 const { promisify } = require("node:util");
 const { Worker } = require("node:worker_threads");
@@ -92,6 +94,55 @@ test("several workers and the main thread call at the same time, and end", async
   assert.equal(own.length, 40);
   for (const names of await Promise.all(started)) assert.deepEqual(names, Array.from({ length: 40 }, (_, n) => `w${n}`));
   await client.close();
+});
+
+test("workers and the main thread call one after another, each on its own and all side by side", async () => {
+  const code = `const { parentPort, workerData } = require("node:worker_threads");
+    const client = new (require(workerData.path).StoryCoreClient)(workerData.options);
+    (async () => {
+      let found = 0;
+      for (let n = 0; n < 200; n++) found += (await client.projects.get(workerData.id)).id === workerData.id;
+      // The last of the lone calls, and many at once behind it.
+      const all = await Promise.all(Array.from({ length: 30 }, () => client.projects.get(workerData.id)));
+      parentPort.postMessage(found + all.length);
+    })();`;
+  const client = platform.client();
+  const { id } = await client.projects.create({ name: "shared" });
+  const workerData = { path: require.resolve("storycore"), options: { baseUrl: platform.url, apiKey: platform.apiKey }, id };
+  const counts = Array.from({ length: 3 }, () => {
+    const worker = new Worker(code, { eval: true, workerData });
+    return new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
+  });
+  for (let n = 0; n < 200; n++) assert.equal((await client.projects.get(id)).id, id);
+  assert.deepEqual(await Promise.all(counts), [230, 230, 230]);
+  await client.close();
+});
+
+test("a connection that is closed between two calls costs no request", async () => {
+  const attempts = [];
+  let closed;
+  const server = createServer((request, response) => {
+    attempts.push(request.headers["x-client-attempt"]);
+    request.resume();
+    closed = new Promise((resolve) => {
+      response.once("finish", () => setImmediate(() => request.socket.end(resolve)));
+    });
+    response.end(JSON.stringify({ id: `prj_${attempts.length}` }));
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const client = new StoryCoreClient({ baseUrl: `http://127.0.0.1:${server.address().port}`, apiKey: "a-key" });
+  const made = [];
+  try {
+    for (let n = 0; n < 10; n++) {
+      made.push((await client.projects.create({ name: "x" })).id);
+      await closed;
+    }
+  } finally {
+    await client.close();
+    server.close();
+  }
+  assert.deepEqual(made, Array.from({ length: 10 }, (_, n) => `prj_${n + 1}`));
+  assert.deepEqual([...new Set(attempts)], ["1"]);
 });
 
 test("a worker that is ended takes its calls with it, and nobody else's", async () => {

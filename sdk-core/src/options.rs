@@ -88,8 +88,8 @@ impl CallOptions {
         self
     }
 
-    /// Leaves the objects of pages as they arrived (`Page::raw`): of each only its `id` is read. For bindings whose objects are
-    /// the wire's JSON, which would read a page twice otherwise.
+    /// Leaves the objects of pages as they arrived (`Page::raw`), their keys once where they are alike: of each only its `id` is
+    /// read. For bindings whose objects are the wire's JSON, which would read a page twice otherwise.
     #[doc(hidden)]
     #[must_use]
     pub fn raw_pages(mut self) -> Self {

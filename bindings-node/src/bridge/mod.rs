@@ -2,7 +2,6 @@
 //! numbers that JavaScript gives them. While one is under way the environment is kept from ending, and not longer.
 
 mod outbox;
-pub(crate) mod rows;
 pub(crate) mod shards;
 
 use std::{
@@ -61,16 +60,16 @@ impl Environment {
         let (handle, registration) = AbortHandle::new_pair();
         lock(&self.running).insert(id, handle);
         let own = Arc::clone(self);
-        let number = place.number();
+        let (number, begins_here) = (place.number(), place.begins_here());
         let whole = async move {
             let guarded = AssertUnwindSafe(work).catch_unwind();
             let ended = Abortable::new(guarded, registration).await;
-            drop(place);
             if let Ok(outcome) = ended {
                 own.end(id, outcome.unwrap_or_else(|_| Err(Failure::inside())));
             }
+            drop(place);
         };
-        if let Err(error) = shards::put(number, Box::pin(whole)) {
+        if let Err(error) = shards::put(number, Box::pin(whole), begins_here) {
             lock(&self.running).remove(&id);
             let message = format!("no thread can be had for the client: {error}");
             return Err(Failure::config(message).thrown());
@@ -111,7 +110,7 @@ impl Environment {
     /// What there is to tell. On the environment's own thread.
     fn fetch(&self, env: &Env) -> napi::Result<Told> {
         let mut outbox = lock(&self.outbox);
-        let batch = outbox.take().unwrap_or_default();
+        let mut batch = outbox.take().unwrap_or_default();
         outbox.is_told = !outbox.is_empty();
         let is_more = outbox.is_told;
         drop(outbox);
@@ -119,9 +118,10 @@ impl Environment {
             self.wake();
         }
         self.closed(env, batch.ended)?;
-        let (text, buffers) = batch.into_text();
-        let text = if text.is_ascii() { Either::A(text.into()) } else { Either::B(text) };
-        let buffers = buffers.into_iter().map(|bytes| Buffer::from(Vec::from(bytes))).collect();
+        let (text, is_ascii) = batch.text();
+        let text = if is_ascii { Either::A(text.into()) } else { Either::B(text) };
+        let buffers =
+            batch.buffers.into_iter().map(|bytes| Buffer::from(Vec::from(bytes))).collect();
         Ok(FnArgs::from((text, buffers)))
     }
 

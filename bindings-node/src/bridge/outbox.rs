@@ -2,7 +2,7 @@
 //! `[id, what, value, id, what, value, …]`, which JavaScript parses at once. One wake-up of its loop serves all that came
 //! until then.
 
-use std::{collections::VecDeque, io::Write as _};
+use std::{collections::VecDeque, fmt::Write as _};
 
 use bytes::Bytes;
 
@@ -25,7 +25,7 @@ enum What {
     Answer = 4,
     /// The call goes on, and tells this of itself.
     Told = 3,
-    /// A page with its objects as `rows` writes them, by itself or behind how many are wanted.
+    /// A page whose objects have their keys once, by itself or behind how many are wanted.
     Rows = 5,
 }
 
@@ -34,8 +34,8 @@ enum What {
 pub(crate) enum Reply {
     /// JSON as it arrived. It has been read once, so that it is known to be JSON.
     Json(Bytes),
-    /// A page that `rows` wrote, by itself or in an array behind how many of its objects are wanted.
-    Rows(Vec<u8>),
+    /// A page whose objects have their keys once, by itself or in an array behind how many of them are wanted.
+    Rows(Bytes),
     /// JSON that was written here.
     Text(String),
     Bytes(Bytes),
@@ -47,33 +47,39 @@ pub(crate) enum Reply {
 /// Several answers.
 #[derive(Default)]
 pub(crate) struct Batch {
-    text: Vec<u8>,
+    text: String,
+    /// Of `text`; known here, it is not looked for on JavaScript's thread.
+    is_not_ascii: bool,
     pub(crate) buffers: Vec<Bytes>,
     /// Calls that end with it.
     pub(crate) ended: usize,
 }
 
 impl Batch {
-    fn add(&mut self, id: u32, what: What, value: &[u8]) {
+    fn add(&mut self, id: u32, what: What, value: &str) {
         let separator = if self.text.is_empty() { '[' } else { ',' };
         // Writing into memory does not fail.
         let _ = write!(self.text, "{separator}{id},{},", what as u8);
-        self.text.extend_from_slice(value);
+        self.text.push_str(value);
+        self.is_not_ascii |= !value.is_ascii();
         self.ended += usize::from(!matches!(what, What::Told));
     }
 
-    fn not_text(&mut self, id: u32) {
-        let told = r#"{"kind":"decode","message":"the answer is no UTF-8"}"#;
-        self.add(id, What::Failure, told.as_bytes());
+    fn add_bytes(&mut self, id: u32, what: What, value: &[u8]) {
+        match std::str::from_utf8(value) {
+            Ok(text) => self.add(id, what, text),
+            // The client read it as JSON, and passed over texts in it that nobody asked for.
+            Err(_) => {
+                let told = r#"{"kind":"decode","message":"the answer is no UTF-8"}"#;
+                self.add(id, What::Failure, told);
+            }
+        }
     }
 
-    /// The whole array.
-    pub(crate) fn into_text(mut self) -> (String, Vec<Bytes>) {
-        self.text.push(b']');
-        // All of it was checked when it was added.
-        let text = String::from_utf8(self.text)
-            .unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned());
-        (text, self.buffers)
+    /// The whole array, and whether it is ASCII.
+    pub(crate) fn text(&mut self) -> (String, bool) {
+        self.text.push(']');
+        (std::mem::take(&mut self.text), !self.is_not_ascii)
     }
 }
 
@@ -97,30 +103,27 @@ impl Outbox {
     pub(crate) fn end(&mut self, id: u32, outcome: Result<Reply, Failure>) {
         let batch = self.batch();
         match outcome {
-            // The client read it as JSON, and passed over texts in it that nobody asked for.
-            Ok(Reply::Json(json)) if std::str::from_utf8(&json).is_err() => batch.not_text(id),
-            Ok(Reply::Rows(json)) if std::str::from_utf8(&json).is_err() => batch.not_text(id),
-            Ok(Reply::Json(json)) => batch.add(id, What::Result, &json),
-            Ok(Reply::Rows(json)) => batch.add(id, What::Rows, &json),
-            Ok(Reply::Text(json)) => batch.add(id, What::Result, json.as_bytes()),
-            Ok(Reply::Nothing) => batch.add(id, What::Result, b"null"),
+            Ok(Reply::Json(json)) => batch.add_bytes(id, What::Result, &json),
+            Ok(Reply::Rows(json)) => batch.add_bytes(id, What::Rows, &json),
+            Ok(Reply::Text(json)) => batch.add(id, What::Result, &json),
+            Ok(Reply::Nothing) => batch.add(id, What::Result, "null"),
             Ok(Reply::Bytes(bytes)) => {
                 let place = batch.buffers.len().to_string();
                 batch.buffers.push(bytes);
-                batch.add(id, What::Bytes, place.as_bytes());
+                batch.add(id, What::Bytes, &place);
             }
             Ok(Reply::Answer(head, bytes)) => {
                 let value = format!("[{},{head}]", batch.buffers.len());
                 batch.buffers.push(bytes);
-                batch.add(id, What::Answer, value.as_bytes());
+                batch.add(id, What::Answer, &value);
             }
-            Err(failure) => batch.add(id, What::Failure, failure.to_json().as_bytes()),
+            Err(failure) => batch.add(id, What::Failure, &failure.to_json()),
         }
     }
 
     /// What a call tells of itself while it goes on.
     pub(crate) fn tell(&mut self, id: u32, json: &str) {
-        self.batch().add(id, What::Told, json.as_bytes());
+        self.batch().add(id, What::Told, json);
     }
 
     pub(crate) fn take(&mut self) -> Option<Batch> {

@@ -1,16 +1,24 @@
 //! The process's own threads: two single-threaded runtimes, each of which drives connections of its own, so that no call
 //! hops between threads. They begin with the first call, and an idle one waits in the kernel.
+//!
+//! When calls come one after another, JavaScript's own thread writes the next request itself: a runtime's thread that has
+//! nothing left to do lets go of its runtime for a moment. It is woken for the answer, while the request is on its way.
 
 use std::{
     io,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
-use tokio::{runtime::Builder, sync::Notify};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::Notify,
+    task::yield_now,
+};
 
 /// How many there are.
 pub(crate) const SHARDS: usize = 2;
@@ -18,62 +26,164 @@ pub(crate) const SHARDS: usize = 2;
 /// Fewer calls than this share one thread: it is awake already, a second one would have to be woken.
 const FEW: usize = 8;
 
+/// How long nobody drives a runtime without calls. Connections that end meanwhile, and timers, are served behind it.
+const LET_GO: Duration = Duration::from_millis(20);
+
 /// What a thread is given to do.
 pub(crate) type Work = BoxFuture<'static, ()>;
 
-static ALL: [OnceLock<Shard>; SHARDS] = [const { OnceLock::new() }; SHARDS];
+static ALL: [OnceLock<Arc<Shard>>; SHARDS] = [const { OnceLock::new() }; SHARDS];
 static BUSY: [AtomicUsize; SHARDS] = [const { AtomicUsize::new(0) }; SHARDS];
 static STARTING: Mutex<()> = Mutex::new(());
 
-/// One thread, as the others see it.
-struct Shard(Arc<Queue>);
-
-#[derive(Default)]
-struct Queue {
-    work: Mutex<Vec<Work>>,
+/// One runtime, its thread, and what is to be begun there.
+struct Shard {
+    number: usize,
+    runtime: Runtime,
+    state: Mutex<State>,
+    /// For the thread while it drives.
     wake: Notify,
+    /// For the thread while it does not.
+    is_needed: Condvar,
+}
+
+struct State {
+    work: Vec<Work>,
+    driver: Driver,
+}
+
+/// Who polls what there is to be polled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Driver {
+    /// The runtime's own thread.
+    Thread,
+    /// A thread that begins a call.
+    Caller,
+    Nobody,
 }
 
 impl Shard {
-    fn start(number: usize) -> io::Result<Self> {
+    fn start(number: usize) -> io::Result<Arc<Self>> {
         let runtime = Builder::new_current_thread()
             // Not signals: they are the program's.
             .enable_io()
             .enable_time()
             // Files are read and written beside it: few threads, which end soon.
             .max_blocking_threads(16)
-            .thread_keep_alive(std::time::Duration::from_secs(2))
+            .thread_keep_alive(Duration::from_secs(2))
             .build()?;
-        let queue = Arc::new(Queue::default());
-        let own = Arc::clone(&queue);
+        let shard = Arc::new(Self {
+            number,
+            runtime,
+            state: Mutex::new(State { work: Vec::new(), driver: Driver::Thread }),
+            wake: Notify::new(),
+            is_needed: Condvar::new(),
+        });
+        let own = Arc::clone(&shard);
         std::thread::Builder::new()
             .name(format!("storycore-{number}"))
-            .spawn(move || runtime.block_on(own.run()))?;
-        Ok(Self(queue))
+            .spawn(move || own.drive())?;
+        Ok(shard)
     }
-}
 
-impl Queue {
     /// Never ends: the process ends it.
-    async fn run(&self) {
-        let mut work = Vec::new();
+    fn drive(&self) {
+        let mut has_calls = false;
         loop {
-            std::mem::swap(&mut work, &mut *self.lock());
-            if work.is_empty() {
-                self.wake.notified().await;
-                continue;
-            }
-            work.drain(..).for_each(|task| drop(tokio::spawn(task)));
+            self.runtime.block_on(self.run(has_calls));
+            has_calls = self.let_go();
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Work>> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Begins what it is given, until the last call has ended. Without `has_calls` one has to come first.
+    async fn run(&self, mut has_calls: bool) {
+        let mut work = Vec::new();
+        loop {
+            std::mem::swap(&mut work, &mut self.lock().work);
+            if !work.is_empty() {
+                has_calls = true;
+                work.drain(..).for_each(|task| drop(tokio::spawn(task)));
+            } else if has_calls && BUSY[self.number].load(Relaxed) == 0 {
+                // What the last call left: its connection goes back to the others.
+                return yield_now().await;
+            } else {
+                self.wake.notified().await;
+            }
+        }
+    }
+
+    /// Lets others drive for a while. Says whether there are calls.
+    fn let_go(&self) -> bool {
+        let mut state = self.lock();
+        // A place is taken before work is put, and work is put under the lock: none is missed.
+        if !state.work.is_empty() || BUSY[self.number].load(Relaxed) > 0 {
+            return true;
+        }
+        state.driver = Driver::Nobody;
+        loop {
+            let waited = self.is_needed.wait_timeout(state, LET_GO);
+            let timeout;
+            (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            match state.driver {
+                Driver::Thread => return true,
+                Driver::Nobody if timeout.timed_out() => {
+                    state.driver = Driver::Thread;
+                    return false;
+                }
+                Driver::Nobody | Driver::Caller => {}
+            }
+        }
+    }
+
+    fn put(&self, work: Work, begins_here: bool) {
+        let mut state = self.lock();
+        let driver = state.driver;
+        if begins_here && driver == Driver::Nobody {
+            state.driver = Driver::Caller;
+            drop(state);
+            let _driving = Driving(self);
+            return self.runtime.block_on(async {
+                // What came while nobody drove: a connection that the platform closed is not written into.
+                yield_now().await;
+                drop(tokio::spawn(work));
+                // Runs as far as it goes without waiting.
+                yield_now().await;
+            });
+        }
+        state.work.push(work);
+        let is_first = state.work.len() == 1;
+        if driver == Driver::Nobody {
+            state.driver = Driver::Thread;
+        }
+        drop(state);
+        match driver {
+            Driver::Thread if is_first => self.wake.notify_one(),
+            // The caller hands over to the thread, which looks for work.
+            Driver::Thread | Driver::Caller => {}
+            Driver::Nobody => self.is_needed.notify_one(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A caller drives; the runtime's thread goes on with what it leaves.
+struct Driving<'a>(&'a Shard);
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        self.0.lock().driver = Driver::Thread;
+        self.0.is_needed.notify_one();
     }
 }
 
 /// A call's place on one of the threads, as long as it takes.
-pub(crate) struct Place(usize);
+pub(crate) struct Place {
+    number: usize,
+    begins_here: bool,
+}
 
 impl Place {
     /// The less busy thread.
@@ -85,18 +195,32 @@ impl Place {
     /// A given thread, where the connections are that are needed.
     pub(crate) fn on(number: usize) -> Self {
         BUSY[number].fetch_add(1, Relaxed);
-        Self(number)
+        Self { number, begins_here: false }
+    }
+
+    /// Lets the call begin on the thread that puts it there, where it is the only one: it must keep no thread waiting.
+    pub(crate) fn beginning_here(mut self) -> Self {
+        self.begins_here = true;
+        self
+    }
+
+    pub(crate) fn begins_here(&self) -> bool {
+        self.begins_here
     }
 
     /// Which thread it is.
     pub(crate) fn number(&self) -> usize {
-        self.0
+        self.number
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        BUSY[self.0].fetch_sub(1, Relaxed);
+        if BUSY[self.number].fetch_sub(1, Relaxed) == 1
+            && let Some(shard) = ALL[self.number].get()
+        {
+            shard.wake.notify_one();
+        }
     }
 }
 
@@ -104,7 +228,7 @@ impl Drop for Place {
 ///
 /// # Errors
 /// When the thread is not there yet and cannot be had.
-pub(crate) fn put(number: usize, work: Work) -> io::Result<()> {
+pub(crate) fn put(number: usize, work: Work, begins_here: bool) -> io::Result<()> {
     let shard = match ALL[number].get() {
         Some(shard) => shard,
         None => {
@@ -118,12 +242,6 @@ pub(crate) fn put(number: usize, work: Work) -> io::Result<()> {
             }
         }
     };
-    let mut queue = shard.0.lock();
-    queue.push(work);
-    let was_empty = queue.len() == 1;
-    drop(queue);
-    if was_empty {
-        shard.0.wake.notify_one();
-    }
+    shard.put(work, begins_here);
     Ok(())
 }

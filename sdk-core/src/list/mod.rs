@@ -2,6 +2,7 @@
 //! one at first and up to four while the reader keeps up. Nothing is spawned: the stream drives what it asked for.
 
 mod items;
+mod rows;
 
 use std::{
     collections::VecDeque,
@@ -65,10 +66,20 @@ async fn fetch<T: DeserializeOwned>(
     let request = Request::new(http::Method::GET, template, path).query(query);
     let answer = client.send(&request).await?;
     if client.options().raw_pages {
-        let page: Page<Named> =
-            decode::whole(&answer.body).map_err(|e| decode::from(e, &answer))?;
-        let raw = RawPage { wanted: page.data.len(), json: answer.body };
-        return Ok(Page { data: Vec::new(), pagination: page.pagination, raw: Some(raw) });
+        let (pagination, raw) = match rows::read(&answer.body) {
+            Some(rows) => {
+                let raw =
+                    RawPage { json: rows.text.into(), wanted: rows.count, keys_stand_once: true };
+                (rows.pagination, raw)
+            }
+            None => {
+                let page: Page<Named> =
+                    decode::whole(&answer.body).map_err(|e| decode::from(e, &answer))?;
+                let wanted = page.data.len();
+                (page.pagination, RawPage { json: answer.body, wanted, keys_stand_once: false })
+            }
+        };
+        return Ok(Page { data: Vec::new(), pagination, raw: Some(raw) });
     }
     decode::whole(&answer.body).map_err(|e| decode::from(e, &answer))
 }
