@@ -59,7 +59,7 @@ fn weight(options: Options, node: &Node) -> io::Result<()> {
 fn memory(options: Options, node: &Node, url: &str) -> io::Result<()> {
     let calls = if options.quick { 20_000 } else { 100_000 };
     for (what, words) in [("failing", "rejected"), ("aborted", "aborted")] {
-        let mut side = node.start(OURS, url, KEY)?;
+        let mut side = node.start_grown(OURS, url, KEY)?;
         let told = side.ask(&json!({"what": what, "calls": calls}))?;
         let more = told["mib"].as_f64().unwrap_or(f64::NAN);
         let metric = format!("{calls} {words} calls, MiB more than after a fifth");
