@@ -2,6 +2,7 @@
 //! a cancelled task or coroutine does, ends on its thread with all of its requests.
 
 #[path = "../../../bindings-node/src/bridge/shards.rs"]
+#[allow(dead_code, reason = "calls begin on the thread that makes them in JavaScript alone")]
 mod shards;
 
 use std::future::Future;
@@ -41,7 +42,7 @@ pub(crate) async fn run<T: Send + 'static>(
         // Nobody waits for it any more when the sending fails.
         drop(answer.send(outcome));
     };
-    shards::put(number, Box::pin(Abortable::new(call, registration).map(drop)))
+    shards::put(number, Box::pin(Abortable::new(call, registration).map(drop)), false)
         .map_err(|error| Failure::config(format!("the SDK's thread cannot be started: {error}")))?;
     let _ends_with_this = AbortOnDrop(abort);
     // Without an answer the call broke inside: its thread has caught that.
@@ -66,7 +67,7 @@ fn outlive_closed_connections() {
 /// Lets go of something on the thread where its connections are.
 pub(crate) fn drop_on<T: Send + 'static>(number: usize, it: T) {
     // Without a thread there is no connection either, and it is dropped here.
-    drop(shards::put(number, Box::pin(async move { drop(it) })));
+    drop(shards::put(number, Box::pin(async move { drop(it) }), false));
 }
 
 /// A call, counted where the conformance drivers want to know what became of it.
