@@ -32,7 +32,8 @@ async function grown(work) {
       return process.memoryUsage().rss / 1024 / 1024;
     };
     (async () => { ${work} })();`;
-  const args = ["--expose-gc", "--eval", text];
+  // V8's young generation gives itself 32 MiB by and by. With its size from the start, what grows is a leak.
+  const args = ["--expose-gc", "--min-semi-space-size=16", "--eval", text];
   const { stdout } = await run(process.execPath, args, { env: { ...process.env, ...platform.environment() }, timeout: 120_000, cwd: __dirname });
   return Number(stdout);
 }
