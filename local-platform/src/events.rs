@@ -8,7 +8,7 @@ use crate::{
     app::App,
     clock, delivery,
     error::ApiError,
-    store::{Filter, Table, Tx},
+    store::{self, Filter, Table, Tx},
 };
 
 pub(crate) static TABLE: Table = Table {
@@ -112,6 +112,10 @@ impl<'a> Payload<'a> {
 pub(crate) async fn emit(app: &App, tx: &mut Tx<'_>, event: NewEvent<'_>) -> Result<(), ApiError> {
     let payload = Payload::new(app, event);
     let text = payload.text()?;
-    tx.insert(&TABLE, payload.organization_id, &payload.id, &text).await?;
+    tx.at_the_end(
+        "INSERT INTO events (id, organization_id, doc) VALUES (?, ?, ?)",
+        [&payload.id, payload.organization_id, text.get()].map(store::Value::Text),
+    )?;
+    tx.touch(&TABLE);
     delivery::fan_out(app, tx, payload, text).await
 }

@@ -12,7 +12,12 @@ use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 
 use super::Reply;
-use crate::{app::App, clock, error::ApiError, store::Tx};
+use crate::{
+    app::App,
+    clock,
+    error::ApiError,
+    store::{Tx, Value},
+};
 
 /// How long the first answer is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -149,22 +154,21 @@ impl Idempotency {
             ));
         };
         let now = self.app.clock.now();
-        sqlx::query("DELETE FROM idempotency WHERE created_at <= ?1")
-            .bind(oldest(now))
-            .execute(tx.sql())
-            .await?;
-        sqlx::query(
-            "INSERT INTO idempotency (owner, key, fingerprint, status, sealed_body, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        tx.at_the_end(
+            "DELETE FROM idempotency WHERE created_at <= ?",
+            [Value::Text(&oldest(now))],
+        )?;
+        tx.at_the_end(
+            "INSERT INTO idempotency (owner, key, fingerprint, status, sealed_body, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                Value::Text(&self.owner),
+                Value::Text(&self.key),
+                Value::Blob(&fingerprint),
+                Value::Number(i64::from(reply.status.as_u16())),
+                Value::Blob(&self.app.seal.seal(&reply.body)),
+                Value::Text(&clock::text(now)),
+            ],
         )
-        .bind(&self.owner)
-        .bind(&self.key)
-        .bind(fingerprint.as_slice())
-        .bind(i64::from(reply.status.as_u16()))
-        .bind(self.app.seal.seal(&reply.body))
-        .bind(clock::text(now))
-        .execute(tx.sql())
-        .await?;
-        Ok(())
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     error::ApiError,
     events::{self, NewEvent},
     http::{Ctx, Path, Reply},
-    store::{Filter, ListQuery, Table, Tx},
+    store::{self, Filter, ListQuery, Table, Tx},
 };
 
 pub(crate) static TABLE: Table = Table {
@@ -114,13 +114,11 @@ pub(crate) async fn insert(
     asset: &Asset,
     file_name: &str,
 ) -> Result<(), ApiError> {
-    sqlx::query("INSERT INTO assets (id, organization_id, file_name, doc) VALUES (?1, ?2, ?3, ?4)")
-        .bind(&asset.id)
-        .bind(organization)
-        .bind(file_name)
-        .bind(serde_json::to_string(asset).map_err(ApiError::internal)?)
-        .execute(tx.sql())
-        .await?;
+    let doc = serde_json::to_string(asset).map_err(ApiError::internal)?;
+    tx.at_the_end(
+        "INSERT INTO assets (id, organization_id, file_name, doc) VALUES (?, ?, ?, ?)",
+        [&asset.id, organization, file_name, &doc].map(store::Value::Text),
+    )?;
     tx.touch(&TABLE);
     emit(app, tx, organization, "asset.ready", asset).await
 }

@@ -18,15 +18,21 @@ use std::{
 use bytes::Bytes;
 use quick_cache::sync::Cache;
 use sqlx::{
-    Connection as _, SqliteConnection, SqlitePool,
+    Arguments as _, AssertSqlSafe, Connection as _, SqliteConnection, SqlitePool,
     migrate::MigrateError,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
+        SqliteSynchronous,
+    },
 };
 
 pub(crate) use documents::{Filter, Table};
 pub(crate) use listing::{ListQuery, Page, number};
 
-use crate::config::{Data, StartError};
+use crate::{
+    config::{Data, StartError},
+    error::ApiError,
+};
 
 /// Documents kept ready to send; each is about a kilobyte.
 const CACHED_DOCUMENTS: usize = 16_384;
@@ -97,6 +103,8 @@ impl Store {
         // SQLite takes one writer at a time; one connection makes that a queue instead of a retry.
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
+            // A file does not hang up; the question would cost every request a way to SQLite's thread and back.
+            .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
             // SQLite itself rolls a transaction back when the disk is full; sqlx's own ROLLBACK then fails, and the
@@ -116,6 +124,7 @@ impl Store {
         })?;
         let reader = SqlitePoolOptions::new()
             .max_connections(4)
+            .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options.pragma("query_only", "on"))
@@ -147,7 +156,13 @@ impl Store {
     /// Starts a transaction that may write; waits while another one runs.
     pub(crate) async fn begin(&self) -> Result<Tx<'_>, sqlx::Error> {
         let inner = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Tx { inner, store: self, changed: [false; Table::COUNT], after: Vec::new() })
+        Ok(Tx {
+            inner,
+            store: self,
+            changed: [false; Table::COUNT],
+            after: Vec::new(),
+            last: Last::default(),
+        })
     }
 
     /// Closes every connection; the write-ahead log is folded into the database.
@@ -161,18 +176,54 @@ impl Store {
     }
 }
 
+/// A value of a statement.
+pub(crate) enum Value<'a> {
+    Text(&'a str),
+    Blob(&'a [u8]),
+    Number(i64),
+}
+
 /// A transaction that is rolled back unless it is committed.
 pub(crate) struct Tx<'a> {
     inner: sqlx::Transaction<'static, sqlx::Sqlite>,
     store: &'a Store,
     changed: [bool; Table::COUNT],
     after: Vec<Box<dyn FnOnce() + Send>>,
+    last: Last,
+}
+
+/// Statements that nothing in their transaction reads: they are run together at its end, which is one way to SQLite's thread and
+/// back where each alone would be one, while every other writer waits.
+#[derive(Default)]
+struct Last {
+    sql: String,
+    values: SqliteArguments,
 }
 
 impl Tx<'_> {
     /// The connection, for statements of a resource's own.
     pub(crate) fn sql(&mut self) -> &mut SqliteConnection {
         &mut self.inner
+    }
+
+    /// Has a statement run at the end, together with others: one whose effect nothing in this transaction reads. Its parameters
+    /// are `?`, as many as there are values.
+    pub(crate) fn at_the_end<const N: usize>(
+        &mut self,
+        sql: &str,
+        values: [Value<'_>; N],
+    ) -> Result<(), ApiError> {
+        self.last.sql.push_str(sql);
+        self.last.sql.push(';');
+        for value in values {
+            match value {
+                Value::Text(text) => self.last.values.add(text.to_owned()),
+                Value::Blob(bytes) => self.last.values.add(bytes.to_owned()),
+                Value::Number(number) => self.last.values.add(number),
+            }
+            .map_err(ApiError::internal)?;
+        }
+        Ok(())
     }
 
     /// Says that a statement of the resource's own changed `table`'s documents.
@@ -186,7 +237,11 @@ impl Tx<'_> {
     }
 
     /// Makes the changes last and visible.
-    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+    pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
+        if !self.last.sql.is_empty() {
+            let Last { sql, values } = std::mem::take(&mut self.last);
+            sqlx::query_with(AssertSqlSafe(sql), values).execute(&mut *self.inner).await?;
+        }
         self.inner.commit().await?;
         for (generation, changed) in self.store.generations.iter().zip(self.changed) {
             if changed {

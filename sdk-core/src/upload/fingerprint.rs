@@ -3,7 +3,7 @@
 use std::{
     fs::{File, Metadata},
     io::{self, Read as _, Seek as _, SeekFrom},
-    path::{Path, PathBuf},
+    path::Path,
     time::UNIX_EPOCH,
 };
 
@@ -46,19 +46,17 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
-    pub(crate) async fn read(path: PathBuf) -> io::Result<Self> {
-        let read = move || {
-            let stamp = Stamp::read(&path)?;
-            let mut file = File::open(&path)?;
-            let mut hash = |from: u64| -> io::Result<[u8; 32]> {
-                file.seek(SeekFrom::Start(from))?;
-                let mut end = Vec::new();
-                file.by_ref().take(END).read_to_end(&mut end)?;
-                Ok(Sha256::digest(&end).into())
-            };
-            Ok(Self { stamp, head: hash(0)?, tail: hash(stamp.size.saturating_sub(END))? })
+    /// It may block.
+    pub(crate) fn read(path: &Path) -> io::Result<Self> {
+        let stamp = Stamp::read(path)?;
+        let mut file = File::open(path)?;
+        let mut hash = |from: u64| -> io::Result<[u8; 32]> {
+            file.seek(SeekFrom::Start(from))?;
+            let mut end = Vec::with_capacity(END as usize);
+            file.by_ref().take(END).read_to_end(&mut end)?;
+            Ok(Sha256::digest(&end).into())
         };
-        tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
+        Ok(Self { stamp, head: hash(0)?, tail: hash(stamp.size.saturating_sub(END))? })
     }
 
     /// Of what is no file, and is in no journal.

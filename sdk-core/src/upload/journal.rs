@@ -16,6 +16,7 @@ use super::{
     fingerprint::{Fingerprint, Stamp},
     ledger::Ledger,
     lock::Lock,
+    place::broke,
 };
 use crate::error::Error;
 
@@ -121,7 +122,8 @@ pub(crate) struct Book {
 
 impl Book {
     /// Opens the journal, or tells why not; one that was not asked for by name is only missed.
-    pub(crate) async fn open(journal: &Journal) -> Result<Option<Self>, Error> {
+    /// It may block.
+    pub(crate) fn open(journal: &Journal) -> Result<Option<Self>, Error> {
         let (path, asked) = match journal {
             Journal::Off => return Ok(None),
             Journal::At(path) => (path.clone(), true),
@@ -131,8 +133,7 @@ impl Book {
             },
         };
         let shown = path.display().to_string();
-        let opened = tokio::task::spawn_blocking(move || Self::at(&path)).await;
-        match opened.map_err(|e| e.to_string()).and_then(|o| o) {
+        match Self::at(&path) {
             Ok(book) => Ok(Some(book)),
             Err(problem) if asked => Err(Error::upload(format!(
                 "the upload journal {shown} cannot be opened: {problem}"
@@ -183,21 +184,24 @@ impl Book {
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let db = Arc::clone(&self.db);
-        tokio::task::spawn_blocking(move || {
-            work(&mut db.lock().unwrap_or_else(PoisonError::into_inner))
-        })
-        .await
-        .map_err(|e| Error::upload("the upload journal broke").with_source(e))?
-        .map_err(|e| {
+        let book = self.clone();
+        tokio::task::spawn_blocking(move || book.now(work)).await.map_err(broke)?
+    }
+
+    /// The same on this thread, which it may block.
+    fn now<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        work(&mut self.db.lock().unwrap_or_else(PoisonError::into_inner)).map_err(|e| {
             Error::upload(format!("the upload journal cannot be written: {e}")).with_source(e)
         })
     }
 
-    /// Takes the upload with this identity for this process; nothing while another has it.
-    pub(crate) async fn lock(&self, identity: &str) -> Result<Option<Lock>, Error> {
+    /// Takes the upload with this identity for this process; nothing while another has it. It may block.
+    pub(crate) fn lock(&self, identity: &str) -> Result<Option<Lock>, Error> {
         let path = self.locks.join(identity);
-        let taken = tokio::task::spawn_blocking(move || {
+        let take = || {
             for _ in 0..LOCK_TRIES {
                 if let Some(lock) = Lock::take(path.clone())? {
                     return Ok(Some(lock));
@@ -206,32 +210,31 @@ impl Book {
                 std::thread::sleep(LOCK_PAUSE);
             }
             Ok(None)
-        });
-        taken.await.map_err(io::Error::other).and_then(|t| t).map_err(|e| {
+        };
+        take().map_err(|e: io::Error| {
             Error::upload(format!("the upload's lock cannot be taken: {e}")).with_source(e)
         })
     }
 
-    /// The unfinished upload with this identity.
-    pub(crate) async fn find(&self, identity: &str) -> Result<Option<Written>, Error> {
-        let identity = identity.to_owned();
-        self.run(move |db| find(db, &identity)).await
+    /// The unfinished upload with this identity. It may block.
+    pub(crate) fn find(&self, identity: &str) -> Result<Option<Written>, Error> {
+        self.now(|db| find(db, identity))
     }
 
     /// Writes a new upload down, before anything of it is sent. It `expires` in Unix seconds, where that is known already.
-    pub(crate) async fn begin(
+    /// It may block.
+    pub(crate) fn begin(
         &self,
         identity: &str,
         origin: &str,
         path: &Path,
-        upload: Written,
+        upload: &Written,
         expires: Option<i64>,
     ) -> Result<(), Error> {
-        let (identity, origin) = (identity.to_owned(), origin.to_owned());
-        let path = path.to_string_lossy().into_owned();
-        self.run(move |db| {
+        let path = path.to_string_lossy();
+        self.now(|db| {
             let t = db.transaction()?;
-            t.execute("DELETE FROM upload WHERE identity = ?1", [&identity])?;
+            t.execute("DELETE FROM upload WHERE identity = ?1", [identity])?;
             let (stamp, file) = (upload.file.stamp, &upload.file);
             t.execute(
                 "INSERT INTO upload (id, identity, origin, path, size, mtime, inode, head, tail, last_key, touched_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, unixepoch(), ?11)",
@@ -245,7 +248,6 @@ impl Book {
             }
             t.commit()
         })
-        .await
     }
 
     /// Forgets an upload: it is done, or was taken back.

@@ -1,7 +1,7 @@
 //! The place of one upload in the journal: which line is this file's, on this platform, under this description. Two that are
 //! told apart here are two uploads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 use url::Url;
@@ -18,11 +18,13 @@ use crate::error::Error;
 /// An upload's place in the journal, held for this process.
 pub(crate) struct Place {
     pub(crate) book: Book,
-    pub(crate) identity: String,
+    identity: String,
     pub(crate) path: PathBuf,
     /// The file as it is now.
     pub(crate) file: Fingerprint,
     origin: String,
+    /// What an earlier process wrote down here.
+    pub(crate) known: Option<Written>,
     _lock: Lock,
 }
 
@@ -36,36 +38,67 @@ pub(crate) enum Taken {
 }
 
 impl Place {
-    /// Takes the place of `source`, uploaded to `origin` and described so.
-    pub(crate) async fn take(
+    /// Takes the place of `source`, uploaded to `origin` and described so, and does `more` with it: all of it in one go on a
+    /// thread that may block, since for a small file the ways there and back are most of what it costs.
+    pub(crate) async fn take<T: Send + 'static>(
         journal: &Journal,
         source: &UploadSource,
         origin: &Url,
         described: &str,
+        more: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
+    ) -> Result<(Taken, Option<T>), Error> {
+        let UploadSource::Path(path) = source else { return Ok((Taken::Nowhere, None)) };
+        if *journal == Journal::Off {
+            return Ok((Taken::Nowhere, None));
+        }
+        let (journal, path) = (journal.clone(), path.clone());
+        let (origin, described) = (origin.as_str().to_owned(), described.to_owned());
+        let taking = tokio::task::spawn_blocking(move || {
+            let taken = Self::at_once(&journal, &path, origin, &described)?;
+            let done = match &taken {
+                Taken::Place(place) => Some(more(place)?),
+                _ => None,
+            };
+            Ok((taken, done))
+        });
+        taking.await.map_err(broke)?
+    }
+
+    fn at_once(
+        journal: &Journal,
+        path: &Path,
+        origin: String,
+        described: &str,
     ) -> Result<Taken, Error> {
-        let UploadSource::Path(path) = source else { return Ok(Taken::Nowhere) };
-        let Some(book) = Book::open(journal).await? else { return Ok(Taken::Nowhere) };
-        let full = tokio::fs::canonicalize(path).await.map_err(|e| cannot_read(path, e))?;
+        let Some(book) = Book::open(journal)? else { return Ok(Taken::Nowhere) };
+        let full = std::fs::canonicalize(path).map_err(|e| cannot_read(path, e))?;
         let mut hash = Sha256::new();
-        for text in [origin.as_str(), &full.to_string_lossy(), described] {
+        for text in [&origin, &*full.to_string_lossy(), described] {
             hash.update(text);
             hash.update([0]);
         }
         let identity = hex::encode(hash.finalize());
-        let Some(lock) = book.lock(&identity).await? else { return Ok(Taken::ByAnother) };
-        let file = Fingerprint::read(full.clone()).await.map_err(|e| cannot_read(path, e))?;
-        let origin = origin.as_str().to_owned();
-        let place = Self { book, identity, path: full, file, origin, _lock: lock };
+        let Some(lock) = book.lock(&identity)? else { return Ok(Taken::ByAnother) };
+        let file = Fingerprint::read(&full).map_err(|e| cannot_read(path, e))?;
+        let known = book.find(&identity)?;
+        let place = Self { book, identity, path: full, file, origin, known, _lock: lock };
         Ok(Taken::Place(Box::new(place)))
-    }
-
-    /// What an earlier process wrote down here.
-    pub(crate) async fn find(&self) -> Result<Option<Written>, Error> {
-        self.book.find(&self.identity).await
     }
 
     /// Writes a new upload down.
     pub(crate) async fn begin(&self, upload: Written, expires: Option<i64>) -> Result<(), Error> {
-        self.book.begin(&self.identity, &self.origin, &self.path, upload, expires).await
+        let (book, path) = (self.book.clone(), self.path.clone());
+        let (identity, origin) = (self.identity.clone(), self.origin.clone());
+        let writing = move || book.begin(&identity, &origin, &path, &upload, expires);
+        tokio::task::spawn_blocking(writing).await.map_err(broke)?
     }
+
+    /// The same on this thread, which it may block.
+    pub(crate) fn begin_now(&self, upload: &Written, expires: Option<i64>) -> Result<(), Error> {
+        self.book.begin(&self.identity, &self.origin, &self.path, upload, expires)
+    }
+}
+
+pub(crate) fn broke(error: tokio::task::JoinError) -> Error {
+    Error::upload("the upload journal broke").with_source(error)
 }

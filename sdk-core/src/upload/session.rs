@@ -103,7 +103,8 @@ impl Job<'_> {
         let origin = self.setup.client.url(&self.setup.path);
         let Setup { source, settings, .. } = &self.setup;
         let described = self.setup.described();
-        match Place::take(&settings.journal, source, &origin, &described).await? {
+        let taking = Place::take(&settings.journal, source, &origin, &described, |_| Ok(()));
+        match taking.await?.0 {
             Taken::Place(place) => Ok(Some(*place)),
             Taken::Nowhere => Ok(None),
             Taken::ByAnother => Err(Error::upload(
@@ -118,7 +119,7 @@ impl Job<'_> {
         place: &Place,
         restarts: &mut Vec<String>,
     ) -> Result<Option<Written>, Error> {
-        let Some(written) = place.find().await? else { return Ok(None) };
+        let Some(written) = place.known.clone() else { return Ok(None) };
         if written.file.may_be(&place.file) && !written.parts.is_empty() {
             return Ok(Some(written));
         }

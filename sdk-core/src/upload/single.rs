@@ -64,22 +64,30 @@ impl Single<'_> {
         }
         let origin = self.client.url(&path);
         let described = describe(&self.source, self.options);
-        let taken = Place::take(&self.settings.journal, &self.source, &origin, &described).await?;
+        let fresh = fresh();
+        // Where nothing of it is known the new upload is written down in the same go.
+        let begin = move |place: &Place| {
+            if let Some(known) = place.known.as_ref().filter(|known| known.file.may_be(&place.file))
+            {
+                return Ok((known.clone(), true));
+            }
+            let written = Written { file: place.file.clone(), ..fresh };
+            place.begin_now(&written, Some(expiry()))?;
+            Ok((written, false))
+        };
+        let journal = &self.settings.journal;
+        let (taken, begun) = Place::take(journal, &self.source, &origin, &described, begin).await?;
         // Two at a time are two uploads: there are no parts that they could mix.
         let place = match taken {
             Taken::Place(place) => Some(*place),
             Taken::Nowhere | Taken::ByAnother => None,
         };
-        let mut known = match &place {
-            Some(place) => place.find().await?.filter(|known| known.file.may_be(&place.file)),
-            None => None,
-        };
+        let mut next = begun;
         let mut restarts = Vec::new();
         loop {
-            let is_known = known.is_some();
-            let written = match known.take() {
-                Some(written) => written,
-                None => self.begin(place.as_ref()).await?,
+            let (written, is_known) = match next.take() {
+                Some(begun) => begun,
+                None => (begin_anew(place.as_ref()).await?, false),
             };
             match self.once(&path, &written.last_key, is_known).await {
                 Ok(Some((asset, sha256))) => {
@@ -147,26 +155,31 @@ impl Single<'_> {
         .await
     }
 
-    async fn begin(&self, place: Option<&Place>) -> Result<Written, Error> {
-        let uuid = || crate::random::uuid().to_string();
-        let written = Written {
-            id: uuid(),
-            last_key: uuid(),
-            is_joining: false,
-            file: place.map_or_else(|| Fingerprint::none(0), |place| place.file.clone()),
-            parts: Vec::new(),
-        };
-        if let Some(place) = place {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            let expires = now.map_or(0, |now| now.as_secs().cast_signed()) + KEPT;
-            place.begin(written.clone(), Some(expires)).await?;
-        }
-        Ok(written)
-    }
-
     fn uploaded(&self, asset: Asset, restarts: Vec<String>) -> Uploaded {
         Uploaded { asset, sent: self.tally.wire(), failures: 0, restarts }
     }
+}
+
+/// A new upload, of no file yet.
+fn fresh() -> Written {
+    let uuid = || crate::random::uuid().to_string();
+    let (id, last_key) = (uuid(), uuid());
+    Written { id, last_key, is_joining: false, file: Fingerprint::none(0), parts: Vec::new() }
+}
+
+/// Until when the platform keeps the answer to a key that is used now, in Unix seconds.
+fn expiry() -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.map_or(0, |now| now.as_secs().cast_signed()) + KEPT
+}
+
+async fn begin_anew(place: Option<&Place>) -> Result<Written, Error> {
+    let mut written = fresh();
+    if let Some(place) = place {
+        written.file = place.file.clone();
+        place.begin(written.clone(), Some(expiry())).await?;
+    }
+    Ok(written)
 }
 
 async fn forget(place: Option<&Place>, written: &Written) -> Result<(), Error> {
