@@ -2,13 +2,13 @@
 
 use std::{
     fs::File,
-    io,
-    path::{Path, PathBuf},
+    io::{self, Seek as _},
+    path::PathBuf,
 };
 
 use storycore_sha256_pair::Sha256;
 
-use super::{Files, Received, block::Block, blocking};
+use super::{Checksum, Files, Received, block::Block, blocking};
 
 impl Files {
     /// Where an upload's bytes are.
@@ -73,6 +73,23 @@ impl Files {
         blocking(move || hash_of(Sha256::new(), &[path])).await
     }
 
+    /// The checksum of an upload's bytes from `start` on.
+    pub(crate) async fn checksum_of_upload(
+        &self,
+        id: &str,
+        start: u64,
+        mut checksum: Checksum,
+    ) -> io::Result<Vec<u8>> {
+        let path = self.upload(id);
+        blocking(move || {
+            let mut file = File::open(path)?;
+            file.seek(io::SeekFrom::Start(start))?;
+            pass(file, |block| checksum.update(block))?;
+            Ok(checksum.finish())
+        })
+        .await
+    }
+
     /// One new file with the bytes of several uploads, in order. The hash of the first one need not be taken again where it
     /// is `known`.
     pub(crate) async fn join_uploads(
@@ -113,14 +130,13 @@ impl Files {
 /// The SHA-256 of several files in order, in hexadecimal, after what was hashed already.
 fn hash_of(mut hash: Sha256, files: &[PathBuf]) -> io::Result<String> {
     for file in files {
-        pass(file, |block| hash.update(block))?;
+        pass(File::open(file)?, |block| hash.update(block))?;
     }
     Ok(hex::encode(hash.finish()))
 }
 
-/// Shows a file's bytes, block by block.
-fn pass(path: &Path, mut see: impl FnMut(&[u8])) -> io::Result<()> {
-    let mut file = File::open(path)?;
+/// Shows what follows in a file, block by block.
+fn pass(mut file: File, mut see: impl FnMut(&[u8])) -> io::Result<()> {
     let mut block = Block::default();
     while block.read(&mut file)? {
         see(block.filled());

@@ -1,4 +1,5 @@
-//! A request's body as it goes onto the wire: nothing, bytes, or a stream. It belongs to no HTTP library.
+//! A request's body as it goes onto the wire: nothing, bytes, or a stream, which may have trailers. It belongs to no HTTP
+//! library.
 
 use std::{
     io,
@@ -7,21 +8,28 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 use http_body::{Frame, SizeHint};
 
-type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+type Frames = Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>;
 
 /// What is sent after the headers.
 pub(crate) enum SendBody {
     Empty,
     Whole(Bytes),
-    Stream(Pieces),
+    Stream(Frames),
 }
 
 impl SendBody {
     pub(crate) fn stream(pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
-        Self::Stream(Box::pin(pieces))
+        Self::frames(pieces.map(|piece| piece.map(Frame::data)))
+    }
+
+    /// Bytes, and perhaps trailers after them, which the request has to announce.
+    pub(crate) fn frames(
+        frames: impl Stream<Item = io::Result<Frame<Bytes>>> + Send + 'static,
+    ) -> Self {
+        Self::Stream(Box::pin(frames))
     }
 }
 
@@ -40,7 +48,7 @@ impl http_body::Body for SendBody {
                 *self = Self::Empty;
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
-            Self::Stream(pieces) => pieces.as_mut().poll_next(cx).map_ok(Frame::data),
+            Self::Stream(frames) => frames.as_mut().poll_next(cx),
         }
     }
 
@@ -68,7 +76,10 @@ impl From<SendBody> for reqwest::Body {
         match body {
             SendBody::Empty => Self::from(Bytes::new()),
             SendBody::Whole(bytes) => Self::from(bytes),
-            SendBody::Stream(pieces) => Self::wrap_stream(pieces),
+            // Trailers are left out: no caller sends any through a client that was given.
+            SendBody::Stream(frames) => Self::wrap_stream(frames.filter_map(|frame| {
+                std::future::ready(frame.map(|frame| frame.into_data().ok()).transpose())
+            })),
         }
     }
 }

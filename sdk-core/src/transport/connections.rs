@@ -76,6 +76,11 @@ impl Connections {
         Self::of(self.source.clone())
     }
 
+    /// Whether trailers reach the server; another's client takes none.
+    pub(crate) fn sends_trailers(&self) -> bool {
+        matches!(self.source, Source::Options(_))
+    }
+
     fn of(source: Source) -> Self {
         Self { source, first: OnceLock::new(), forked: Mutex::new(None) }
     }

@@ -177,6 +177,11 @@ impl Deref for Transport {
 }
 
 impl Transport {
+    /// Whether trailers of a request reach the server.
+    pub(crate) fn sends_trailers(&self) -> bool {
+        self.http.sends_trailers()
+    }
+
     /// The same transport over connections of its own.
     pub(crate) fn apart(&self) -> Self {
         Self { http: self.http.apart(), shared: Arc::clone(&self.shared) }

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32},
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -48,6 +48,8 @@ pub(crate) struct Context<'a> {
     /// The file and what it was at the beginning.
     pub(crate) file: Option<(PathBuf, Stamp)>,
     pub(crate) checksums: bool,
+    /// Their checksums come after the chunks' bytes.
+    pub(crate) trailers: AtomicBool,
     /// The hash of it all, as far as it is known.
     pub(crate) whole: Whole,
     pub(crate) metadata: String,
@@ -75,6 +77,7 @@ impl<'a> Setup<'a> {
             ledger,
             file,
             checksums: self.abilities.sha256 && self.settings.checksums,
+            trailers: AtomicBool::new(false),
             whole: Whole::default(),
             metadata: self.described(),
             retries: self.settings.retries,
@@ -104,6 +107,11 @@ pub(crate) fn describe(source: &UploadSource, options: &UploadOptions) -> String
 }
 
 impl Context<'_> {
+    /// Whether a chunk's checksum comes after its bytes.
+    pub(crate) fn trails(&self) -> bool {
+        self.checksums && self.trailers.load(Relaxed)
+    }
+
     /// Whether the hash of each chunk is of use to anybody.
     pub(crate) fn hashes(&self) -> bool {
         self.checksums || self.ledger.is_some()

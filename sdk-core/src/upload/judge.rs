@@ -12,6 +12,8 @@ pub(crate) enum Asked {
     Offset,
     /// To take a chunk.
     Chunk,
+    /// To take a chunk whose checksum came after it, which somebody on the way may not have passed on.
+    Trailed,
 }
 
 /// What is done next.
@@ -62,7 +64,7 @@ pub(crate) fn judge(asked: Asked, error: &Error) -> Next {
             Next::Locked
         }
         (409, Asked::Offset) => Next::Continue { congested: false },
-        (460 | 417, Asked::Chunk) => Next::Resend,
+        (460 | 417, Asked::Chunk) | (_, Asked::Trailed) => Next::Resend,
         (413, Asked::Chunk) => Next::Smaller,
         (403 | 404 | 410, Asked::Offset) => Next::Gone,
         (403 | 404 | 410, Asked::Chunk) => Next::AskOffset,

@@ -28,6 +28,7 @@ pub(crate) mod source;
 mod step;
 mod stream;
 pub(crate) mod thread;
+mod trailing;
 mod tus;
 mod whole;
 
@@ -131,9 +132,14 @@ impl std::fmt::Debug for Upload {
 }
 
 impl Settings {
+    /// Whether so many bytes go to a platform on this machine, as far as its address and its first answer tell.
+    fn is_near(&self, size: u64, is_loopback: bool, answered: Duration) -> bool {
+        is_loopback && answered < NEAR && size >= ONE_STREAM_FROM
+    }
+
     /// How many streams there may be for so many bytes, to a platform that answered within this time.
     fn streams(&self, size: u64, is_loopback: bool, answered: Duration) -> usize {
-        let is_near = is_loopback && answered < NEAR && size >= ONE_STREAM_FROM;
+        let is_near = self.is_near(size, is_loopback, answered);
         if is_near && !self.streams_chosen { 1 } else { self.max_streams }
     }
 }
@@ -279,7 +285,9 @@ impl Upload {
             return self.multipart(self.source.clone(), tally).await;
         };
         let is_loopback = is_loopback(&self.client.url(&path));
-        let streams = self.settings.streams(size, is_loopback, asked.elapsed());
+        let answered = asked.elapsed();
+        let streams = self.settings.streams(size, is_loopback, answered);
+        let is_near = self.settings.is_near(size, is_loopback, answered);
         let stamp = match &self.source {
             UploadSource::Path(path) => {
                 let stamp = Stamp::read(path).map_err(|e| source::cannot_read(path, e))?;
@@ -289,7 +297,9 @@ impl Upload {
         };
         let setup = self.setup(path, abilities, tally);
         // On the heap: a future of its size, in those of its callers, fills a thread's stack.
-        let job = Job { setup, size, streams, stamp };
+        let is_near =
+            is_near && setup.abilities.trailers && self.client.transport().sends_trailers();
+        let job = Job { setup, size, streams, is_near, stamp };
         Box::pin(job.run()).await
     }
 

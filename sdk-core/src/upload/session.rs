@@ -35,6 +35,8 @@ pub(crate) struct Job<'a> {
     pub(crate) size: u64,
     /// The most requests side by side.
     pub(crate) streams: usize,
+    /// The platform is on this machine, and takes trailers.
+    pub(crate) is_near: bool,
     /// The file and what it is now.
     pub(crate) stamp: Option<(PathBuf, Stamp)>,
 }
@@ -170,7 +172,9 @@ impl Job<'_> {
     fn context(&self, place: Option<&Place>, written: &Written) -> Context<'_> {
         let file = place.map(|place| (place.path.clone(), place.file.stamp));
         let ledger = place.map(|place| place.book.of(&written.id));
-        self.setup.context(ledger, file.or_else(|| self.stamp.clone()))
+        let ctx = self.setup.context(ledger, file.or_else(|| self.stamp.clone()));
+        ctx.trailers.store(self.is_near && written.parts.len() == 1, Relaxed);
+        ctx
     }
 
     fn parts(&self, written: &Written) -> Vec<Arc<Part>> {

@@ -1,7 +1,10 @@
 //! A part's next chunk: the part is made, asked for its offset, verified after a crash, and sent on from there. The platform's
 //! offset is the truth throughout; what is done about a failure is in `recover`.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
+};
 
 use super::{
     ahead::Ahead,
@@ -11,7 +14,8 @@ use super::{
     part::{Halt, Kind, Part},
     progress::InFlight,
     recover::recover,
-    tus::{Chunk, New, expires_at},
+    trailing::Trailing,
+    tus::{Chunk, New, Proof, expires_at},
 };
 use crate::error::{Error, ErrorKind, Sent};
 
@@ -25,6 +29,13 @@ pub(crate) async fn step(ctx: &Context<'_>, part: &Part) -> Result<bool, Halt> {
         };
         recover(ctx, part, asked, error).await?;
     }
+}
+
+/// The chunk that is sent next, its hash where it is taken before.
+struct Next {
+    start: u64,
+    length: u64,
+    hash: Option<Ahead>,
 }
 
 enum Trouble {
@@ -53,10 +64,15 @@ async fn attempt(ctx: &Context<'_>, part: &Part) -> Result<bool, Trouble> {
     }
     let start = part.range.start + (offset - part.base);
     let ahead = part.with(|s| s.ahead.take()).filter(|ahead| ahead.start == start);
-    let ahead = ahead.unwrap_or_else(|| {
-        Ahead::of(&part.source, start, left.min(ctx.chunk_size()), part.along(ctx, offset))
-    });
-    send(ctx, part, &location, offset, ahead).await
+    let next = match ahead {
+        Some(ahead) => Next { start, length: ahead.length, hash: Some(ahead) },
+        None => {
+            let length = left.min(ctx.chunk_size());
+            let hash = || Ahead::of(&part.source, start, length, part.along(ctx, offset));
+            Next { start, length, hash: (ctx.hashes() && !ctx.trails()).then(hash) }
+        }
+    };
+    send(ctx, part, &location, offset, next).await
 }
 
 async fn create(ctx: &Context<'_>, part: &Part) -> Result<String, Trouble> {
@@ -141,19 +157,30 @@ async fn send(
     part: &Part,
     location: &str,
     offset: u64,
-    ahead: Ahead,
+    next: Next,
 ) -> Result<bool, Trouble> {
-    let (start, length) = (ahead.start, ahead.length);
+    let (start, length) = (next.start, next.length);
     ctx.unchanged()?;
-    let sha256 = if ctx.hashes() {
-        Some(ahead.sha256().await.map_err(|e| Error::upload(e.to_string()).with_source(e))?)
-    } else {
-        None
+    let first = offset - part.base;
+    let proof = match next.hash {
+        Some(hash) => {
+            let sha256 = hash.sha256().await;
+            let sha256 = sha256.map_err(|e| Error::upload(e.to_string()).with_source(e))?;
+            if let Some(ledger) = &ctx.ledger {
+                ledger.chunk(part.number, SentChunk { first, length, sha256 }).await?;
+            }
+            if ctx.checksums { Proof::Before(sha256) } else { Proof::None }
+        }
+        None if ctx.trails() => {
+            let ledger = ctx.ledger.clone();
+            Proof::After(Trailing {
+                along: part.along(ctx, offset),
+                ledger: ledger.map(|ledger| (ledger, part.number, first, length)),
+            })
+        }
+        None => Proof::None,
     };
-    if let (Some(ledger), Some(sha256)) = (&ctx.ledger, sha256) {
-        let first = offset - part.base;
-        ledger.chunk(part.number, SentChunk { first, length, sha256 }).await?;
-    }
+    let trails = matches!(proof, Proof::After(_));
     part.with(|s| s.last_length = length);
     let is_last = part.kind == Kind::Piece { is_last: true };
     let chunk = Chunk {
@@ -161,14 +188,14 @@ async fn send(
         start,
         offset,
         length,
-        sha256: sha256.filter(|_| ctx.checksums),
+        proof,
         upload_length: is_last.then(|| part.end()),
         stall: ctx.stall,
     };
     let (request, began) = (Arc::new(InFlight::new(&ctx.tally)), Instant::now());
     let sending = ctx.wire.send(location, chunk, &request);
     let left = part.range.end - (start + length);
-    let answer = if ctx.hashes() && left > 0 {
+    let answer = if ctx.hashes() && !trails && left > 0 {
         let mut next = Ahead::of(
             &part.source,
             start + length,
@@ -182,7 +209,13 @@ async fn send(
         sending.await
     };
     request.end();
-    let held = answer.map_err(|e| Trouble::Failed(Asked::Chunk, e))?;
+    let held = answer.map_err(|error| match trails && refuses_trailers(&error) {
+        true => {
+            ctx.trailers.store(false, Relaxed);
+            Trouble::Failed(Asked::Trailed, error)
+        }
+        false => Trouble::Failed(Asked::Chunk, error),
+    })?;
     let now = held.offset.unwrap_or(offset + length);
     if now <= offset || now > offset + length {
         let odd = "the platform's offset after a chunk is not one of it";
@@ -197,4 +230,9 @@ async fn send(
     part.with(|s| s.asset_id = held.asset_id);
     part.at(ctx, now);
     Ok(now == part.end())
+}
+
+/// Whether somebody on the way did not pass the trailer on, or takes no body without a length.
+fn refuses_trailers(error: &Error) -> bool {
+    matches!(error.status(), Some(400 | 411 | 417 | 460 | 501))
 }

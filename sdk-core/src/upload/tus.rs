@@ -11,6 +11,7 @@ use super::{
     UploadSource,
     multipart::{BASE_TIME, SLOWEST, SourceFailed, of_source},
     progress::InFlight,
+    trailing::Trailing,
 };
 use crate::{
     client::Client,
@@ -30,6 +31,8 @@ pub(crate) struct Abilities {
     pub(crate) defer_length: bool,
     /// It takes the SHA-256 of each chunk.
     pub(crate) sha256: bool,
+    /// Also after the chunk's bytes.
+    pub(crate) trailers: bool,
     pub(crate) max_size: Option<u64>,
 }
 
@@ -45,6 +48,7 @@ impl Abilities {
             concatenation: has("concatenation"),
             termination: has("termination"),
             defer_length: has("creation-defer-length"),
+            trailers: has("checksum-trailer"),
             sha256: has("checksum") && list("tus-checksum-algorithm").contains(&"sha256"),
             max_size: number(headers, "tus-max-size"),
         })
@@ -80,10 +84,20 @@ pub(crate) struct Chunk<'a> {
     /// Where it begins in the upload.
     pub(crate) offset: u64,
     pub(crate) length: u64,
-    pub(crate) sha256: Option<[u8; 32]>,
+    pub(crate) proof: Proof,
     /// The upload's length, where the platform is told it only now.
     pub(crate) upload_length: Option<u64>,
     pub(crate) stall: Duration,
+}
+
+/// How the platform can tell that a chunk arrived as it was sent.
+#[derive(Debug)]
+pub(crate) enum Proof {
+    None,
+    /// Its SHA-256, before its bytes.
+    Before([u8; 32]),
+    /// After them.
+    After(Trailing),
 }
 
 /// One platform's tus.
@@ -173,9 +187,17 @@ impl<'a> Wire<'a> {
         if let Some(length) = chunk.upload_length {
             patch = with(patch, "upload-length", &length.to_string())?;
         }
-        if let Some(sha256) = chunk.sha256 {
-            patch = with(patch, "upload-checksum", &format!("sha256 {}", STANDARD.encode(sha256)))?;
-        }
+        let trailing = match chunk.proof {
+            Proof::None => None,
+            Proof::Before(sha256) => {
+                patch = with(patch, CHECKSUM, &checksum(&sha256))?;
+                None
+            }
+            Proof::After(trailing) => {
+                patch = with(patch, "trailer", CHECKSUM)?;
+                Some(trailing)
+            }
+        };
         let range = chunk.start..chunk.start + chunk.length;
         let (source, counters) = (chunk.source.clone(), Arc::clone(request));
         let make = move || {
@@ -187,11 +209,12 @@ impl<'a> Wire<'a> {
                 }
                 Err(error) => Err(std::io::Error::other(SourceFailed(error.to_string()))),
             });
-            Ok(Made {
-                content_type: "application/offset+octet-stream".to_owned(),
-                length: Some(range.end - range.start),
-                body: SendBody::stream(pieces),
-            })
+            let (length, body) = match &trailing {
+                None => (Some(range.end - range.start), SendBody::stream(pieces)),
+                // Trailers come after a body that does not tell its length.
+                Some(trailing) => (None, trailing.body(pieces)?),
+            };
+            Ok(Made { content_type: "application/offset+octet-stream".to_owned(), length, body })
         };
         let patch = patch.body(Body::Rebuilt(Arc::new(make)));
         let time = BASE_TIME + Duration::from_secs(chunk.length / SLOWEST);
@@ -264,6 +287,14 @@ async fn watched<T>(
             Err(_) => before = Some(request.count()),
         }
     }
+}
+
+/// The header, or trailer, that has a chunk's checksum.
+pub(crate) const CHECKSUM: &str = "upload-checksum";
+
+/// Its value.
+pub(crate) fn checksum(sha256: &[u8; 32]) -> String {
+    format!("sha256 {}", STANDARD.encode(sha256))
 }
 
 /// How far is the upload?

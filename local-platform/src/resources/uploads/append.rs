@@ -6,11 +6,12 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use futures_util::StreamExt as _;
+use http_body::Frame;
+use http_body_util::BodyExt as _;
 use storycore_sha256_pair::Sha256;
 
 use super::{
@@ -28,6 +29,18 @@ use crate::{
 };
 
 pub(super) const CONTENT_TYPE: &str = "application/offset+octet-stream";
+/// A header, or a trailer.
+const CHECKSUM: &str = "upload-checksum";
+
+/// How it is told whether the bytes are those that were sent.
+#[derive(Debug)]
+enum Proof {
+    None,
+    /// By a digest that the headers have.
+    Told(Checksum, Vec<u8>),
+    /// By one that comes after the bytes.
+    Trailer,
+}
 
 /// What a request says of the bytes it brings.
 #[derive(Debug)]
@@ -35,7 +48,7 @@ pub(super) struct Chunk {
     offset: u64,
     /// In bytes, if the request says so.
     size: Option<u64>,
-    checksum: Option<(Checksum, Vec<u8>)>,
+    proof: Proof,
 }
 
 /// How the bytes ended.
@@ -114,31 +127,15 @@ async fn declare(app: &App, row: &mut Row, there: u64, length: u64) -> Result<()
 
 impl Chunk {
     pub(super) fn read(headers: &HeaderMap, offset: u64) -> Result<Self, ApiError> {
-        let checksum = match headers.get("upload-checksum") {
-            None => None,
+        let proof = match headers.get(CHECKSUM) {
+            None if announces(headers) => Proof::Trailer,
+            None => Proof::None,
             Some(value) => {
-                let (name, digest) =
-                    value.to_str().ok().and_then(|v| v.split_once(' ')).ok_or_else(|| {
-                        ApiError::parameter(
-                            "upload-checksum",
-                            "must be an algorithm, a space and the digest in base64",
-                        )
-                    })?;
-                let checksum = Checksum::named(name).ok_or_else(|| {
-                    ApiError::parameter("upload-checksum", format!("takes {ALGORITHMS}"))
-                })?;
-                let digest = STANDARD.decode(digest.trim()).ok();
-                let digest = digest.filter(|d| d.len() == checksum.clone().finish().len());
-                let digest = digest.ok_or_else(|| {
-                    ApiError::parameter(
-                        "upload-checksum",
-                        "the digest must be base64 and as long as the algorithm has it",
-                    )
-                })?;
-                Some((checksum, digest))
+                let (checksum, digest) = told(value)?;
+                Proof::Told(checksum, digest)
             }
         };
-        Ok(Self { offset, size: number(headers, header::CONTENT_LENGTH)?, checksum })
+        Ok(Self { offset, size: number(headers, header::CONTENT_LENGTH)?, proof })
     }
 
     /// Refuses what would not fit before a byte of it is read.
@@ -148,6 +145,30 @@ impl Chunk {
         }
         Ok(())
     }
+}
+
+/// Whether the checksum comes after the bytes, as `Trailer` says.
+fn announces(headers: &HeaderMap) -> bool {
+    let names = headers.get_all(header::TRAILER).iter().filter_map(|v| v.to_str().ok());
+    names.flat_map(|v| v.split(',')).any(|name| name.trim().eq_ignore_ascii_case(CHECKSUM))
+}
+
+/// What a checksum's value says.
+fn told(value: &HeaderValue) -> Result<(Checksum, Vec<u8>), ApiError> {
+    let (name, digest) = value.to_str().ok().and_then(|v| v.split_once(' ')).ok_or_else(|| {
+        ApiError::parameter(CHECKSUM, "must be an algorithm, a space and the digest in base64")
+    })?;
+    let checksum = Checksum::named(name)
+        .ok_or_else(|| ApiError::parameter(CHECKSUM, format!("takes {ALGORITHMS}")))?;
+    let digest = STANDARD.decode(digest.trim()).ok();
+    let digest = digest.filter(|d| d.len() == checksum.clone().finish().len());
+    let digest = digest.ok_or_else(|| {
+        ApiError::parameter(
+            CHECKSUM,
+            "the digest must be base64 and as long as the algorithm has it",
+        )
+    })?;
+    Ok((checksum, digest))
 }
 
 fn beyond() -> ApiError {
@@ -176,10 +197,16 @@ async fn write(
     body: Body,
 ) -> Result<(Row, u64), ApiError> {
     let start = chunk.offset;
-    if chunk.checksum.is_some() {
+    let is_verified = !matches!(chunk.proof, Proof::None);
+    if is_verified {
         note(app, &row, Some(start)).await?;
     }
-    let (checksum, digest) = chunk.checksum.unzip();
+    let (checksum, digest) = match chunk.proof {
+        Proof::None => (None, None),
+        Proof::Told(checksum, digest) => (Some(checksum), Some(digest)),
+        // Which algorithm it is the trailer tells; this one costs nothing beside the whole's.
+        Proof::Trailer => (Some(Checksum::Sha256(Sha256::new())), None),
+    };
     let hash = match held.work.hash.take() {
         Some(hash) if hash.length() == start => Some(hash),
         // Parts are hashed when they are joined: that of the first one goes on with this, if it costs nothing now.
@@ -190,21 +217,23 @@ async fn write(
     let hashes = Hashes { whole: hash.clone(), chunk: checksum };
     let mut appending = Appending::open(path, start, hashes).await?;
     let most = row.length.unwrap_or(MAX_SIZE) - start;
-    let (end, taken) = pour(body, &mut appending, &held, most).await;
+    let (end, taken, trailers) = pour(body, &mut appending, &held, most).await;
     let written = appending.finish().await;
+    let mut refusal = mismatch();
     let kept = match (&end, written) {
-        (End::Failed(_), _) | (_, Err(_)) if digest.is_none() => None,
-        (End::TooLong, _) => Some(Err(())),
-        (_, Ok(hashes)) => match (&digest, hashes.chunk) {
-            (None, _) => Some(Ok(hashes.whole)),
-            (Some(digest), Some(checksum))
-                if matches!(end, End::Whole) && checksum.clone().finish() == *digest =>
-            {
-                Some(Ok(hashes.whole))
+        (End::Failed(_), _) | (_, Err(_)) if !is_verified => None,
+        (End::TooLong, _) | (_, Err(_)) => Some(Err(())),
+        (_, Ok(hashes)) if !is_verified => Some(Ok(hashes.whole)),
+        (End::Whole, Ok(hashes)) => {
+            match verify(app, &row, start, hashes.chunk, digest, &trailers).await {
+                Ok(()) => Some(Ok(hashes.whole)),
+                Err(error) => {
+                    refusal = error;
+                    Some(Err(()))
+                }
             }
-            _ => Some(Err(())),
-        },
-        (_, Err(_)) => Some(Err(())),
+        }
+        (_, Ok(_)) => Some(Err(())),
     };
     let mut refused = false;
     match kept {
@@ -219,7 +248,7 @@ async fn write(
     }
     row.expires_at = row::expiry(app);
     if let Err(error) = note(app, &row, None).await {
-        if digest.is_some() && !refused {
+        if is_verified && !refused {
             // The row still says that the chunk is not verified, and a start would cut it off.
             held.work.hash = None;
             app.files.cut_upload(&row.id, start).await?;
@@ -228,7 +257,7 @@ async fn write(
     }
     let offset = app.files.uploaded(&row.id).await?;
     match end {
-        End::Whole if refused => Err(mismatch()),
+        End::Whole if refused => Err(refusal),
         End::Whole if offset != start + taken => {
             Err(ApiError::unavailable("the server has no space left on its disk"))
         }
@@ -243,6 +272,33 @@ async fn write(
     }
 }
 
+/// Compares what came with its checksum, which, where no header had it, is among the trailers.
+async fn verify(
+    app: &App,
+    row: &Row,
+    start: u64,
+    came: Option<Checksum>,
+    digest: Option<Vec<u8>>,
+    trailers: &HeaderMap,
+) -> Result<(), ApiError> {
+    let came = came.ok_or_else(|| ApiError::internal("a chunk was not hashed"))?;
+    let (came, digest) = match digest {
+        Some(digest) => (came.finish(), digest),
+        None => {
+            let value = trailers.get(CHECKSUM).ok_or_else(|| {
+                ApiError::parameter(CHECKSUM, "was announced as a trailer and did not come")
+            })?;
+            match told(value)? {
+                (Checksum::Sha256(_), digest) => (came.finish(), digest),
+                (other, digest) => {
+                    (app.files.checksum_of_upload(&row.id, start, other).await?, digest)
+                }
+            }
+        }
+    };
+    if came == digest { Ok(()) } else { Err(mismatch()) }
+}
+
 fn mismatch() -> ApiError {
     let status = StatusCode::from_u16(460).expect("a status has three digits");
     ApiError::new(
@@ -252,31 +308,34 @@ fn mismatch() -> ApiError {
     )
 }
 
-/// Reads the body until it ends, breaks, or another wants the upload.
-async fn pour(body: Body, to: &mut Appending, held: &Held, most: u64) -> (End, u64) {
-    let mut body = body.into_data_stream();
-    let mut taken = 0;
-    loop {
-        let piece = tokio::select! {
+/// Reads the body until it ends, breaks, or another wants the upload: how many bytes came, and what came after them.
+async fn pour(mut body: Body, to: &mut Appending, held: &Held, most: u64) -> (End, u64, HeaderMap) {
+    let (mut taken, mut trailers) = (0, HeaderMap::new());
+    let end = loop {
+        let frame = tokio::select! {
             biased;
-            () = held.end.cancelled() => return (End::TakenOver, taken),
-            piece = body.next() => piece,
+            () = held.end.cancelled() => break End::TakenOver,
+            frame = body.frame() => frame,
         };
-        match piece {
-            None => return (End::Whole, taken),
-            Some(Err(_)) => return (End::Cut, taken),
-            Some(Ok(piece)) => {
-                if piece.len() as u64 > most - taken {
-                    return (End::TooLong, taken);
-                }
-                let length = piece.len() as u64;
-                if let Err(error) = to.write(piece).await {
-                    return (End::Failed(error.into()), taken);
-                }
-                taken += length;
+        let piece = match frame.map(|frame| frame.map(Frame::into_data)) {
+            None => break End::Whole,
+            Some(Err(_)) => break End::Cut,
+            Some(Ok(Ok(piece))) => piece,
+            Some(Ok(Err(other))) => {
+                trailers.extend(other.into_trailers().unwrap_or_default());
+                continue;
             }
+        };
+        let length = piece.len() as u64;
+        if length > most - taken {
+            break End::TooLong;
         }
-    }
+        if let Err(error) = to.write(piece).await {
+            break End::Failed(error.into());
+        }
+        taken += length;
+    };
+    (end, taken, trailers)
 }
 
 /// Writes down when the upload expires, and from where on its bytes are not verified.

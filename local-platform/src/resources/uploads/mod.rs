@@ -1,5 +1,5 @@
 //! `/api/assets/uploads`: resumable uploads, tus 1.0.0 with creation, creation-with-upload, creation-defer-length,
-//! checksum, concatenation, termination and expiration. This file is the protocol's frame: versions, discovery, HEAD, DELETE.
+//! checksum, checksum-trailer, concatenation, termination and expiration. This file is the protocol's frame: versions, discovery, HEAD, DELETE.
 
 mod active;
 mod append;
@@ -33,7 +33,7 @@ use crate::{
 /// StoryCore's path; other dialects have their own names for it.
 const PATH: &str = "/api/assets/uploads";
 const VERSION: &str = "1.0.0";
-const EXTENSIONS: &str = "creation,creation-with-upload,creation-defer-length,checksum,concatenation,termination,expiration";
+const EXTENSIONS: &str = "creation,creation-with-upload,creation-defer-length,checksum,checksum-trailer,concatenation,termination,expiration";
 const ALGORITHMS: &str = "sha256,sha1,crc32c";
 /// The largest upload, in bytes: 1 TiB.
 const MAX_SIZE: u64 = 1 << 40;
