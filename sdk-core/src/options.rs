@@ -104,16 +104,18 @@ pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue
     let parsed = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| Error::config(format!("{name:?} is no header's name")))?;
     // The value is not shown: it may be a credential.
-    let value = HeaderValue::from_str(value).map_err(|_| {
+    let mut value = HeaderValue::from_str(value).map_err(|_| {
         Error::config(format!(
             "the value of the header {name} has characters that HTTP does not allow"
         ))
     })?;
+    // Nor in a `Debug` of what holds it. The agent's name is none, and wanted in every log.
+    value.set_sensitive(parsed != http::header::USER_AGENT);
     Ok((parsed, value))
 }
 
-/// An answer as it came.
-#[derive(Debug, Clone)]
+/// An answer as it came. Its `Debug` shows neither headers nor body, which may hold a secret.
+#[derive(Clone)]
 pub struct RawResponse {
     /// The HTTP status.
     pub status: u16,
@@ -123,6 +125,16 @@ pub struct RawResponse {
     pub request_id: Option<String>,
     /// The body; empty where it was a stream.
     pub body: Bytes,
+}
+
+impl std::fmt::Debug for RawResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RawResponse")
+            .field("status", &self.status)
+            .field("request_id", &self.request_id)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish_non_exhaustive()
+    }
 }
 
 impl RawResponse {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use storycore::{
-    CallOptions, Client, ErrorKind,
-    models::{NewProject, UploadOptions},
+    CallOptions, Capture, Client, ErrorKind,
+    models::{NewApiKey, NewProject, UploadOptions},
     upload::UploadSource,
 };
 use storycore_local::{Config, start};
@@ -67,4 +67,36 @@ async fn a_client_of_ones_own_sends_every_kind_of_body_and_is_not_overruled() {
     let error = client.projects().get(&project.id).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connection);
     assert!(error.message().contains("127.0.0.1"), "{error}");
+}
+
+#[tokio::test]
+async fn no_headers_value_and_no_body_is_in_a_debug() {
+    let platform = start(Config::in_memory()).await.unwrap();
+    let options = CallOptions::new().header("authorization", "Bearer hush").unwrap();
+    let builder = Client::builder()
+        .base_url(platform.url())
+        .api_key(platform.api_key())
+        .header("x-token", "hush");
+    let shown = format!("{builder:?}");
+    let client = builder.build().unwrap();
+    let one = client.with(options.clone());
+    let request = client.request("GET", "/api/projects").header("cookie", "hush");
+    let shown = format!("{shown} {options:?} {client:?} {one:?} {request:?}");
+    assert!(!shown.contains("hush"), "{shown}");
+    assert!(
+        ["authorization", "x-token", "cookie"].iter().all(|name| shown.contains(name)),
+        "{shown}"
+    );
+
+    let capture = Capture::new();
+    let reading = client.with(CallOptions::new().capture(&capture));
+    let made = reading.api_keys().create(NewApiKey::new("Reader", ["read"])).await.unwrap();
+    let answer = capture.response().unwrap();
+    let secret = answer.json::<serde_json::Value>().unwrap().to_string();
+    assert!(secret.contains(made.secret.expose()));
+    let shown = format!("{answer:?} {capture:?}");
+    assert!(!shown.contains(made.secret.expose()) && shown.contains("201"), "{shown}");
+    let source = UploadSource::bytes("film.mp4", "hush");
+    assert!(format!("{source:?}").contains("4 bytes"), "{source:?}");
+    platform.shutdown().await;
 }

@@ -250,3 +250,47 @@ public struct CallOptions: Sendable {
             idempotencyKey: idempotencyKey, headers: headers)
     }
 }
+
+/// Without the values of headers, which may be credentials.
+extension CallOptions: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The options, of the headers their names alone.
+    public var description: String {
+        "CallOptions(timeout: \(shown(timeout)), maxRetries: \(shown(maxRetries)), "
+            + "idempotencyKey: \(shown(idempotencyKey)), headers: \(headers.keys.sorted()))"
+    }
+    /// As ``description``.
+    public var debugDescription: String { description }
+    /// As ``description``.
+    public var customMirror: Mirror {
+        Mirror(
+            self,
+            children: [
+                "timeout": timeout as Any, "maxRetries": maxRetries as Any, "idempotencyKey": idempotencyKey as Any,
+                "headers": headers.keys.sorted(),
+            ])
+    }
+}
+
+/// Without the values of headers, which may be credentials.
+extension Configuration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// What it says of the calls, of the headers their names alone.
+    public var description: String {
+        "Configuration(platform: \(shown(platform)), timeout: \(shown(timeout)), attemptTimeout: \(shown(attemptTimeout)), "
+            + "maxRetries: \(shown(maxRetries)), headers: \(headers.keys.sorted()))"
+    }
+    /// As ``description``.
+    public var debugDescription: String { description }
+    /// As ``description``.
+    public var customMirror: Mirror {
+        Mirror(
+            self,
+            children: [
+                "platform": platform as Any, "timeout": timeout as Any, "attemptTimeout": attemptTimeout as Any,
+                "maxRetries": maxRetries as Any, "headers": headers.keys.sorted(),
+            ])
+    }
+}
+
+private func shown(_ value: (some Any)?) -> String {
+    value.map { "\($0)" } ?? "nil"
+}

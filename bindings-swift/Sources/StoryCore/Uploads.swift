@@ -170,7 +170,8 @@ extension Assets {
     ///   - options: What is said of it, and how it is sent.
     ///   - control: Pauses, resumes and cancels it. Cancelling the `Task` stops it and leaves what arrived, to go on later.
     ///   - call: Options of its requests.
-    ///   - onProgress: Hears of the progress, at most ten times a second, on a thread of the library's.
+    ///   - onProgress: Hears of the progress, at most ten times a second, on one of the library's two threads, which carry
+    ///     every other call too: it must not block.
     /// - Throws: ``StoryCoreError``: `upload` when the file cannot be read, changed meanwhile, or arrived changed; `cancelled`
     ///   when `control` cancelled it; and as every call.
     @discardableResult
@@ -244,10 +245,11 @@ extension UploadSource {
                         guard try await feed.push(data: piece) else { return }
                     }
                     feed.finish()
-                } catch is CancellationError {
+                } catch is CancellationError where Task.isCancelled {
                     // The upload has ended: nobody reads it any more.
-                    feed.finish()
+                    return
                 } catch {
+                    // Also a cancellation that is the producer's own: what it gave is not all of it.
                     try? await feed.fail(reason: "\(error)")
                 }
             }

@@ -98,6 +98,16 @@ import Testing
         #expect(failed == "upload")
     }
 
+    @Test func piecesWhoseProducerIsCancelledFailTheUpload() async throws {
+        let client = try makeClient()
+        let pieces = AsyncThrowingStream<Data, any Error> { stream in
+            stream.yield(Data(repeating: 1, count: 10_000))
+            stream.finish(throwing: CancellationError())
+        }
+        let failed = await kind { try await client.media.upload(.pieces(pieces, fileName: "pieces.bin")) }
+        #expect(failed == "upload", "half a file is no success")
+    }
+
     @Test func aJobIsWaitedForAndItsEventsAreHeard() async throws {
         let client = try makeClient()
         let asset = try await client.media.upload(

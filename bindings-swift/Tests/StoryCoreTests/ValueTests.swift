@@ -25,4 +25,15 @@ import Testing
         #expect(!"\(secret) \(String(reflecting: secret)) \(dumped)".contains("whsec"))
         #expect(secret.exposed == "whsec_abc")
     }
+
+    @Test func aHeadersValueIsNeverPrinted() {
+        let options = CallOptions(timeout: .seconds(5), headers: ["x-token": "hush"])
+        let configuration = Configuration(headers: ["x-token": "hush"])
+        var dumped = ""
+        dump(options, to: &dumped)
+        dump(configuration, to: &dumped)
+        let printed = "\(options) \(String(reflecting: options)) \(configuration) \(String(reflecting: configuration)) \(dumped)"
+        #expect(!printed.contains("hush"))
+        #expect(printed.contains("x-token") && printed.contains("5.0 seconds"))
+    }
 }

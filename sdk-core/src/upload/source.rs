@@ -25,8 +25,8 @@ const PAGE: usize = 4096;
 /// Pieces between a thread and whom it serves.
 pub(crate) const AHEAD: usize = 4;
 
-/// What is uploaded.
-#[derive(Debug, Clone)]
+/// What is uploaded. Its `Debug` shows no bytes.
+#[derive(Clone)]
 pub enum UploadSource {
     /// A file on this machine.
     Path(PathBuf),
@@ -69,6 +69,20 @@ impl UploadStream {
 impl std::fmt::Debug for UploadStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UploadStream").field("file_name", &self.file_name).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for UploadSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Self::Bytes { file_name, bytes } => f
+                .debug_struct("Bytes")
+                .field("file_name", file_name)
+                .field("bytes", &format_args!("{} bytes", bytes.len()))
+                .finish(),
+            Self::Stream(stream) => f.debug_tuple("Stream").field(stream).finish(),
+        }
     }
 }
 

@@ -20,6 +20,10 @@ public data class CallOptions(
     public val idempotencyKey: String? = null,
     public val headers: Map<String, String> = emptyMap(),
 ) {
+    /** The options, of the headers their names alone: a value may be a credential. */
+    override fun toString(): String =
+        "CallOptions(timeout=$timeout, maxRetries=$maxRetries, idempotencyKey=$idempotencyKey, headers=${headers.keys})"
+
     /** These options; for what they leave open, those of `others`. */
     internal fun over(others: CallOptions): CallOptions = if (others == NONE) this else CallOptions(
         timeout ?: others.timeout,
@@ -36,7 +40,7 @@ public data class CallOptions(
 /** Nothing where nothing is set, which saves the way over the boundary. */
 internal fun CallOptions.native(): NativeCallOptions? = if (this == CallOptions.NONE) null else NativeCallOptions(
     timeout = timeout?.positive("timeout"),
-    maxRetries = maxRetries?.let { uint("max_retries", it.toLong()) },
+    maxRetries = maxRetries?.let { uint("maxRetries", it.toLong()) },
     idempotencyKey = idempotencyKey,
     headers = headers,
 )

@@ -73,7 +73,7 @@ public data class TokenSet(
     internal fun native() = NativeTokenSet(
         accessToken.expose(),
         refreshToken?.expose(),
-        expiresIn?.let { ulong("expires_in", it) },
+        expiresIn?.let { ulong("expiresIn", it) },
         scope,
     )
 }

@@ -91,11 +91,11 @@ public class StoryCoreClient private constructor(
                 oauth = oauth?.native(),
                 anonymous = anonymous,
                 timeout = timeout?.positive("timeout"),
-                attemptTimeout = attemptTimeout?.positive("attempt_timeout"),
-                connectTimeout = connectTimeout?.positive("connect_timeout"),
-                maxRetryAfter = maxRetryAfter?.positive("max_retry_after"),
-                maxRetries = maxRetries?.let { uint("max_retries", it.toLong()) },
-                maxInFlight = maxInFlight?.let { uint("max_in_flight", it.toLong()) },
+                attemptTimeout = attemptTimeout?.positive("attemptTimeout"),
+                connectTimeout = connectTimeout?.positive("connectTimeout"),
+                maxRetryAfter = maxRetryAfter?.positive("maxRetryAfter"),
+                maxRetries = maxRetries?.let { uint("maxRetries", it.toLong()) },
+                maxInFlight = maxInFlight?.let { uint("maxInFlight", it.toLong()) },
                 circuitBreaker = circuitBreaker?.native(),
                 headers = headers,
                 app = app?.let { AppInfo(it.name, it.version) },
@@ -194,8 +194,8 @@ public data class CircuitBreaker(
     public val recoveryTimeout: Duration? = null,
 ) {
     internal fun native() = CircuitBreakerSettings(
-        failureThreshold?.let { uint("failure_threshold", it.toLong()) },
-        recoveryTimeout?.positive("recovery_timeout"),
+        failureThreshold?.let { uint("failureThreshold", it.toLong()) },
+        recoveryTimeout?.positive("recoveryTimeout"),
     )
 }
 

@@ -1,5 +1,6 @@
 package io.storycore
 
+import com.sun.jna.Platform as Native
 import io.storycore.ffi.callCounts
 import io.storycore.testing.LocalPlatform
 import java.net.ServerSocket
@@ -123,7 +124,9 @@ class CallsTest {
         val none = assertFailsWith<ConfigException> { StoryCoreClient(baseUrl = platform.url) }
         assertTrue("credential" in none.message!!, none.message)
         assertFailsWith<ConfigException> { StoryCoreClient(apiKey = "key", baseUrl = "http://example.com") }
-        assertFailsWith<InvalidRequestException> { StoryCoreClient(apiKey = "key", maxRetries = -1) }
+        val retries = assertFailsWith<InvalidRequestException> { StoryCoreClient(apiKey = "key", maxRetries = -1) }
+        assertEquals("maxRetries", retries.param, "it is named as Kotlin names it")
+        assertTrue("`maxRetries`" in retries.message!!, retries.message)
     }
 
     @Test
@@ -135,6 +138,8 @@ class CallsTest {
         assertEquals(URI("http://127.0.0.1:9/hook"), hook.url)
         assertFalse("whsec_" in hook.toString())
         assertFalse(platform.apiKey in client.toString())
+        val options = CallOptions(headers = mapOf("x-token" to "hush")).toString()
+        assertTrue("x-token" in options && "hush" !in options, options)
     }
 
     @Test
@@ -183,7 +188,7 @@ class CallsTest {
 
     @Test
     fun `the native library comes out of the jar`() {
-        val name = "linux-x86-64/libstorycore_mobile.so"
+        val name = "${Native.RESOURCE_PREFIX}/${System.mapLibraryName("storycore_mobile")}"
         assertTrue(StoryCoreClient::class.java.classLoader.getResource(name)!!.toString().startsWith("jar:"))
         assertEquals("storycore", StoryCoreClient(apiKey = "key").use { it.platform.raw })
     }

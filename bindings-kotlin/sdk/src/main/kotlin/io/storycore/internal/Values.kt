@@ -108,8 +108,8 @@ internal fun listParams(
     val all = filters.toMutableMap()
     for ((name, value) in named) if (value != null) all[name] = value
     return ListParams(
-        pageSize = pageSize?.let { uint("page_size", it) },
-        maxItems = maxItems?.let { ulong("max_items", it) },
+        pageSize = pageSize?.let { uint("pageSize", it) },
+        maxItems = maxItems?.let { ulong("maxItems", it) },
         offset = offset?.let { ulong("offset", it) },
         sort = sort,
         filters = all,

@@ -31,6 +31,7 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.buffer
 import kotlinx.coroutines.flow.channelFlow
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runInterruptible
@@ -122,12 +123,12 @@ public abstract class AssetsByHand internal constructor(
             projectId = projectId,
             contentType = contentType,
             journal = journal.native(),
-            chunkSize = tuning.chunkSize?.let { ulong("chunk_size", it) },
-            maxStreams = tuning.maxStreams?.let { uint("max_streams", it.toLong()) },
-            multipartBelow = tuning.multipartBelow?.let { ulong("multipart_below", it) },
+            chunkSize = tuning.chunkSize?.let { ulong("chunkSize", it) },
+            maxStreams = tuning.maxStreams?.let { uint("maxStreams", it.toLong()) },
+            multipartBelow = tuning.multipartBelow?.let { ulong("multipartBelow", it) },
             chunkChecksums = tuning.chunkChecksums,
             retries = tuning.retries?.let { uint("retries", it.toLong()) },
-            stallTimeout = tuning.stallTimeout?.positive("stall_timeout"),
+            stallTimeout = tuning.stallTimeout?.positive("stallTimeout"),
         )
         // The newest is enough: who is told slowly is told of less.
         val told = Channel<UploadProgress>(Channel.CONFLATED)
@@ -179,7 +180,8 @@ public abstract class AssetsByHand internal constructor(
             source, type, name, description, projectId, contentType, journal, control, tuning, options,
         ) { trySend(UploadEvent.Moved(it)) }
         send(UploadEvent.Done(report))
-    }
+        // The newest is enough: who collects slowly is told of less, and of the end always.
+    }.buffer(Channel.CONFLATED)
 }
 
 /** What an upload takes a stream's pieces from, and the job that ends when the stream is closed. */

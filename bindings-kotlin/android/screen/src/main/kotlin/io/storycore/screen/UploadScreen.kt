@@ -35,6 +35,8 @@ import io.storycore.UploadEvent
 import io.storycore.UploadProgress
 import io.storycore.UploadSource
 import java.io.File
+import java.io.FileNotFoundException
+import java.io.IOException
 import java.nio.file.Files
 import java.nio.file.Path
 import java.nio.file.StandardCopyOption
@@ -78,14 +80,26 @@ class UploadViewModel(application: Application) : AndroidViewModel(application) 
         work?.cancel()
         work = viewModelScope.launch {
             shown.value = UploadState.Preparing
-            withContext(Dispatchers.IO) {
-                val part = folder.resolve("film.part").toPath()
-                val source = checkNotNull(getApplication<Application>().contentResolver.openInputStream(uri))
-                source.use { Files.copy(it, part, StandardCopyOption.REPLACE_EXISTING) }
-                Files.move(part, film, StandardCopyOption.REPLACE_EXISTING)
+            try {
+                withContext(Dispatchers.IO) { copy(uri) }
+            } catch (error: IOException) {
+                // The film was removed meanwhile, or there is no room for the copy.
+                shown.value = UploadState.Failed(error.message ?: "the film cannot be copied")
+                return@launch
+            } catch (error: SecurityException) {
+                shown.value = UploadState.Failed(error.message ?: "the film may not be read")
+                return@launch
             }
             upload()
         }
+    }
+
+    private fun copy(uri: Uri) {
+        val part = folder.resolve("film.part").toPath()
+        val source = getApplication<Application>().contentResolver.openInputStream(uri)
+            ?: throw FileNotFoundException("$uri cannot be opened")
+        source.use { Files.copy(it, part, StandardCopyOption.REPLACE_EXISTING) }
+        Files.move(part, film, StandardCopyOption.REPLACE_EXISTING)
     }
 
     fun pause() {
