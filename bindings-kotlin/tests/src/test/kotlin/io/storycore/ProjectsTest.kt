@@ -101,7 +101,7 @@ class ProjectsTest {
     fun `a number that cannot be sent is told before anything is`() = runBlocking {
         val before = platform.requests().size
         val wrong = assertFailsWith<InvalidRequestException> { client.projects.list(pageSize = -1) }
-        assertEquals("page_size", wrong.param)
+        assertEquals("pageSize", wrong.param)
         assertEquals(before, platform.requests().size)
     }
 
