@@ -176,6 +176,27 @@ impl Setup {
         on_path("redis-server").map(drop).context("apt-get installed no redis-server")
     }
 
+    /// Whether a test may mount a disk of its own, by a real try; the mount is seen by nobody else and ends with the try.
+    pub(crate) fn mounts(&self) -> Result<()> {
+        let mut mount = Command::new("unshare");
+        mount.args([
+            "--map-root-user",
+            "--mount",
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            "size=1m",
+            "tmpfs",
+        ]);
+        let tried = mount.arg(std::env::temp_dir()).output().context("unshare is needed")?;
+        if !tried.status.success() {
+            let why = String::from_utf8_lossy(&tried.stderr);
+            bail!("this system lets nobody mount: {}", why.trim());
+        }
+        Ok(())
+    }
+
     /// Sees to Maven and a JDK on the path; Maven keeps what it fetches in the user's own repository.
     pub(crate) fn maven(&self) -> Result<()> {
         for (program, package) in [("javac", "default-jdk-headless"), ("mvn", "maven")] {

@@ -182,12 +182,12 @@ impl Build {
     }
 
     /// Runs every test binary of `package`, with the environment that `cargo test` would give,
-    /// without the tests whose path holds `skip`.
+    /// without the tests whose path holds a word of `skip`.
     pub(crate) fn test(
         &self,
         package: &Package,
         environment: &[(String, String)],
-        skip: Option<&str>,
+        skip: &[&str],
     ) -> Counts {
         let mut counts = Counts::default();
         for (kind, target) in &package.tests {
@@ -205,9 +205,7 @@ impl Build {
                 .env("CARGO_PKG_NAME", &package.name)
                 .envs(self.bins.iter().map(|(bin, path)| (format!("CARGO_BIN_EXE_{bin}"), path)))
                 .envs(environment.iter().cloned());
-            if let Some(skip) = skip {
-                command.args(["--skip", skip]);
-            }
+            command.args(skip.iter().flat_map(|word| ["--skip", *word]));
             counts += tally(&name, command, TEST_DEADLINE);
         }
         counts

@@ -5,7 +5,7 @@
 //! "ms"}` moves the clock that the client's timers go by. Calls run side by side.
 //! From the driver, in any order: `{"id", "result"}` or `{"id", "error": {"kind", "message", "status", "code", "param",
 //! "request_id", "idempotency_key", "retry_after_ms", "attempts", "elapsed_ms", "retryable", "body", "details", "cause", "job"}}`. What a language does not
-//! have, such as a fork or a clock that can be moved, is refused with the kind `not_here`, and the scenario is left out.
+//! have, such as a fork or a clock that can be moved, is refused with the kind `not_here`: `left_out.yaml` says where that is right.
 
 use std::{
     collections::HashMap,

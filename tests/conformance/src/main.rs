@@ -1,12 +1,13 @@
 //! Runs every scenario of `scenarios/` against the client of one language.
 //!
-//! `conformance [--driver COMMAND] [--jobs N] [--deadline SECONDS] [--scenarios FOLDER] [--write-readme | --check-readme] [NAME…]`: the driver is a program that makes
+//! `conformance [--driver COMMAND] [--language NAME] [--jobs N] [--deadline SECONDS] [--scenarios FOLDER] [--write-readme | --check-readme] [NAME…]`: the driver is a program that makes
 //! the calls it is told on standard input and answers on standard output, one JSON object a line (see `driver.rs`); without
-//! one, the Rust driver beside this binary runs. Names choose the scenarios that contain them.
+//! one, the Rust driver beside this binary runs. A language may leave out what `left_out.yaml` lists for it. Names choose the scenarios that contain them.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a runner prints its results")]
 
 mod driver;
 mod files;
+mod left_out;
 mod matcher;
 mod mutant;
 mod places;
@@ -23,6 +24,8 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use anyhow::{Context as _, Result, ensure};
 use futures_util::StreamExt as _;
 
+use self::left_out::LeftOut;
+
 /// The longest that one scenario may take unless told otherwise; one that hangs is a failure, not a stopped suite.
 const SCENARIO_DEADLINE: Duration = Duration::from_secs(90);
 
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
 
 struct Arguments {
     driver: Vec<String>,
+    language: Option<String>,
     jobs: usize,
     deadline: Duration,
     scenarios: Option<PathBuf>,
@@ -48,6 +52,7 @@ struct Arguments {
 fn arguments() -> Result<Arguments> {
     let mut parsed = Arguments {
         driver: Vec::new(),
+        language: None,
         jobs: 4,
         deadline: SCENARIO_DEADLINE,
         scenarios: None,
@@ -60,6 +65,9 @@ fn arguments() -> Result<Arguments> {
             "--driver" => {
                 let command = args.next().context("--driver needs a command")?;
                 parsed.driver = command.split_whitespace().map(str::to_owned).collect();
+            }
+            "--language" => {
+                parsed.language = Some(args.next().context("--language needs a name")?);
             }
             "--jobs" => parsed.jobs = args.next().context("--jobs needs a number")?.parse()?,
             "--deadline" => {
@@ -94,11 +102,22 @@ fn start() -> Result<ExitCode> {
         ensure!(wrong.is_empty(), "mutants/:\n{}", wrong.join("\n"));
         return readme::update(&folder.join("README.md"), &scenarios, &mutants, write);
     }
+    let allowed = match &arguments.scenarios {
+        // Others' scenarios are not in the list.
+        Some(_) => LeftOut::default(),
+        None => {
+            LeftOut::of(arguments.language.as_deref(), &folder.join("left_out.yaml"), &scenarios)?
+        }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    Ok(runtime.block_on(run_all(arguments, scenarios)))
+    Ok(runtime.block_on(run_all(arguments, scenarios, &allowed)))
 }
 
-async fn run_all(arguments: Arguments, scenarios: Vec<scenario::Scenario>) -> ExitCode {
+async fn run_all(
+    arguments: Arguments,
+    scenarios: Vec<scenario::Scenario>,
+    allowed: &LeftOut,
+) -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let chosen: Vec<_> = scenarios
         .into_iter()
@@ -114,10 +133,17 @@ async fn run_all(arguments: Arguments, scenarios: Vec<scenario::Scenario>) -> Ex
             let result = tokio::time::timeout(deadline, run::run(&scenario, &command)).await;
             let result =
                 result.unwrap_or_else(|_| Err(anyhow::anyhow!("did not end within {deadline:?}")));
-            let left_out = result.as_ref().err().and_then(|e| e.downcast_ref::<run::NotHere>());
-            if let Some(why) = left_out {
-                println!("skipped: {}: {why}", scenario.name);
-                return None;
+            let refused = result.as_ref().err().and_then(|e| e.downcast_ref::<run::NotHere>());
+            if let Some(why) = refused {
+                if allowed.allows(&scenario) {
+                    println!("skipped: {}: {why}", scenario.name);
+                    return None;
+                }
+                println!(
+                    "test {} ... FAILED\n    left out, which left_out.yaml does not allow: {why}",
+                    scenario.name
+                );
+                return Some(false);
             }
             match &result {
                 Ok(()) => println!("test {} ... ok", scenario.name),

@@ -108,7 +108,7 @@ pub(super) fn conformance(cx: &Context) -> Counts {
         Err(error) => return Counts::failed(format!("set-up of kotlin: {error:#}")),
     };
     let mut run = Command::new(runner);
-    run.args(["--driver", &driver]).envs(environment.iter().cloned());
+    run.args(["--language", "kotlin", "--driver", &driver]).envs(environment.iter().cloned());
     tally("conformance of kotlin", run, TESTS)
 }
 

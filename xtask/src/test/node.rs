@@ -125,6 +125,6 @@ pub(super) fn conformance(cx: &Context) -> Counts {
         Ok(run) => run,
         Err(counts) => return counts,
     };
-    run.args(["--driver", "node tests/conformance/driver.js"]);
+    run.args(["--language", "node", "--driver", "node tests/conformance/driver.js"]);
     tally("conformance of node", run, TESTS)
 }

@@ -118,7 +118,8 @@ pub(super) fn conformance(cx: &Context) -> Counts {
     };
     let mut run = Command::new(runner);
     run.envs(environment.iter().cloned());
-    run.args(["--driver", &swift.program("debug", "storycore-driver").join(" ")]);
+    let driver = swift.program("debug", "storycore-driver").join(" ");
+    run.args(["--language", "swift", "--driver", &driver]);
     tally("conformance of Swift", run, TESTS)
 }
 

@@ -80,6 +80,24 @@ class UploadsTest {
     }
 
     @Test
+    fun `who collects slowly is told of the newest progress and of the end`() = runBlocking {
+        platform.fault("""{"method": "PATCH", "path": "/api/assets/uploads/*", "times": 0, "action": {"delay_ms": 200}}""")
+        val events = mutableListOf<UploadEvent>()
+        client.media.uploading(
+            UploadSource.File(film), type = "document", journal = Journal.Off, tuning = inParts,
+        ).collect { event ->
+            events += event
+            if (events.size == 1) {
+                withTimeout(60.seconds) { while (client.media.list().data.isEmpty()) delay(50) }
+                delay(1.seconds)
+            }
+        }
+        assertEquals(sha256, assertIs<UploadEvent.Done>(events.last()).report.asset.sha256)
+        // The first, at most one of those that came while that one was looked at, and the end.
+        assertTrue(events.size <= 3, "${events.size} events: those of the past were kept")
+    }
+
+    @Test
     fun `a paused upload waits and goes on`() = runBlocking {
         val control = UploadControl()
         var moved = 0L
