@@ -4,18 +4,18 @@ use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
 };
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use crate::{
     error::{Error, ErrorKind, MAX_ERROR_BODY},
+    json_path,
     options::RawResponse,
     transport::Redactor,
 };
 
 /// Reads a whole body.
 pub(crate) fn whole<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
-    // The plain reader is the fast one; only what fails is read again for its path.
-    read(body).map_err(|error| explain::<T>(body, error))
+    read(body).map_err(|error| explain(body, &error))
 }
 
 /// Reads a single object, bare (`{"id": …}`) or wrapped (`{"data": {…}}`).
@@ -29,15 +29,18 @@ pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     read(body).or_else(|error| match unwrapped(body) {
         // `data` may stand behind other fields.
         Some(inner) => whole(inner.as_bytes()),
-        None => Err(explain::<T>(body, error)),
+        None => Err(explain(body, &error)),
     })
 }
 
-/// Looks once whether the whole body is UTF-8, which is faster than at each text in it.
+/// Looks once whether the whole body is UTF-8, which is faster than at each text in it, and has each type compiled for one kind
+/// of reader.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
     match std::str::from_utf8(body) {
         Ok(text) => serde_json::from_str(text),
-        Err(_) => serde_json::from_slice(body),
+        // Its error says where.
+        Err(_) => Err(serde_json::from_slice::<Value>(body)
+            .map_or_else(|error| error, |_| serde::de::Error::custom("it is not UTF-8"))),
     }
 }
 
@@ -74,28 +77,30 @@ pub(crate) fn from(error: Error, answer: &RawResponse) -> Error {
         .blanked(&Redactor::default())
 }
 
-fn explain<T: DeserializeOwned>(body: &[u8], error: serde_json::Error) -> Error {
+fn explain(body: &[u8], error: &serde_json::Error) -> Error {
     if body.trim_ascii().is_empty() {
         return Error::new(ErrorKind::Decode, "the answer is empty where JSON was expected");
     }
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    let (path, error) = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-        Err(found) => (found.path().to_string(), found.into_inner()),
-        Ok(_) => (".".to_owned(), error),
-    };
-    let what = Unquoted::of(&error);
-    let failed = match path.as_str() {
-        _ if !error.is_data() => Error::new(
+    let what = Unquoted::of(error);
+    let path = error.is_data().then(|| json_path::path_at(body, offset(body, error)));
+    let failed = match path.as_deref() {
+        None => Error::new(
             ErrorKind::Decode,
             format!("the answer is no JSON that was expected: {what}"),
         ),
-        "." => Error::new(ErrorKind::Decode, format!("the answer cannot be read: {what}")),
-        path => {
+        Some(".") => Error::new(ErrorKind::Decode, format!("the answer cannot be read: {what}")),
+        Some(path) => {
             Error::new(ErrorKind::Decode, format!("the answer cannot be read at {path}: {what}"))
                 .with_param(path)
         }
     };
     failed.with_source(what)
+}
+
+/// How many bytes stand before the place where the reader gave up.
+pub(crate) fn offset(body: &[u8], error: &serde_json::Error) -> usize {
+    let lines = body.split_inclusive(|byte| *byte == b'\n');
+    lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum::<usize>() + error.column()
 }
 
 /// What serde said, without the value that it quotes: that may be a secret.

@@ -33,6 +33,7 @@ mod field;
 #[cfg(test)]
 mod for_a_while;
 pub mod jobs;
+mod json_path;
 mod list;
 pub mod models;
 pub mod oauth;

@@ -53,7 +53,7 @@ macro_rules! open_enum {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Text;
-                impl serde::de::Visitor<'_> for Text {
+                impl<'de> serde::de::Visitor<'de> for Text {
                     type Value = $name;
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                         f.write_str("a text")
@@ -61,12 +61,18 @@ macro_rules! open_enum {
                     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
                         Ok($name::from(text))
                     }
-                    fn visit_unit<E: serde::de::Error>(self) -> Result<$name, E> {
+                    fn visit_none<E: serde::de::Error>(self) -> Result<$name, E> {
                         Ok($name::default())
+                    }
+                    fn visit_some<D: serde::Deserializer<'de>>(
+                        self,
+                        deserializer: D,
+                    ) -> Result<$name, D::Error> {
+                        deserializer.deserialize_str(self)
                     }
                 }
                 // `null` is a value that was left out.
-                deserializer.deserialize_any(Text)
+                deserializer.deserialize_option(Text)
             }
         }
     };

@@ -3,20 +3,17 @@
 use std::{
     collections::HashMap,
     future::Future,
-    pin::pin,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
-use futures_util::future::{Either, select};
 use storycore::{CircuitBreaker, Client as Core, ClientBuilder, JwtCredential, Platform};
-use tokio::sync::watch;
 
 use crate::{
     by_hand::oauth::{OAuthSettings, TokensListener},
     failure::Failure,
     options::CallOptions,
-    runtime::{self, Place, SHARDS},
+    runtime::{Closing, Place, Running, SHARDS},
     streams::{Pieces, Stream},
 };
 
@@ -185,18 +182,20 @@ impl Shared {
     }
 
     /// Makes a call. Dropping what this gives ends it.
-    pub(crate) async fn call<T, F>(
+    pub(crate) fn call<T, F>(
         &self,
         options: Option<CallOptions>,
         call: impl FnOnce(Core) -> F,
-    ) -> Result<T, Failure>
+    ) -> Running<T>
     where
         F: Future<Output = Result<T, Failure>> + Send + 'static,
         T: Send + 'static,
     {
         let place = Place::choose();
-        let client = self.with(&place, options)?;
-        runtime::run(place, self.closing.ends(call(client))).await
+        match self.with(&place, options) {
+            Ok(client) => Running::begin(place, &self.closing, call(client)),
+            Err(failure) => Running::failed(failure),
+        }
     }
 
     /// Opens what goes on by itself. Nothing is sent before its first piece is asked for.
@@ -208,37 +207,6 @@ impl Shared {
         let place = Place::choose();
         let opened = self.with(&place, options).map(open);
         Stream::new(place.number(), opened, self.closing.clone())
-    }
-}
-
-/// That a client is closed, as its calls see it.
-#[derive(Clone)]
-pub(crate) struct Closing(watch::Sender<bool>);
-
-impl Default for Closing {
-    fn default() -> Self {
-        Self(watch::Sender::new(false))
-    }
-}
-
-impl Closing {
-    fn close(&self) {
-        self.0.send_replace(true);
-    }
-
-    /// A call that ends when the client is closed.
-    pub(crate) fn ends<T, F: Future<Output = Result<T, Failure>> + Send>(
-        &self,
-        call: F,
-    ) -> impl Future<Output = Result<T, Failure>> + Send + use<T, F> {
-        let mut closed = self.0.subscribe();
-        async move {
-            let (closed, call) = (pin!(closed.wait_for(|closed| *closed)), pin!(call));
-            match select(call, closed).await {
-                Either::Left((outcome, _)) => outcome,
-                Either::Right(_) => Err(Failure::closed()),
-            }
-        }
     }
 }
 

@@ -5,13 +5,15 @@
 #[allow(dead_code, reason = "calls begin on the thread that makes them in JavaScript alone")]
 mod shards;
 
-use std::future::Future;
-
-use futures_util::{
-    FutureExt as _,
-    future::{AbortHandle, Abortable},
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
 };
-use tokio::sync::oneshot;
+
+use futures_util::future::{AbortHandle, Abortable, BoxFuture, Either, FutureExt as _, select};
+use tokio::sync::{oneshot, watch};
 
 pub(crate) use self::shards::{Place, SHARDS};
 use crate::failure::Failure;
@@ -25,28 +27,113 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Runs a call on the thread of its place. Dropping what this gives ends the call.
-pub(crate) async fn run<T: Send + 'static>(
-    place: Place,
-    call: impl Future<Output = Result<T, Failure>> + Send + 'static,
-) -> Result<T, Failure> {
-    let (answer, answered) = oneshot::channel();
+/// That a client is closed, as its calls see it.
+#[derive(Clone)]
+pub(crate) struct Closing(watch::Sender<bool>);
+
+impl Default for Closing {
+    fn default() -> Self {
+        Self(watch::Sender::new(false))
+    }
+}
+
+impl Closing {
+    pub(crate) fn close(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// What becomes of a call: it is made where it ran, and taken where it is waited for.
+type Outcome<T> = Arc<Mutex<Option<Result<T, Failure>>>>;
+
+/// A call that runs on a thread. Dropping it ends the call, as closing the client does.
+pub(crate) struct Running<T> {
+    outcome: Outcome<T>,
+    work: Started,
+}
+
+impl<T> Unpin for Running<T> {}
+
+impl<T: Send + 'static> Running<T> {
+    /// Begins a call on the thread of its place. All but the keeping of its outcome is compiled once for every call there is.
+    pub(crate) fn begin(
+        place: Place,
+        closing: &Closing,
+        call: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> Self {
+        let outcome = Outcome::<T>::default();
+        let made = Arc::clone(&outcome);
+        let work = async move {
+            let outcome = call.await;
+            *made.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        };
+        Self { outcome, work: start(place, closing, Box::pin(work)) }
+    }
+
+    /// A call that could not begin.
+    pub(crate) fn failed(failure: Failure) -> Self {
+        Self { outcome: Outcome::default(), work: Started::Not(Some(failure)) }
+    }
+}
+
+impl<T: Send + 'static> Future for Running<T> {
+    type Output = Result<T, Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let ended = std::task::ready!(self.work.poll(cx));
+        let made = self.outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Poll::Ready(match (ended, made) {
+            (Ok(()), Some(outcome)) => outcome,
+            // It broke inside: its thread has caught that.
+            (Ok(()), None) => Err(Failure::inside()),
+            (Err(failure), _) => Err(failure),
+        })
+    }
+}
+
+/// What a call that was begun is known by.
+enum Started {
+    Yes { ended: oneshot::Receiver<Result<(), Failure>>, _ends_with_this: AbortOnDrop },
+    Not(Option<Failure>),
+}
+
+impl Started {
+    /// Whether it has ended; an error where that was before it had an outcome.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        match self {
+            Self::Yes { ended, .. } => {
+                ended.poll_unpin(cx).map(|ended| ended.unwrap_or_else(|_| Err(Failure::inside())))
+            }
+            Self::Not(failure) => Poll::Ready(Err(failure.take().unwrap_or_else(Failure::inside))),
+        }
+    }
+}
+
+fn start(place: Place, closing: &Closing, work: BoxFuture<'static, ()>) -> Started {
+    let (end, ended) = oneshot::channel();
     let (abort, registration) = AbortHandle::new_pair();
     let number = place.number();
     let counted = Counted::begin();
+    let mut closed = closing.0.subscribe();
     let call = async move {
         outlive_closed_connections();
         let _place = place;
-        let outcome = call.await;
+        let closed = std::pin::pin!(closed.wait_for(|closed| *closed));
+        let outcome = match select(work, closed).await {
+            Either::Left(_) => Ok(()),
+            Either::Right(_) => Err(Failure::closed()),
+        };
         counted.finish();
         // Nobody waits for it any more when the sending fails.
-        drop(answer.send(outcome));
+        drop(end.send(outcome));
     };
-    shards::put(number, Box::pin(Abortable::new(call, registration).map(drop)), false)
-        .map_err(|error| Failure::config(format!("the SDK's thread cannot be started: {error}")))?;
-    let _ends_with_this = AbortOnDrop(abort);
-    // Without an answer the call broke inside: its thread has caught that.
-    answered.await.unwrap_or_else(|_| Err(Failure::inside()))
+    match shards::put(number, Box::pin(Abortable::new(call, registration).map(drop)), false) {
+        Ok(()) => Started::Yes { ended, _ends_with_this: AbortOnDrop(abort) },
+        Err(error) => {
+            let message = format!("the SDK's thread cannot be started: {error}");
+            Started::Not(Some(Failure::config(message)))
+        }
+    }
 }
 
 /// To write into a connection that the platform has closed raises SIGPIPE, which ends a program whose language does not ignore it,

@@ -8,10 +8,9 @@ use storycore::{Pages, models as core};
 use tokio::sync::Mutex;
 
 use crate::{
-    client::Closing,
     failure::Failure,
     models::JobEvent,
-    runtime::{self, Place},
+    runtime::{self, Closing, Place, Running},
 };
 
 /// Something that comes piece by piece.
@@ -70,7 +69,7 @@ impl<S: Pieces> Stream<S> {
                 None => Ok(None),
             }
         };
-        runtime::run(Place::on(self.thread), self.closing.ends(next)).await
+        Running::begin(Place::on(self.thread), &self.closing, next).await
     }
 }
 
