@@ -8,7 +8,7 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use crate::{
     failure::Failure,
-    runtime::{self, Place, SHARDS, counts},
+    runtime::{Closing, Place, Running, SHARDS, counts},
 };
 
 /// Watches from now on.
@@ -31,8 +31,9 @@ pub fn watch_seen(what: String) -> String {
 /// Moves the clock of the threads' timers.
 #[uniffi::export]
 pub async fn advance(by: Duration) -> Result<(), Failure> {
+    let open = Closing::default();
     for thread in 0..SHARDS {
-        runtime::run(Place::on(thread), async move {
+        Running::begin(Place::on(thread), &open, async move {
             tokio::time::pause();
             tokio::time::advance(by).await;
             tokio::time::resume();
