@@ -14,7 +14,7 @@ use serde_json::json;
 use storycore::{
     ErrorKind,
     models::UploadOptions,
-    upload::{Journal, UploadControl, UploadSource},
+    upload::{Journal, Upload, UploadControl, UploadSource},
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -171,6 +171,55 @@ async fn what_a_cancelled_joining_made_is_removed() {
     joining(&world, json!({"delay_ms": 1000})).await;
     cancelled(&world, &path, until_joining(&world)).await;
     assert_eq!(world.assets().await, 0);
+    world.end().await;
+}
+
+/// Cancels an upload once the platform has made an asset of it, before the answer to its last byte is there.
+async fn cancelled_at_its_last_byte(world: &World, upload: Upload) {
+    let control = UploadControl::new();
+    let upload = upload.control(&control).send().boxed();
+    let cancel = async {
+        while world.assets().await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        control.cancel();
+    };
+    let (outcome, ()) =
+        tokio::time::timeout(LONG, async { tokio::join!(upload, cancel) }).await.unwrap();
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(world.assets().await, 0);
+}
+
+/// What happens to the `nth` request of a chunk: it is handled, and its answer never comes.
+fn unanswered(nth: usize) -> serde_json::Value {
+    json!({"method": "PATCH", "path": "/api/assets/uploads/*", "nth": nth, "action": {"stall": true}})
+}
+
+#[tokio::test]
+async fn an_upload_in_one_stream_that_is_cancelled_at_its_last_byte_leaves_no_asset() {
+    let world = World::new().await;
+    let (path, _) = world.file("film.bin", 20 * MIB, 36);
+    world.fault(unanswered(1)).await;
+    // The platform is busy when it is asked what became of it.
+    let busy =
+        json!({"method": "HEAD", "path": "/api/assets/uploads/*", "action": {"status": 423}});
+    world.fault(busy).await;
+    let upload = world.upload(&path).max_streams(1).chunk_size(32 * MIB as u64);
+    cancelled_at_its_last_byte(&world, upload).await;
+    // Nothing of it is known any more: it begins anew.
+    let uploaded = world.upload(&path).send().await.unwrap();
+    assert_eq!((uploaded.sent, uploaded.restarts.len()), (20 * MIB as u64, 0));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_cancelled_at_its_last_byte_leaves_no_asset() {
+    let world = World::new().await;
+    let pieces = futures_util::stream::iter((0..20).map(|_| Ok(Bytes::from(vec![7; MIB]))));
+    world.fault(unanswered(2)).await;
+    let source = UploadSource::stream("live.bin", pieces);
+    let upload = world.upload(source).chunk_size(16 * MIB as u64);
+    cancelled_at_its_last_byte(&world, upload).await;
     world.end().await;
 }
 

@@ -44,8 +44,12 @@ impl UploadControl {
         self.set(Wanted::Run);
     }
 
-    /// Ends the upload with a `cancelled` error and takes back what the platform has of it. A small file's single request
-    /// may have arrived whole by then, and be an asset; so may parts whose joining takes the platform longer than five seconds.
+    /// Ends the upload with a `cancelled` error and takes back what the platform has of it, the asset too that it may just have
+    /// become. A small file's single request may have arrived whole by then, and be an asset that stays; so may what the platform
+    /// needs longer than five seconds to join or to finish.
+    ///
+    /// Taking back is a DELETE, for which the credential needs the permission `admin`. With `write` alone the parts stay until they
+    /// expire, and an asset that was made already stays.
     pub fn cancel(&self) {
         self.0.send_replace(Wanted::Cancel);
     }

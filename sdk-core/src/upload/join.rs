@@ -13,13 +13,15 @@ use tokio::sync::watch;
 use super::{
     context::Context,
     control::{Wanted, until},
-    judge::{Asked, Next, judge},
+    judge::Asked,
+    outcome::remove,
     part::{Halt, Part},
+    recover::{insist, passes},
     tus::{Held, New},
 };
 use crate::{client::Client, error::Error, transport::backoff};
 
-/// How long the end of a joining is waited for that is not wanted any more: what it makes is to be removed.
+/// How long the end of a joining is waited for that is not wanted any more, and then the removal of what it made.
 const LAST_CHANCE: Duration = Duration::from_secs(5);
 
 /// Makes the parts one: where the upload is, and the asset's id. `asked` says that an earlier process may have asked for it.
@@ -63,7 +65,7 @@ pub(crate) async fn join(
         };
         ctx.failures.fetch_add(1, Relaxed);
         failures += 1;
-        let Some(congested) = passes(&error) else { return Err(error.into()) };
+        let Some(congested) = passes(Asked::Create, &error) else { return Err(error.into()) };
         let after = error.retry_after();
         if failures > ctx.retries || after.is_some_and(|after| after > ctx.max_retry_after) {
             return Err(error.into());
@@ -71,15 +73,6 @@ pub(crate) async fn join(
         let delay = backoff::delay(failures - 1, congested, rand::random(), after);
         // One that is cancelled meanwhile may have been made, its answer lost: it is taken back above.
         let _ = cancelled(wanted, tokio::time::sleep(delay)).await;
-    }
-}
-
-/// Whether it is worth asking again, and whether that is to be slowly.
-fn passes(error: &Error) -> Option<bool> {
-    match judge(Asked::Create, error) {
-        Next::Continue { congested } => Some(congested),
-        Next::Locked => Some(false),
-        _ => None,
     }
 }
 
@@ -104,22 +97,12 @@ async fn take_back(
     key: &str,
     asking: impl Future<Output = Result<Held, Error>>,
 ) {
-    let made = async {
-        let (mut answer, mut failures) = (asking.await, 0);
-        loop {
-            let error = match answer {
-                Ok(held) => return held.asset_id,
-                Err(error) => error,
-            };
-            let congested = passes(&error)?;
-            tokio::time::sleep(backoff::delay(failures, congested, rand::random(), None)).await;
-            failures += 1;
-            answer = ctx.wire.create(new, key).await;
-        }
+    let made = insist(Asked::Create, asking, || ctx.wire.create(new, key));
+    let Ok(Ok(Held { asset_id: Some(id), .. })) = tokio::time::timeout(LAST_CHANCE, made).await
+    else {
+        return;
     };
-    let Ok(Some(id)) = tokio::time::timeout(LAST_CHANCE, made).await else { return };
-    let removed: Result<_, Error> = client.media().delete(&id).await;
-    if let Err(error) = removed {
-        tracing::warn!(%error, asset = id, "the asset of a cancelled upload could not be removed");
+    if tokio::time::timeout(LAST_CHANCE, remove(client, &id)).await.is_err() {
+        tracing::warn!(asset = id, "the asset of a cancelled upload could not be removed in time");
     }
 }

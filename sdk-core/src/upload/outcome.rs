@@ -5,7 +5,13 @@ use std::{sync::Arc, time::Duration};
 
 use http::Method;
 
-use super::{context::Context, part::Part, tus::question};
+use super::{
+    context::Context,
+    judge::Asked,
+    part::{Kind, Part},
+    recover::insist,
+    tus::question,
+};
 use crate::{
     client::Client,
     decode,
@@ -17,14 +23,14 @@ use crate::{
 
 const BRIEFLY: Duration = Duration::from_secs(5);
 
-/// Takes parts back, as many of them as that is quickly done with.
-pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>]) {
-    if !ctx.abilities.termination {
-        return;
-    }
-    let locations = parts.iter().filter_map(|part| part.with(|s| s.location.clone()));
-    let all = futures_util::future::join_all(locations.map(async |location| {
-        take_back(ctx, &location).await;
+/// Takes parts back, as many of them as that is quickly done with. With `with_asset` also the asset that an upload became whose
+/// last answer was not waited for.
+pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>], with_asset: bool) {
+    let all = futures_util::future::join_all(parts.iter().map(async |part| {
+        if let Some(location) = part.with(|s| s.location.clone()) {
+            // One of several becomes nothing by itself.
+            take_back(ctx, &location, with_asset && part.kind != Kind::Part).await;
+        }
     }));
     if tokio::time::timeout(BRIEFLY, all).await.is_err() {
         tracing::warn!(
@@ -33,17 +39,39 @@ pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>]) {
     }
 }
 
-/// Takes back what nobody can continue after an error, if that is quickly done: the error is to be told.
+/// Takes a stream back, which nobody can continue after an error, if that is quickly done: the error is to be told.
 pub(crate) async fn abandon(ctx: &Context<'_>, location: Option<String>) {
-    if let Some(location) = location.filter(|_| ctx.abilities.termination) {
+    if let Some(location) = location {
         // What is not taken back expires on the platform.
-        let _ = tokio::time::timeout(BRIEFLY, take_back(ctx, &location)).await;
+        let _ = tokio::time::timeout(BRIEFLY, take_back(ctx, &location, true)).await;
     }
 }
 
-async fn take_back(ctx: &Context<'_>, location: &str) {
-    if let Err(error) = ctx.wire.delete(location).await {
-        tracing::warn!(%error, "a partial upload could not be taken back; it expires on the platform");
+async fn take_back(ctx: &Context<'_>, location: &str, with_asset: bool) {
+    let mut became = None;
+    if with_asset {
+        let ask = || ctx.wire.offset(location);
+        became = insist(Asked::Offset, ask(), ask).await.unwrap_or_default().asset_id;
+    }
+    if ctx.abilities.termination {
+        let delete = || ctx.wire.delete(location);
+        match insist(Asked::Offset, delete(), delete).await {
+            // The last byte may have come in between.
+            Ok(held) => became = became.or(held.asset_id.filter(|_| with_asset)),
+            Err(error) => {
+                tracing::warn!(%error, "a partial upload could not be taken back; it expires on the platform");
+            }
+        }
+    }
+    if let Some(id) = became {
+        remove(ctx.wire.client, &id).await;
+    }
+}
+
+/// Removes the asset of an upload that is not wanted any more.
+pub(crate) async fn remove(client: &Client, id: &str) {
+    if let Err(error) = client.media().delete(id).await {
+        tracing::warn!(%error, asset = id, "the asset of a cancelled upload could not be removed");
     }
 }
 

@@ -91,3 +91,29 @@ pub(crate) async fn recover(
     }
     Ok(())
 }
+
+/// Asks `again` for as long as the answer to what was `asked` is a failure that passes. Its caller bounds the time.
+pub(crate) async fn insist<T, F: Future<Output = Result<T, Error>>>(
+    asked: Asked,
+    first: impl Future<Output = Result<T, Error>>,
+    again: impl Fn() -> F,
+) -> Result<T, Error> {
+    let (mut answer, mut failures) = (first.await, 0);
+    loop {
+        let Err(error) = answer else { return answer };
+        let Some(congested) = passes(asked, &error) else { return Err(error) };
+        let delay = backoff::delay(failures, congested, rand::random(), error.retry_after());
+        tokio::time::sleep(delay).await;
+        failures += 1;
+        answer = again().await;
+    }
+}
+
+/// Whether it is worth asking again, and whether that is to be slowly.
+pub(crate) fn passes(asked: Asked, error: &Error) -> Option<bool> {
+    match judge(asked, error) {
+        Next::Continue { congested } => Some(congested),
+        Next::Locked => Some(false),
+        _ => None,
+    }
+}

@@ -82,17 +82,17 @@ impl Job<'_> {
                     let what = "the file is not the one whose upload was begun: it was begun anew";
                     tracing::warn!("{what}");
                     restarts.push(what.to_owned());
-                    self.discard(&ctx, &parts, place.as_ref(), &written.id).await?;
+                    self.discard(&ctx, &parts, place.as_ref(), &written.id, false).await?;
                 }
                 Err(Halt::Lost) => {
                     let what =
                         "the asset that the upload became is there no more: it was begun anew";
                     tracing::warn!("{what}");
                     restarts.push(what.to_owned());
-                    self.discard(&ctx, &parts, place.as_ref(), &written.id).await?;
+                    self.discard(&ctx, &parts, place.as_ref(), &written.id, false).await?;
                 }
                 Err(Halt::Cancelled) => {
-                    self.discard(&ctx, &parts, place.as_ref(), &written.id).await?;
+                    self.discard(&ctx, &parts, place.as_ref(), &written.id, true).await?;
                     return Err(was_cancelled());
                 }
                 Err(Halt::Failed(error)) => return Err(error),
@@ -129,7 +129,7 @@ impl Job<'_> {
         let what = "the file is not the one whose upload was begun: it was begun anew";
         ctx.restarted(what.to_owned());
         restarts.append(&mut ctx.take_restarts());
-        self.discard(&ctx, &self.parts(&written), Some(place), &written.id).await?;
+        self.discard(&ctx, &self.parts(&written), Some(place), &written.id, false).await?;
         Ok(None)
     }
 
@@ -299,15 +299,17 @@ impl Job<'_> {
         }
     }
 
-    /// Takes back what the platform has, and forgets it. What cannot be taken back expires there.
+    /// Takes back what the platform has, and forgets it. What cannot be taken back expires there. The asset that one stream
+    /// became goes `with_asset` only: another content's stays its own.
     async fn discard(
         &self,
         ctx: &Context<'_>,
         parts: &[Arc<Part>],
         place: Option<&Place>,
         id: &str,
+        with_asset: bool,
     ) -> Result<(), Error> {
-        discard(ctx, parts).await;
+        discard(ctx, parts, with_asset).await;
         for part in parts {
             part.with(|s| self.setup.tally.moved(std::mem::take(&mut s.counted), 0));
         }

@@ -203,7 +203,10 @@ pub(crate) fn read(
     to_the_end: bool,
     mut pass: impl FnMut(Bytes) -> bool,
 ) -> io::Result<()> {
-    let changed = || io::Error::other(format!("{} changed while it was read", path.display()));
+    let changed = || {
+        let what = format!("{} changed while it was read", path.display());
+        io::Error::new(io::ErrorKind::UnexpectedEof, what)
+    };
     let mut file = File::open(path)?;
     file.seek(io::SeekFrom::Start(range.start))?;
     let (home, returned) = std::sync::mpsc::channel();

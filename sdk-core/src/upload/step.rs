@@ -2,6 +2,7 @@
 //! offset is the truth throughout; what is done about a failure is in `recover`.
 
 use std::{
+    io,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Instant,
 };
@@ -128,7 +129,8 @@ async fn find_offset(ctx: &Context<'_>, part: &Part, location: &str) -> Result<u
     Ok(offset)
 }
 
-/// Whether every byte that the platform has was read from the file as it is now.
+/// Whether every byte that the platform has was read from the file as it is now. A file that cannot be read tells nothing of
+/// that: what arrived is kept for a call that can.
 pub(crate) async fn is_unchanged(
     ctx: &Context<'_>,
     part: &Part,
@@ -146,7 +148,15 @@ pub(crate) async fn is_unchanged(
             Ok(sha256) if sha256 == chunk.sha256 => {
                 covered = covered.max(chunk.first + chunk.length)
             }
-            _ => return Ok(false),
+            Ok(_) => return Ok(false),
+            // It has fewer bytes by now.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            Err(error) => {
+                let name = part.source.file_name();
+                return Err(
+                    Error::upload(format!("{name} cannot be read: {error}")).with_source(error)
+                );
+            }
         }
     }
     Ok(covered >= offset)

@@ -104,7 +104,7 @@ impl StreamJob<'_> {
                     return Err(error);
                 }
                 Err(Halt::Cancelled | Halt::Changed | Halt::Lost) => {
-                    discard(&ctx, &parts).await;
+                    discard(&ctx, &parts, true).await;
                     return Err(was_cancelled());
                 }
             }

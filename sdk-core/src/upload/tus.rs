@@ -103,7 +103,7 @@ pub(crate) enum Proof {
 /// One platform's tus.
 #[derive(Debug)]
 pub(crate) struct Wire<'a> {
-    client: &'a Client,
+    pub(crate) client: &'a Client,
     path: String,
     options: CallOptions,
 }
@@ -224,14 +224,15 @@ impl<'a> Wire<'a> {
         self.held(&answer)
     }
 
-    /// Takes an upload back. One that is not there is gone already.
-    pub(crate) async fn delete(&self, location: &str) -> Result<(), Error> {
+    /// Takes an upload back, and says what asset it had become, where the platform does. One that is not there is gone already.
+    pub(crate) async fn delete(&self, location: &str) -> Result<Held, Error> {
         let mut options = self.options.clone();
         options.max_retries = None;
         let request = tus(Method::DELETE, ONE, location)?;
         match self.client.transport().send(&request, &options).await {
-            Err(error) if !matches!(error.status(), Some(404 | 410)) => Err(error),
-            _ => Ok(()),
+            Ok(answer) => self.held(&answer),
+            Err(error) if matches!(error.status(), Some(404 | 410)) => Ok(Held::default()),
+            Err(error) => Err(error),
         }
     }
 
@@ -327,7 +328,7 @@ pub(crate) fn metadata<'a>(fields: impl IntoIterator<Item = (&'a str, Option<&'a
     fields.collect::<Vec<_>>().join(",")
 }
 
-/// A `Retry-After` or the like is read by the transport; this is the one header that only tus has.
+/// An `Upload-Expires` in Unix seconds; nothing where it is no date.
 pub(crate) fn expires_at(text: &str) -> Option<i64> {
     let time = httpdate::parse_http_date(text).ok()?;
     let seconds = time.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();

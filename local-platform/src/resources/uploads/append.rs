@@ -217,8 +217,13 @@ async fn write(
     let hashes = Hashes { whole: hash.clone(), chunk: checksum };
     let mut appending = Appending::open(path, start, hashes).await?;
     let most = row.length.unwrap_or(MAX_SIZE) - start;
-    let (end, taken, trailers) = pour(body, &mut appending, &held, most).await;
-    let written = appending.finish().await;
+    let (mut end, taken, trailers) = pour(body, &mut appending, &held, most).await;
+    let written = appending.finish().await.map_err(|error| {
+        // The last blocks are written after the body's end: a disk that they fill is no mismatch.
+        if matches!(end, End::Whole) {
+            end = End::Failed(error.into());
+        }
+    });
     let mut refusal = mismatch();
     let kept = match (&end, written) {
         (End::Failed(_), _) | (_, Err(_)) if !is_verified => None,

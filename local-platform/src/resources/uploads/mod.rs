@@ -141,9 +141,14 @@ async fn terminate(
 ) -> Result<Response, ApiError> {
     Row::find(&app, &ctx.organization_id, &id).await?;
     let _held = app.uploads.hold(&id).await?;
-    Row::find(&app, &ctx.organization_id, &id).await?;
+    let row = Row::find(&app, &ctx.organization_id, &id).await?;
     row::bury(&app, &id).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if let Some(Ok(asset)) = row.asset_id.map(|id| HeaderValue::from_str(&id)) {
+        // Whoever cancelled while the last byte was on its way learns of it here.
+        response.headers_mut().insert(ASSET_ID, asset);
+    }
+    Ok(response)
 }
 
 /// An upload's path, as the client's dialect has it. A reference without a host is right behind every proxy.
