@@ -120,3 +120,33 @@ async fn results_come_in_the_order_of_the_files_and_failures_can_be_tried_again(
     assert_eq!(names(&world).await.len(), 10);
     world.platform.shutdown().await;
 }
+
+#[tokio::test]
+async fn an_upload_that_was_joined_before_counts_whole_among_the_others() {
+    let world = World::new().await;
+    let (path, _) = world.file("film.bin", 24 << 20, 5);
+    // The platform joins the parts, and the client is stopped before it hears of it.
+    world
+        .fault(json!({"method": "POST", "path": "/api/assets/uploads", "nth": 4, "action": {"stall": true}}))
+        .await;
+    let joined = async {
+        while world.assets().await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        outcome = Box::pin(world.upload(&path).send()) => panic!("it ended: {outcome:?}"),
+        () = joined => {}
+    }
+    let told = Arc::new(Mutex::new(None::<UploadAllProgress>));
+    let (last, journal) = (Arc::clone(&told), world.journal());
+    let uploads = world.client.media().upload_all([&path], UploadOptions::new("document"));
+    let uploads = uploads
+        .each(move |upload| upload.journal(journal.clone()))
+        .on_progress(move |p| *last.lock().unwrap() = Some(p));
+    let uploaded = uploads.collect().await.pop().unwrap().result.unwrap();
+    assert_eq!(uploaded.sent, 0);
+    let bytes = told.lock().unwrap().unwrap().bytes;
+    assert_eq!((bytes.acknowledged, bytes.total), (24 << 20, 24 << 20));
+    world.end().await;
+}

@@ -4,21 +4,25 @@
 
 mod common;
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use axum::{
     Json, Router,
     extract::Request,
     http::StatusCode,
+    response::IntoResponse,
     routing::{delete, post},
 };
-use common::{MIB, World, bytes};
+use common::{MIB, World, bytes, sha256};
 use serde_json::json;
 use storycore::{
-    Client, ErrorKind,
+    CallOptions, Client, ErrorKind,
     models::UploadOptions,
     upload::{Journal, UploadSource},
 };
@@ -250,4 +254,87 @@ async fn a_platform_that_does_not_read_the_file_is_not_believed() {
     assert_eq!(error.kind(), ErrorKind::Upload);
     assert!(error.message().contains("other bytes"), "{error}");
     assert_eq!(removed.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_stream_without_a_byte_is_an_empty_asset_also_over_tus() {
+    let world = World::new().await;
+    let empty = || UploadSource::stream("note.txt", futures_util::stream::empty());
+    let uploaded = world.upload(empty()).multipart_below(0).send().await.unwrap();
+    assert_eq!(uploaded.asset.size, Some(0));
+    world.only_asset(&sha256(b"")).await;
+    // The same when the answer to its only request is lost.
+    let lost =
+        json!({"method": "PATCH", "path": "/api/assets/uploads/*", "action": {"drop_after": true}});
+    world.fault(lost).await;
+    let uploaded = world.upload(empty()).multipart_below(0).send().await.unwrap();
+    assert_eq!((uploaded.asset.size, world.assets().await), (Some(0), 2));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_small_file_tells_how_many_of_its_requests_failed() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("note.bin", 1000, 61);
+    let busy = json!({"method": "POST", "path": "/api/assets/upload", "times": 2, "action": {"status": 500}});
+    world.fault(busy).await;
+    assert_eq!(world.upload(&path).send().await.unwrap().failures, 2);
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_runs_out_of_time_says_what_to_do_with_its_own_source() {
+    let world = World::new().await;
+    let stuck = json!({"path": "/api/assets/*", "times": 0, "action": {"delay_ms": 60_000}});
+    world.fault(stuck).await;
+    let client = world.client.with(CallOptions::new().timeout(Duration::from_millis(300)));
+    let (path, _) = world.file("note.bin", 1000, 62);
+    let pieces = futures_util::stream::iter([Ok(bytes::Bytes::from_static(b"abc"))]);
+    for (source, advice) in [
+        (UploadSource::from(&path), "upload the same file again"),
+        (UploadSource::bytes("note.bin", vec![1; 10]), "upload the same bytes again"),
+        (UploadSource::stream("note.bin", pieces), "open the stream anew"),
+    ] {
+        let upload = client.media().prepare_upload(source, UploadOptions::new("document"));
+        let error = upload.journal(Journal::Off).send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(error.message().contains(advice), "{error}");
+    }
+    world.end().await;
+}
+
+/// A platform that takes uploads, and names no asset.
+async fn nothing_but_tus(request: Request, offset: Arc<Mutex<String>>) -> impl IntoResponse {
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
+    if method == "PATCH" {
+        *offset.lock().unwrap() = body.len().to_string();
+    }
+    let status = if method == "POST" { StatusCode::CREATED } else { StatusCode::OK };
+    let headers = [
+        ("tus-version", "1.0.0".to_owned()),
+        ("tus-extension", "creation".to_owned()),
+        ("location", path + "/1"),
+        ("upload-offset", offset.lock().unwrap().clone()),
+    ];
+    (status, headers)
+}
+
+#[tokio::test]
+async fn an_upload_of_which_the_platform_names_no_asset_is_an_error() {
+    let offset = Arc::new(Mutex::new("0".to_owned()));
+    let router = Router::new()
+        .fallback(move |request: Request| nothing_but_tus(request, Arc::clone(&offset)));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    let client = Client::builder().base_url(url).api_key("key-of-a-test").build().unwrap();
+    let source = UploadSource::bytes("film.bin", vec![7; 1000]);
+    let upload = client.media().prepare_upload(source, UploadOptions::new("document"));
+    let outcome = upload.multipart_below(0).send().await;
+    serving.abort();
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Upload);
+    assert!(error.message().contains("X-Asset-Id"), "{error}");
 }

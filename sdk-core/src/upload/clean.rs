@@ -41,7 +41,7 @@ pub(crate) fn clean(db: &Connection, locks: &Path, now: SystemTime) -> rusqlite:
     })?;
     let known: Vec<(String, String, String, bool)> = known.collect::<Result<_, _>>()?;
     for (id, identity, path, is_over) in &known {
-        if (*is_over || is_gone(Path::new(path)))
+        if (*is_over || is_gone(path))
             // Whoever works on it has the last word.
             && let Ok(Some(_lock)) = Lock::take(locks.join(identity))
         {
@@ -61,8 +61,13 @@ pub(crate) fn clean(db: &Connection, locks: &Path, now: SystemTime) -> rusqlite:
     Ok(())
 }
 
-/// Whether a file was removed. What was on a disk that is not there now may come back.
-fn is_gone(path: &Path) -> bool {
+/// Whether a file was removed. What was on a disk that is not there now may come back, and a name that is no UTF-8 is not
+/// written down whole, so that nobody can look for it.
+fn is_gone(path: &str) -> bool {
+    if path.contains(char::REPLACEMENT_CHARACTER) {
+        return false;
+    }
+    let path = Path::new(path);
     let is_missing = |path: &Path| {
         std::fs::metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     };

@@ -246,22 +246,28 @@ impl Upload {
         let uploading = told(tally, on_progress.as_ref(), self.choose(tally));
         match deadline {
             None => uploading.await,
-            Some(deadline) => tokio::time::timeout(deadline, uploading).await.map_err(|_| {
-                Error::new(
-                    ErrorKind::Timeout,
-                    format!("the upload did not end within {deadline:?}; upload the same file again to go on from there"),
-                )
-            })?,
+            Some(deadline) => {
+                let outcome = tokio::time::timeout(deadline, uploading).await;
+                outcome.unwrap_or_else(|_| {
+                    let what = format!("the upload did not end within {deadline:?}");
+                    Err(Error::new(ErrorKind::Timeout, what).explained(self.advice()))
+                })
+            }
+        }
+    }
+
+    /// What to do about an error that may pass.
+    fn advice(&self) -> &'static str {
+        match self.source {
+            UploadSource::Stream(_) => "; open the stream anew and upload it again",
+            UploadSource::Bytes { .. } => "; upload the same bytes again",
+            UploadSource::Path(_) => "; upload the same file again",
         }
     }
 
     /// Multipart or tus, by size and by what the platform has.
     async fn choose(&self, tally: &Arc<Tally>) -> Result<Uploaded, Error> {
-        self.either(tally).await.map_err(|error| match self.source {
-            UploadSource::Stream(_) => advised(error, "; open the stream anew and upload it again"),
-            UploadSource::Bytes { .. } => advised(error, "; upload the same bytes again"),
-            UploadSource::Path(_) => advised(error, "; upload the same file again"),
-        })
+        self.either(tally).await.map_err(|error| advised(error, self.advice()))
     }
 
     async fn either(&self, tally: &Arc<Tally>) -> Result<Uploaded, Error> {

@@ -4,7 +4,7 @@ use std::{
     io,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -65,7 +65,11 @@ pub(crate) async fn upload(
     tally.set_total(size);
     let counters = Arc::clone(tally);
     let file = source.clone();
+    let begun = AtomicBool::new(false);
     let make = move || {
+        if begun.swap(true, Relaxed) {
+            counters.failed();
+        }
         let (file, digest) = hashed(file.pieces(0..size, true), size);
         *taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(digest);
         let file = measured(file, InFlight::new(&counters));

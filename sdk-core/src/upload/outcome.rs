@@ -89,6 +89,11 @@ pub(crate) async fn asset(
         let answer = client.transport().send(&question(location)?, client.options()).await?;
         id = answer.headers.get("x-asset-id").and_then(|v| v.to_str().ok()).map(str::to_owned);
     }
+    if id.is_none() && assets.is_some() {
+        return Err(Error::upload(
+            "the platform names no asset (X-Asset-Id) for an upload that it has whole: upload it again once it does",
+        ));
+    }
     let (Some(path), Some(id)) = (assets, &id) else {
         let id =
             location.split('?').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();

@@ -91,6 +91,12 @@ impl Part {
         self.base + (self.range.end - self.range.start)
     }
 
+    /// A stream without a byte, of which the platform was not told yet that this is all.
+    pub(crate) fn owes_length(&self) -> bool {
+        let is_last = self.kind == Kind::Piece { is_last: true };
+        is_last && self.end() == 0 && self.with(|s| s.asset_id.is_none())
+    }
+
     /// The whole's hash, to be taken along with that of a chunk which begins at `offset` in the upload; only what is sent from
     /// the first byte to the last in order has one.
     pub(crate) fn along(&self, ctx: &Context<'_>, offset: u64) -> Option<Along> {

@@ -73,7 +73,9 @@ impl Place {
         let Some(book) = Book::open(journal)? else { return Ok(Taken::Nowhere) };
         let full = std::fs::canonicalize(path).map_err(|e| cannot_read(path, e))?;
         let mut hash = Sha256::new();
-        for text in [&origin, &*full.to_string_lossy(), described] {
+        // The path's own bytes: names that are no UTF-8 are told apart, too.
+        let full_bytes = full.as_os_str().as_encoded_bytes();
+        for text in [origin.as_bytes(), full_bytes, described.as_bytes()] {
             hash.update(text);
             hash.update([0]);
         }

@@ -6,7 +6,7 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -42,6 +42,8 @@ pub(crate) struct Tally {
     total: AtomicU64,
     /// Every byte of the file that went out, also those that went twice.
     wire: AtomicU64,
+    /// Requests of a small file that failed and were sent again.
+    failures: AtomicU32,
     /// That of all uploads together, of which this is one.
     all: Option<Arc<Tally>>,
 }
@@ -83,6 +85,20 @@ impl Tally {
     fn done(&self) {
         let total = self.total.load(Relaxed);
         self.moved(self.acknowledged.load(Relaxed), total);
+    }
+
+    /// What the platform had is there no more: it begins anew.
+    pub(crate) fn lost(&self) {
+        self.moved(self.acknowledged.load(Relaxed), 0);
+    }
+
+    /// A request failed, and another one follows.
+    pub(crate) fn failed(&self) {
+        self.failures.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures.load(Relaxed)
     }
 
     /// Every byte that went out.
@@ -153,12 +169,17 @@ pub(crate) async fn told<T, E>(
     on_progress: Option<&OnProgress>,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let Some(on_progress) = on_progress else { return work.await };
-    let mut teller = Teller::new(Arc::clone(on_progress));
-    let outcome = teller.during(tally, work).await;
+    let mut teller = on_progress.map(|on_progress| Teller::new(Arc::clone(on_progress)));
+    let outcome = match &mut teller {
+        Some(teller) => teller.during(tally, work).await,
+        None => work.await,
+    };
     if outcome.is_ok() {
+        // Also when nobody listens: it may be one of several that are told of together.
         tally.done();
-        teller.tell(tally);
+        if let Some(teller) = &mut teller {
+            teller.tell(tally);
+        }
     }
     outcome
 }

@@ -100,6 +100,7 @@ impl Single<'_> {
                     let what = "what the platform has of the earlier upload is not this file: it was begun anew";
                     tracing::warn!("{what}");
                     restarts.push(what.to_owned());
+                    self.tally.lost();
                 }
                 Err(error) => {
                     // What the platform refused left nothing there.
@@ -156,7 +157,7 @@ impl Single<'_> {
     }
 
     fn uploaded(&self, asset: Asset, restarts: Vec<String>) -> Uploaded {
-        Uploaded { asset, sent: self.tally.wire(), failures: 0, restarts }
+        Uploaded { asset, sent: self.tally.wire(), failures: self.tally.failures(), restarts }
     }
 }
 

@@ -60,7 +60,7 @@ async fn attempt(ctx: &Context<'_>, part: &Part) -> Result<bool, Trouble> {
         None => find_offset(ctx, part, &location).await?,
     };
     let left = part.end() - offset;
-    if left == 0 {
+    if left == 0 && !part.owes_length() {
         return Ok(true);
     }
     let start = part.range.start + (offset - part.base);
@@ -227,7 +227,7 @@ async fn send(
         false => Trouble::Failed(Asked::Chunk, error),
     })?;
     let now = held.offset.unwrap_or(offset + length);
-    if now <= offset || now > offset + length {
+    if (now <= offset && length > 0) || now > offset + length {
         let odd = "the platform's offset after a chunk is not one of it";
         let odd = Error::new(ErrorKind::Decode, odd).with(|e| e.sent = Some(Sent::Maybe));
         return Err(Trouble::Failed(Asked::Chunk, odd));
