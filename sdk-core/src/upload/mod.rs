@@ -23,6 +23,7 @@ mod progress;
 pub(crate) mod raw;
 mod recover;
 mod session;
+mod settings;
 mod single;
 pub(crate) mod source;
 mod step;
@@ -48,8 +49,9 @@ use self::{
     fingerprint::Stamp,
     join::cancelled,
     outcome::was_cancelled,
-    progress::{OnProgress, Tally, told},
+    progress::{Tally, told},
     session::Job,
+    settings::{MOST_STREAMS, Settings},
     single::Single,
     stream::{Pieces, StreamJob},
     tus::{Abilities, Wire},
@@ -61,28 +63,6 @@ use crate::{
     platform::Resource,
     transport::is_loopback,
 };
-
-const MOST_STREAMS: usize = 16;
-/// A platform on this machine answers sooner, the connection's making included; what only seems to be on it, a tunnel to
-/// elsewhere, seldom does.
-const NEAR: Duration = Duration::from_millis(20);
-/// Parts of a smaller file are joined in no time.
-const ONE_STREAM_FROM: u64 = 128 * plan::MIB;
-
-/// How an upload is done.
-pub(crate) struct Settings {
-    chunk_size: Option<u64>,
-    max_streams: usize,
-    /// The caller said how many, be it as many as by default.
-    streams_chosen: bool,
-    multipart_below: u64,
-    checksums: bool,
-    retries: u32,
-    stall_timeout: Duration,
-    journal: Journal,
-    control: UploadControl,
-    on_progress: Option<OnProgress>,
-}
 
 /// An upload that is set up and not yet begun. [`send`](Self::send) does it; every knob has a default that suits.
 ///
@@ -128,19 +108,6 @@ impl std::fmt::Debug for Upload {
             .field("source", &self.source)
             .field("options", &self.options)
             .finish_non_exhaustive()
-    }
-}
-
-impl Settings {
-    /// Whether so many bytes go to a platform on this machine, as far as its address and its first answer tell.
-    fn is_near(&self, size: u64, is_loopback: bool, answered: Duration) -> bool {
-        is_loopback && answered < NEAR && size >= ONE_STREAM_FROM
-    }
-
-    /// How many streams there may be for so many bytes, to a platform that answered within this time.
-    fn streams(&self, size: u64, is_loopback: bool, answered: Duration) -> usize {
-        let is_near = self.is_near(size, is_loopback, answered);
-        if is_near && !self.streams_chosen { 1 } else { self.max_streams }
     }
 }
 
@@ -382,28 +349,4 @@ fn advised(error: Error, what: &str) -> Error {
         _ => matches!(error.status(), Some(417 | 423 | 460)),
     };
     if passes { error.explained(what) } else { error }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_large_file_to_a_platform_on_this_machine_goes_in_one_stream() {
-        let client = Client::builder().base_url("https://a.io").api_key("k").build().unwrap();
-        let upload = || {
-            let source = UploadSource::bytes("film.bin", Vec::new());
-            Upload::new(client.clone(), source, UploadOptions::new("document"))
-        };
-        let (large, soon, late) =
-            (200 * plan::MIB, Duration::from_millis(2), Duration::from_millis(50));
-        assert_eq!(upload().settings.streams(large, true, soon), 1);
-        assert_eq!(upload().settings.streams(large, false, soon), 16);
-        // A tunnel, or a machine that is busy.
-        assert_eq!(upload().settings.streams(large, true, late), 16);
-        assert_eq!(upload().settings.streams(100 * plan::MIB, true, soon), 16);
-        // Who asks for streams gets them, and who shares them with others is still near.
-        assert_eq!(upload().max_streams(4).settings.streams(large, true, soon), 4);
-        assert_eq!(upload().sharing(4).settings.streams(large, true, soon), 1);
-    }
 }
