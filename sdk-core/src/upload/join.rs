@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{Either, select};
+use futures_util::{
+    FutureExt as _,
+    future::{Either, select},
+};
 use tokio::sync::watch;
 
 use super::{
@@ -44,7 +47,7 @@ pub(crate) async fn join(
         if now == Wanted::Cancel {
             if asked {
                 // On the heap, as what is seldom: an upload's own future is large enough.
-                Box::pin(take_back(client, ctx, new, key, asking)).await;
+                take_back(client, ctx, new, key, asking).boxed().await;
             }
             return Err(Halt::Cancelled);
         }
@@ -57,7 +60,7 @@ pub(crate) async fn join(
                 }
                 Either::Left((Err(error), _)) => error,
                 Either::Right((Wanted::Cancel, asking)) => {
-                    Box::pin(take_back(client, ctx, new, key, asking)).await;
+                    take_back(client, ctx, new, key, asking).boxed().await;
                     return Err(Halt::Cancelled);
                 }
                 Either::Right(_) => continue,

@@ -38,6 +38,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt as _;
+
 pub use all::{UploadAll, UploadAllProgress, UploadedFile};
 pub use control::UploadControl;
 pub use journal::Journal;
@@ -269,11 +271,12 @@ impl Upload {
             _ => None,
         };
         let setup = self.setup(path, abilities, tally);
-        // On the heap: a future of its size, in those of its callers, fills a thread's stack.
         let is_near =
             is_near && setup.abilities.trailers && self.client.transport().sends_trailers();
         let job = Job { setup, size, streams, is_near, stamp };
-        Box::pin(job.run()).await
+        // On the heap and without its type: a future of its size, in those of its callers, fills a thread's stack, and the
+        // compiler that lays theirs out comes to the end of its depth.
+        job.run().boxed().await
     }
 
     async fn stream(
@@ -303,7 +306,7 @@ impl Upload {
         let path = uploads.ok_or_else(unsupported)?;
         let abilities = Wire::new(&self.client, path.clone()).abilities().await?;
         let setup = self.setup(path, abilities.ok_or_else(unsupported)?, tally);
-        Box::pin(StreamJob(setup).run(first, pieces)).await
+        StreamJob(setup).run(first, pieces).boxed().await
     }
 
     fn setup(&self, path: String, abilities: Abilities, tally: &Arc<Tally>) -> Setup<'_> {
@@ -330,7 +333,7 @@ impl Upload {
 
     async fn multipart(&self, source: UploadSource, tally: &Arc<Tally>) -> Result<Uploaded, Error> {
         let (client, options, settings) = (&self.client, &self.options, &self.settings);
-        Single { client, source, options, settings, tally }.run().await
+        Single { client, source, options, settings, tally }.run().boxed().await
     }
 }
 

@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, Mutex, atomic::Ordering::Relaxed},
 };
 
+use futures_util::FutureExt as _;
+
 use super::{
     Uploaded,
     context::{Context, Setup},
@@ -228,7 +230,7 @@ impl Job<'_> {
                 }
                 let (client, key) = (self.setup.client, &written.last_key);
                 let joined = join(client, ctx, parts, key, true, &mut wanted);
-                match Box::pin(joined).await {
+                match joined.boxed().await {
                     Ok(held) => return Ok(held),
                     Err(Halt::Failed(error)) if !error.is_retryable() => {}
                     Err(halt) => return Err(halt),
@@ -277,12 +279,12 @@ impl Job<'_> {
             if let Some(ledger) = &ctx.ledger {
                 ledger.joining(true, &key).await?;
             }
-            let error =
-                match Box::pin(join(self.setup.client, ctx, parts, &key, false, wanted)).await {
-                    Ok(held) => return Ok(held),
-                    Err(Halt::Failed(error)) => error,
-                    Err(halt) => return Err(halt),
-                };
+            let error = match join(self.setup.client, ctx, parts, &key, false, wanted).boxed().await
+            {
+                Ok(held) => return Ok(held),
+                Err(Halt::Failed(error)) => error,
+                Err(halt) => return Err(halt),
+            };
             round += 1;
             // A part that is gone or shorter than it was is what can be made good.
             if !matches!(error.status(), Some(400 | 403 | 404 | 409 | 410)) || round >= MOST_ROUNDS
