@@ -21,10 +21,11 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask demo [VIDEO] [--out DIR]         the main job, end to end, on a local platform
-cargo xtask test [PART…] [--long]            all parts, or those named:
+cargo xtask test [PART…] [FLAG…]             all parts, or those named:
                                              core platform conformance interop faults
                                              python node swift kotlin examples
                                              (--long: 300 runs of faults and not 40;
+                                             --targets: swift checks the mobile crate for Android and iOS, too;
                                              --without PART: all but that, by name in the table)
 cargo xtask mutants [--all] [NAME…]          takes the client's rules out, one by one, and sees scenarios fail
 cargo xtask bindings [--check]               writes the languages' bindings from sdk-core, or sees that they are current

@@ -84,6 +84,15 @@ const STEPS: &[Step] = &[
     Step { part: "platform", name: "schemathesis", run: steps::schemathesis },
 ];
 
+/// What `--targets` adds.
+const TARGETS: &[Step] = &[
+    Step { part: "swift", name: ANDROID, run: |cx| swift::targets::check(cx, ANDROID) },
+    Step { part: "swift", name: IOS, run: |cx| swift::targets::check(cx, IOS) },
+];
+
+const ANDROID: &str = "aarch64-linux-android";
+const IOS: &str = "aarch64-apple-ios";
+
 /// What the steps share; each is made when the first step needs it.
 struct Context {
     /// The long form of what has two.
@@ -125,20 +134,45 @@ impl Context {
     }
 }
 
-/// Runs the parts named in `args`, or all; with `--long`, those that have a longer form at full length; `--without PART` leaves
-/// one out, which the table says.
-pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
-    let (args, without) = left_out(args)?;
-    let (flags, parts): (Vec<_>, Vec<_>) =
-        args.iter().cloned().partition(|arg| arg.starts_with('-'));
-    if let Some(unknown) = flags.iter().find(|flag| *flag != "--long") {
-        bail!("there is no {unknown}; there are --long and --without PART");
+/// What the arguments ask for.
+#[derive(Debug)]
+struct Options {
+    /// The parts of the table, in its order.
+    chosen: Vec<&'static str>,
+    /// Those of them that are not run.
+    without: Vec<&'static str>,
+    is_long: bool,
+    /// Whether the mobile crate is checked for phones, too.
+    with_targets: bool,
+}
+
+impl Options {
+    fn parse(args: &[String]) -> Result<Self> {
+        let (args, without) = left_out(args)?;
+        let (flags, parts): (Vec<_>, Vec<_>) =
+            args.into_iter().partition(|arg| arg.starts_with('-'));
+        let known = ["--long", "--targets"];
+        if let Some(unknown) = flags.iter().find(|flag| !known.contains(&flag.as_str())) {
+            bail!("there is no {unknown}; there are --long, --targets and --without PART");
+        }
+        let has = |name: &str| flags.iter().any(|flag| flag == name);
+        let (is_long, with_targets) = (has("--long"), has("--targets"));
+        let chosen = choose(&parts)?;
+        if with_targets && (!chosen.contains(&"swift") || without.contains(&"swift")) {
+            bail!("--targets belongs to the part swift, which is not among those to be run");
+        }
+        Ok(Self { chosen, without, is_long, with_targets })
     }
-    let chosen = choose(&parts)?;
+}
+
+/// Runs the parts named in `args`, or all; with `--long`, those that have a longer form at full length; with `--targets`, the
+/// mobile crate is checked for phones, too; `--without PART` leaves one out, which the table says.
+pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
+    let Options { chosen, without, is_long, with_targets } = Options::parse(args)?;
     let workspace = Workspace::load()?;
     std::env::set_current_dir(&workspace.root)?;
     let context = Context {
-        is_long: !flags.is_empty(),
+        is_long,
         setup: Setup::new(&workspace.target),
         workspace,
         build: OnceCell::new(),
@@ -160,7 +194,8 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
             row.counts = Counts::failed(format!("{folder} exists, and no step here tests it"));
         }
     }
-    for step in STEPS {
+    let targets = if with_targets { TARGETS } else { &[] };
+    for step in STEPS.iter().chain(targets) {
         let Some(row) = rows.iter_mut().find(|row| row.part == step.part) else { continue };
         if without.contains(&step.part) {
             continue;
@@ -231,8 +266,29 @@ mod tests {
     }
 
     #[test]
+    fn phones_are_checked_when_asked_for_and_only_where_swift_is_run() {
+        let parse = |args: &[&str]| {
+            Options::parse(&args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>())
+        };
+        let plain = parse(&["swift"]).unwrap();
+        assert!(!plain.with_targets && !plain.is_long);
+        let asked = parse(&["swift", "--targets"]).unwrap();
+        assert!(asked.with_targets && !asked.is_long);
+        assert_eq!(asked.chosen, ["swift"]);
+        let all = parse(&["--targets", "--long", "--without", "node"]).unwrap();
+        assert!(all.with_targets && all.is_long);
+        assert_eq!((all.chosen.len(), all.without), (PARTS.len(), vec!["node"]));
+        for refused in [&["core", "--targets"][..], &["--targets", "--without", "swift"]] {
+            let error = parse(refused).unwrap_err().to_string();
+            assert!(error.contains("part swift"), "{error}");
+        }
+        let error = parse(&["--target"]).unwrap_err().to_string();
+        assert!(error.contains("no --target;") && error.contains("--targets"), "{error}");
+    }
+
+    #[test]
     fn every_step_belongs_to_a_part() {
-        for step in STEPS {
+        for step in STEPS.iter().chain(TARGETS) {
             assert!(PARTS.iter().any(|(part, _)| *part == step.part), "{}", step.name);
         }
     }

@@ -3,6 +3,7 @@
 
 mod package;
 pub(crate) mod root;
+pub(super) mod targets;
 
 use std::{
     io::{BufRead as _, BufReader},

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use super::package::Package;
-use crate::setup;
+use crate::{process, setup};
 
 /// What is in it beside a minimal Debian.
 const PACKAGES: [&str; 3] = ["swiftlang", "libc6-dev", "ca-certificates"];
@@ -88,23 +88,79 @@ impl Root {
         Ok(Self { folder: root, machine })
     }
 
-    /// A command inside the root, in `folder`, which is `/package` there. Mounts are its own and end with it.
+    /// Installs further packages of Debian's, where they are not there.
+    pub(super) fn install(&self, packages: &[&str]) -> Result<()> {
+        let lock = std::fs::File::create(self.folder.with_extension("lock"))?;
+        lock.lock()?;
+        let mut ask = apart("chroot");
+        ask.arg(&self.folder).args([
+            "dpkg-query",
+            "--show",
+            "--showformat",
+            "${db:Status-Status}\n",
+        ]);
+        ask.args(packages);
+        let there = process::output(ask);
+        if there.is_ok_and(|there| there.lines().all(|status| status == "installed")) {
+            return Ok(());
+        }
+        if !setup::is_root() {
+            bail!("only the user root can install {} in the root", packages.join(", "));
+        }
+        eprintln!("setup: installing {} in {}", packages.join(", "), self.folder.display());
+        for args in [&["update", "-q"][..], &["install", "-y", "-q", "--no-install-recommends"]] {
+            let mut apt = apart("chroot");
+            apt.arg(&self.folder).arg("apt-get").args(args);
+            if args[0] == "install" {
+                apt.args(packages);
+            }
+            apt.env("DEBIAN_FRONTEND", "noninteractive");
+            setup::run("apt-get in the root", apt)?;
+        }
+        Ok(())
+    }
+
+    /// Where a file of the root's is outside.
+    pub(super) fn path(&self, inside: &str) -> PathBuf {
+        self.folder.join(inside.trim_start_matches('/'))
+    }
+
+    /// A command inside the root, in a Swift package, which is `/package` there.
     pub(crate) fn inside(
         &self,
-        folder: &Path,
+        package: &Path,
+        command: &str,
+        environment: &[(String, String)],
+    ) -> Command {
+        let own = [("STORYCORE_CONFORMANCE", "1"), ("LD_LIBRARY_PATH", "/package/lib")];
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.with_folders(&[(package, "/package")], command, &[&own, environment].concat())
+    }
+
+    /// A command inside the root, in `/package`, with folders from outside under names that they have there. Mounts are its own
+    /// and end with it.
+    pub(super) fn with_folders(
+        &self,
+        folders: &[(&Path, &str)],
         command: &str,
         environment: &[(String, String)],
     ) -> Command {
         // Without /proc, Swift does not start.
         let script = "
-            mkdir -p \"$1/package\" &&
-            mount --rbind \"$2\" \"$1/package\" && mount -t proc proc \"$1/proc\" && mount --rbind /dev \"$1/dev\" &&
-            root=\"$1\" line=\"$3\" && shift 3 &&
-            exec chroot \"$root\" /usr/bin/env -i HOME=/tmp PATH=/usr/bin:/bin LANG=C.UTF-8 STORYCORE_CONFORMANCE=1 \\
-                LD_LIBRARY_PATH=/package/lib \"$@\" /bin/bash -c \"cd /package && $line\"";
+            root=\"$1\" line=\"$2\" && shift 2 &&
+            while [ \"$1\" != -- ]; do
+                mkdir -p \"$root$2\" && mount --rbind \"$1\" \"$root$2\" && shift 2 || exit 1
+            done && shift &&
+            mount -t proc proc \"$root/proc\" && mount --rbind /dev \"$root/dev\" &&
+            exec chroot \"$root\" /usr/bin/env -i HOME=/tmp PATH=/usr/bin:/bin LANG=C.UTF-8 \"$@\" \\
+                /bin/bash -c \"cd /package && $line\"";
         let mut run = Command::new("unshare");
         run.args(["-m", "-p", "-f", "--kill-child", "bash", "-c", script, "swift"]);
-        run.arg(&self.folder).arg(folder).arg(command);
+        run.arg(&self.folder).arg(command);
+        for (outside, inside) in folders {
+            run.arg(outside).arg(inside);
+        }
+        run.arg("--");
         run.args(environment.iter().map(|(name, value)| format!("{name}={value}")));
         run
     }
