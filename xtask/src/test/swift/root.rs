@@ -74,16 +74,7 @@ impl Root {
         let mut make = apart("debootstrap");
         make.args(["--variant=minbase", "trixie"]).arg(&root);
         setup::run("debootstrap", make)?;
-        let mut install = apart("chroot");
-        install
-            .arg(&root)
-            .args(["apt-get", "install", "-y", "-q", "--no-install-recommends"])
-            .args(PACKAGES);
-        install.env("DEBIAN_FRONTEND", "noninteractive");
-        setup::run("apt-get in the root", install)?;
-        let mut clean = apart("chroot");
-        clean.arg(&root).args(["apt-get", "clean"]);
-        setup::run("apt-get in the root", clean)?;
+        add(&root, &PACKAGES)?;
         std::fs::write(stamp, wanted)?;
         Ok(Self { folder: root, machine })
     }
@@ -108,16 +99,8 @@ impl Root {
             bail!("only the user root can install {} in the root", packages.join(", "));
         }
         eprintln!("setup: installing {} in {}", packages.join(", "), self.folder.display());
-        for args in [&["update", "-q"][..], &["install", "-y", "-q", "--no-install-recommends"]] {
-            let mut apt = apart("chroot");
-            apt.arg(&self.folder).arg("apt-get").args(args);
-            if args[0] == "install" {
-                apt.args(packages);
-            }
-            apt.env("DEBIAN_FRONTEND", "noninteractive");
-            setup::run("apt-get in the root", apt)?;
-        }
-        Ok(())
+        apt(&self.folder, &["update", "-q"])?;
+        add(&self.folder, packages)
     }
 
     /// Where a file of the root's is outside.
@@ -189,4 +172,16 @@ fn apart(program: &str) -> Command {
     let mut run = Command::new("unshare");
     run.args(["-m", "-p", "-f", "--mount-proc", "--kill-child", program]);
     run
+}
+
+/// Installs packages of Debian's in a root.
+fn add(root: &Path, packages: &[&str]) -> Result<()> {
+    apt(root, &[&["install", "-y", "-q", "--no-install-recommends"], packages].concat())?;
+    apt(root, &["clean"])
+}
+
+fn apt(root: &Path, args: &[&str]) -> Result<()> {
+    let mut run = apart("chroot");
+    run.arg(root).arg("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive");
+    setup::run("apt-get in the root", run)
 }
