@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 use common::{
     answer,
-    child::{self, Platform, little_disk, own_disk},
+    child::{self, Platform, own_disk},
+    little_disk::little_disk,
     media::{Api, BOUNDARY, eventually, ffmpeg, field, file, files, film, form, look},
     sse::Events,
 };

@@ -10,6 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use common::{
     Answer, answer,
     child::{self, Platform},
+    little_disk::little_disk,
     media::{Api, eventually, files},
 };
 use reqwest::Method;
@@ -138,7 +139,7 @@ async fn patch_with_sum(api: &Api, path: &str, body: &[u8]) -> Answer {
 #[tokio::test]
 async fn a_full_disk_keeps_what_it_took_and_nothing_that_is_not_verified() {
     let data = tempfile::tempdir().unwrap();
-    let (starter, own_disk) = child::little_disk(data.path());
+    let (starter, own_disk) = little_disk(data.path());
     let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
     let platform = Platform::start_under(&starter, data.path());
     let api = Api::new(&platform.url, &platform.key);
@@ -193,7 +194,7 @@ async fn own_disk_that_was_full_lets_an_upload_go_on_once_there_is_room() {
 #[tokio::test]
 async fn a_disk_that_fills_with_a_chunks_last_bytes_is_not_called_a_wrong_checksum() {
     let data = tempfile::tempdir().unwrap();
-    let (starter, own_disk) = child::little_disk(data.path());
+    let (starter, own_disk) = little_disk(data.path());
     if !own_disk {
         // A limit on each file leaves no disk that is nearly full.
         println!("skipped: this system lets nobody mount");

@@ -73,11 +73,12 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     if chosen.contains(&"mobile") {
         environment.extend(mobile(&setup, &workspace)?);
     }
-    let build = Build::bin(&workspace, PACKAGE, true)?;
+    let binaries: Vec<&str> =
+        chosen.iter().filter_map(|name| binary(&package.bins, name)).map(String::as_str).collect();
+    let build = Build::bin(&workspace, PACKAGE, &binaries, true)?;
     let mut failed = false;
-    for name in chosen {
-        let binary = binary(&package.bins, name).and_then(|bin| build.bins.get(bin));
-        let binary = binary.with_context(|| format!("no binary for {name}"))?;
+    for (name, binary) in chosen.into_iter().zip(binaries) {
+        let binary = build.bins.get(binary).with_context(|| format!("no binary for {name}"))?;
         let status = Command::new(binary)
             .args(&request.flags)
             .envs(environment.iter().map(|(name, value)| (name, value)))
@@ -123,7 +124,7 @@ fn node(setup: &Setup, workspace: &Workspace) -> Result<[(&'static str, OsString
 fn mobile(setup: &Setup, workspace: &Workspace) -> Result<Vec<(&'static str, OsString)>> {
     let weighed = library(workspace, &["--profile", "mobile"])?;
     let counting = library(workspace, &["--release", "--features", "conformance"])?;
-    let bindgen = Build::bin(workspace, "storycore-bindgen", false)?;
+    let bindgen = Build::bin(workspace, "storycore-bindgen", &[], false)?;
     let bindgen = bindgen.bins.get("storycore-bindgen").context("storycore-bindgen")?;
     let swift = swift::bench(workspace, &counting, bindgen)?;
     let kotlin = kotlin::bench(setup, workspace, &counting, bindgen)?;

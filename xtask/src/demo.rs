@@ -13,7 +13,7 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let path = Setup::new(&workspace.target).path_with_ffmpeg()?;
     println!("setup: building storycore");
-    let build = Build::bin(&workspace, "storycore-cli", false)?;
+    let build = Build::bin(&workspace, "storycore-cli", &[], false)?;
     let storycore = build.bins.get("storycore").context("the build made no storycore binary")?;
     let error = Command::new(storycore).arg("demo").args(args).env("PATH", path).exec();
     Err(error).with_context(|| format!("cannot run {}", storycore.display()))

@@ -99,10 +99,21 @@ impl Build {
         Self::run(cargo, workspace)
     }
 
-    /// Compiles one binary the way a user would.
-    pub(crate) fn bin(workspace: &Workspace, package: &str, release: bool) -> Result<Self> {
+    /// Compiles a package's binaries the way a user would: those named, or all.
+    pub(crate) fn bin(
+        workspace: &Workspace,
+        package: &str,
+        names: &[&str],
+        release: bool,
+    ) -> Result<Self> {
         let mut cargo = process::cargo();
-        cargo.args(["build", "--package", package, "--bins"]);
+        cargo.args(["build", "--package", package]);
+        if names.is_empty() {
+            cargo.arg("--bins");
+        }
+        for name in names {
+            cargo.args(["--bin", name]);
+        }
         if release {
             cargo.arg("--release");
         }

@@ -253,44 +253,45 @@ public struct CallOptions: Sendable {
 
 /// Without the values of headers, which may be credentials.
 extension CallOptions: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The options, of the headers their names alone.
-    public var description: String {
-        "CallOptions(timeout: \(shown(timeout)), maxRetries: \(shown(maxRetries)), "
-            + "idempotencyKey: \(shown(idempotencyKey)), headers: \(headers.keys.sorted()))"
+    private var shown: KeyValuePairs<String, Any?> {
+        [
+            "timeout": timeout, "maxRetries": maxRetries, "idempotencyKey": idempotencyKey,
+            "headers": headers.keys.sorted(),
+        ]
     }
+    /// The options, of the headers their names alone.
+    public var description: String { described("CallOptions", shown) }
     /// As ``description``.
     public var debugDescription: String { description }
     /// As ``description``.
-    public var customMirror: Mirror {
-        Mirror(
-            self,
-            children: [
-                "timeout": timeout as Any, "maxRetries": maxRetries as Any, "idempotencyKey": idempotencyKey as Any,
-                "headers": headers.keys.sorted(),
-            ])
-    }
+    public var customMirror: Mirror { mirrored(self, shown) }
 }
 
 /// Without the values of headers, which may be credentials.
 extension Configuration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// What it says of the calls, of the headers their names alone.
-    public var description: String {
-        "Configuration(platform: \(shown(platform)), timeout: \(shown(timeout)), attemptTimeout: \(shown(attemptTimeout)), "
-            + "maxRetries: \(shown(maxRetries)), headers: \(headers.keys.sorted()))"
+    private var shown: KeyValuePairs<String, Any?> {
+        [
+            "platform": platform, "timeout": timeout, "attemptTimeout": attemptTimeout, "maxRetries": maxRetries,
+            "headers": headers.keys.sorted(),
+        ]
     }
+    /// What it says of the calls, of the headers their names alone.
+    public var description: String { described("Configuration", shown) }
     /// As ``description``.
     public var debugDescription: String { description }
     /// As ``description``.
-    public var customMirror: Mirror {
-        Mirror(
-            self,
-            children: [
-                "platform": platform as Any, "timeout": timeout as Any, "attemptTimeout": attemptTimeout as Any,
-                "maxRetries": maxRetries as Any, "headers": headers.keys.sorted(),
-            ])
-    }
+    public var customMirror: Mirror { mirrored(self, shown) }
 }
 
-private func shown(_ value: (some Any)?) -> String {
-    value.map { "\($0)" } ?? "nil"
+private func described(_ type: String, _ fields: KeyValuePairs<String, Any?>) -> String {
+    let shown = fields.map { name, value in "\(name): \(value.map { "\($0)" } ?? "nil")" }
+    return "\(type)(\(shown.joined(separator: ", ")))"
+}
+
+private func mirrored(_ subject: Any, _ fields: KeyValuePairs<String, Any?>) -> Mirror {
+    let children: [Mirror.Child] = fields.map { field in
+        let label: String? = field.key
+        return (label: label, value: field.value as Any)
+    }
+    return Mirror(subject, children: children)
 }

@@ -1,5 +1,6 @@
 //! A platform in a process of its own, to be killed.
 
+use super::little_disk::little_disk;
 use std::{
     ffi::OsStr,
     io::{BufRead as _, BufReader},
@@ -73,25 +74,6 @@ impl Drop for Platform {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// What starts a program with 16 MiB of disk at `directory`: a file system of its own where the system lets us mount
-/// one, else a limit on each file.
-pub fn little_disk(directory: &Path) -> (Vec<String>, bool) {
-    let unshare = ["unshare", "--map-root-user", "--mount"];
-    let mount =
-        format!("mount -t tmpfs -o size=16m tmpfs '{}' && exec \"$0\" \"$@\"", directory.display());
-    let mounts = Command::new(unshare[0])
-        .args(&unshare[1..])
-        .args(["sh", "-c", &mount, "true"])
-        .status()
-        .is_ok_and(|status| status.success());
-    if mounts {
-        let words = unshare.into_iter().chain(["sh", "-c", &mount]);
-        return (words.map(str::to_owned).collect(), true);
-    }
-    let limit = "trap '' XFSZ; ulimit -f 32768; exec \"$0\" \"$@\"";
-    (["sh", "-c", limit].map(str::to_owned).to_vec(), false)
 }
 
 /// What starts a program with a file system of 16 MiB at `directory`, for what a limit on each file does not show: it cannot

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(missing_docs)]
 
-use std::{path::Path, process::Command};
+use std::process::Command;
 
 use serde_json::Value;
 use storycore::{
@@ -11,29 +11,13 @@ use storycore::{
     upload::{Journal, UploadSource},
 };
 
+#[path = "../../../local-platform/tests/common/little_disk.rs"]
+mod little_disk;
+
+use little_disk::little_disk;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_storycore-faults");
 const MIB: usize = 1 << 20;
-
-/// What starts a program with 16 MiB of disk at `folder`: a file system of its own where the system lets us mount one, else a
-/// limit on each file.
-fn on_a_little_disk(folder: &Path) -> (Command, bool) {
-    let unshare = ["--map-root-user", "--mount", "sh", "-c"];
-    let mount =
-        format!("mount -t tmpfs -o size=16m tmpfs '{}' && exec \"$0\" \"$@\"", folder.display());
-    let mut own = Command::new("unshare");
-    own.args(unshare).arg(&mount);
-    if Command::new("unshare")
-        .args(unshare)
-        .args([&*mount, "true"])
-        .status()
-        .is_ok_and(|status| status.success())
-    {
-        return (own, true);
-    }
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "trap '' XFSZ; ulimit -f 32768; exec \"$0\" \"$@\""]);
-    (limited, false)
-}
 
 #[tokio::test]
 async fn a_download_onto_a_full_disk_says_so_and_keeps_nothing() {
@@ -48,8 +32,9 @@ async fn a_download_onto_a_full_disk_says_so_and_keeps_nothing() {
     }
     let folder = tempfile::tempdir().unwrap();
     let download = async |id: &str| -> (Value, bool) {
-        let (mut command, own_disk) = on_a_little_disk(folder.path());
-        command.args([PROGRAM, "download", "--url", platform.url()]);
+        let (starter, own_disk) = little_disk(folder.path());
+        let mut command = Command::new(&starter[0]);
+        command.args(&starter[1..]).args([PROGRAM, "download", "--url", platform.url()]);
         command.args(["--api-key", platform.api_key(), id]).arg(folder.path().join("film.bin"));
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         (serde_json::from_slice(&output.stdout).unwrap(), own_disk)
