@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     config::Config,
-    delivery::Delivering,
+    delivery::{Delivering, Wanted},
     error::ApiError,
     events,
     faults::Faults,
@@ -45,6 +45,8 @@ pub(crate) struct App {
     pub(crate) in_progress: InProgress,
     /// What sends to webhooks.
     pub(crate) delivering: Arc<Delivering>,
+    /// Which events webhooks want.
+    pub(crate) wanted: Wanted,
     /// What the contract knows, where the platform is strict.
     pub(crate) spec: Option<Spec>,
     /// Set when the platform stops: what waits or streams ends then.
@@ -71,6 +73,7 @@ impl App {
         let Parts { config, url, store, files, seal, keys, grants, spec } = parts;
         Arc::new(Self {
             delivering: Arc::new(Delivering::new(&config)),
+            wanted: Wanted::default(),
             media: Media::new(config.ffmpeg.clone()),
             jobs: Jobs::default(),
             uploads: resources::uploads::Active::default(),

@@ -8,7 +8,7 @@ use crate::{
     app::App,
     clock, delivery,
     error::ApiError,
-    store::{self, Filter, Table, Tx},
+    store::{self, Changes, Filter, Table, Tx},
 };
 
 pub(crate) static TABLE: Table = Table {
@@ -110,12 +110,30 @@ impl<'a> Payload<'a> {
 
 /// Writes the event down and puts its deliveries into the queue.
 pub(crate) async fn emit(app: &App, tx: &mut Tx<'_>, event: NewEvent<'_>) -> Result<(), ApiError> {
+    let (payload, text) = write(app, tx.at_the_end(), event)?;
+    delivery::fan_out(app, tx, payload, text).await
+}
+
+/// Writes an event down that no webhook wants, as [`delivery::Wanted`] told.
+pub(crate) fn write_down(
+    app: &App,
+    changes: &mut Changes,
+    event: NewEvent<'_>,
+) -> Result<(), ApiError> {
+    write(app, changes, event).map(drop)
+}
+
+fn write<'a>(
+    app: &App,
+    changes: &mut Changes,
+    event: NewEvent<'a>,
+) -> Result<(Payload<'a>, Box<RawValue>), ApiError> {
     let payload = Payload::new(app, event);
     let text = payload.text()?;
-    tx.at_the_end(
+    changes.add(
         "INSERT INTO events (id, organization_id, doc) VALUES (?, ?, ?)",
         [&payload.id, payload.organization_id, text.get()].map(store::Value::Text),
-    )?;
-    tx.touch(&TABLE);
-    delivery::fan_out(app, tx, payload, text).await
+    );
+    changes.touch(&TABLE);
+    Ok((payload, text))
 }

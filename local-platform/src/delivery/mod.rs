@@ -11,6 +11,7 @@ pub(crate) mod secret;
 pub(crate) mod send;
 mod sign;
 pub(crate) mod target;
+mod wanted;
 mod worker;
 
 use std::{
@@ -22,6 +23,7 @@ use tokio::sync::Notify;
 
 pub(crate) use queue::fan_out;
 pub(crate) use target::attempt_now;
+pub(crate) use wanted::Wanted;
 pub(crate) use worker::run;
 
 use crate::config::Config;

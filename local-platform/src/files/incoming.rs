@@ -1,5 +1,6 @@
 //! A file that arrives in pieces: hashed and written on a thread that may block, one block at a time while the next one
-//! fills, so that memory stays at two blocks a file and a slow sender holds no thread.
+//! fills, so that memory stays at two blocks a file and a slow sender holds no thread. A file of one block goes there once: it is
+//! made, written and closed in one go.
 
 use std::{
     fs::File,
@@ -30,7 +31,9 @@ enum Disk {
 }
 
 struct Writer {
-    file: File,
+    path: PathBuf,
+    /// Made with the first block.
+    file: Option<File>,
     hash: Sha256,
     /// The block that was written, to be filled again.
     block: Block,
@@ -77,19 +80,17 @@ impl Received {
 }
 
 impl Incoming {
-    pub(super) async fn create(path: PathBuf, durable: bool) -> io::Result<Self> {
-        blocking(move || {
-            let file = File::create_new(&path)?;
-            let writer = Writer { file, hash: Sha256::new(), block: Block::default() };
-            Ok(Self {
-                temporary: Temporary::new(path),
-                filling: Block::default(),
-                disk: Disk::Idle(Box::new(writer)),
-                size: 0,
-                durable,
-            })
-        })
-        .await
+    /// A new file, made when there is something to write.
+    pub(super) fn new(path: PathBuf, durable: bool) -> Self {
+        let writer =
+            Writer { path: path.clone(), file: None, hash: Sha256::new(), block: Block::default() };
+        Self {
+            temporary: Temporary::new(path),
+            filling: Block::default(),
+            disk: Disk::Idle(Box::new(writer)),
+            size: 0,
+            durable,
+        }
     }
 
     /// How many bytes have been taken in.
@@ -111,12 +112,11 @@ impl Incoming {
 
     /// Writes the last bytes; the file is on disk when this returns.
     pub(crate) async fn finish(mut self) -> io::Result<Received> {
-        self.flush().await?;
-        let writer = self.writer().await?;
-        let durable = self.durable;
+        let (mut writer, durable) = (self.next().await?, self.durable);
         let sha256 = blocking(move || {
+            let file = writer.write()?;
             if durable {
-                writer.file.sync_all()?;
+                file.sync_all()?;
             }
             Ok(hex::encode(writer.hash.finalize()))
         })
@@ -126,15 +126,19 @@ impl Incoming {
 
     /// Has the filled block written, once the one before it is.
     async fn flush(&mut self) -> io::Result<()> {
-        let mut writer = self.writer().await?;
-        std::mem::swap(&mut writer.block, &mut self.filling);
+        let mut writer = self.next().await?;
         self.disk = Disk::Writing(tokio::task::spawn_blocking(move || {
-            writer.file.write_all(writer.block.filled())?;
-            writer.hash.update(writer.block.filled());
-            writer.block.clear();
+            writer.write()?;
             Ok(writer)
         }));
         Ok(())
+    }
+
+    /// The writer, when it is done with its block, with the next one.
+    async fn next(&mut self) -> io::Result<Box<Writer>> {
+        let mut writer = self.writer().await?;
+        std::mem::swap(&mut writer.block, &mut self.filling);
+        Ok(writer)
     }
 
     /// The writer, when it is done with its block.
@@ -152,5 +156,19 @@ impl Incoming {
             Disk::Idle(writer) => Ok(writer),
             _ => Err(io::Error::other("a write was not awaited")),
         }
+    }
+}
+
+impl Writer {
+    /// Writes its block; the file, made at the first one.
+    fn write(&mut self) -> io::Result<&File> {
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => File::create_new(&self.path)?,
+        };
+        file.write_all(self.block.filled())?;
+        self.hash.update(self.block.filled());
+        self.block.clear();
+        Ok(self.file.insert(file))
     }
 }

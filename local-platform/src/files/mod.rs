@@ -51,8 +51,8 @@ impl Files {
     }
 
     /// Begins to take a file in.
-    pub(crate) async fn receive(&self) -> io::Result<Incoming> {
-        Incoming::create(self.incoming.join(crate::ids::new("in")), self.durable).await
+    pub(crate) fn receive(&self) -> Incoming {
+        Incoming::new(self.incoming.join(crate::ids::new("in")), self.durable)
     }
 
     /// Makes an empty folder for a run of a job; it is removed when dropped.

@@ -12,7 +12,7 @@ use super::{Reply, dialect::Dialect, idempotency::Idempotency};
 use crate::{
     error::ApiError,
     keys::{Access, Key},
-    store::Tx,
+    store::{Changes, Tx},
 };
 
 /// The context of one authenticated request.
@@ -43,11 +43,22 @@ impl Ctx {
         status: StatusCode,
         object: &impl Serialize,
     ) -> Result<Reply, ApiError> {
+        let reply = self.kept(tx.at_the_end(), status, object)?;
+        tx.commit().await?;
+        Ok(reply)
+    }
+
+    /// The answer, which is kept for a request sent again when the changes that it tells of are committed.
+    pub(crate) fn kept(
+        &self,
+        changes: &mut Changes,
+        status: StatusCode,
+        object: &impl Serialize,
+    ) -> Result<Reply, ApiError> {
         let reply = Reply::object(status, object)?;
         if let Some(idempotency) = &self.idempotency {
-            idempotency.keep(&mut tx, &reply).await?;
+            idempotency.keep(changes, &reply)?;
         }
-        tx.commit().await?;
         Ok(reply)
     }
 }

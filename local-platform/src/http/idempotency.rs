@@ -16,7 +16,7 @@ use crate::{
     app::App,
     clock,
     error::ApiError,
-    store::{Tx, Value},
+    store::{Changes, Value},
 };
 
 /// How long the first answer is kept.
@@ -145,8 +145,8 @@ impl Idempotency {
         Ok(Some(Reply::replayed(status, body.into())))
     }
 
-    /// Keeps `reply` as the first answer, in the transaction that it tells of.
-    pub(crate) async fn keep(&self, tx: &mut Tx<'_>, reply: &Reply) -> Result<(), ApiError> {
+    /// Keeps `reply` as the first answer, among the changes that it tells of.
+    pub(crate) fn keep(&self, changes: &mut Changes, reply: &Reply) -> Result<(), ApiError> {
         let fingerprint = *self.fingerprint.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(fingerprint) = fingerprint else {
             return Err(ApiError::internal(
@@ -154,11 +154,8 @@ impl Idempotency {
             ));
         };
         let now = self.app.clock.now();
-        tx.at_the_end(
-            "DELETE FROM idempotency WHERE created_at <= ?",
-            [Value::Text(&oldest(now))],
-        )?;
-        tx.at_the_end(
+        changes.add("DELETE FROM idempotency WHERE created_at <= ?", [Value::Text(&oldest(now))]);
+        changes.add(
             "INSERT INTO idempotency (owner, key, fingerprint, status, sealed_body, created_at) VALUES (?, ?, ?, ?, ?, ?)",
             [
                 Value::Text(&self.owner),
@@ -168,7 +165,8 @@ impl Idempotency {
                 Value::Blob(&self.app.seal.seal(&reply.body)),
                 Value::Text(&clock::text(now)),
             ],
-        )
+        );
+        Ok(())
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     error::ApiError,
     events::{self, NewEvent},
     http::{Ctx, Path, Reply},
-    store::{self, Filter, ListQuery, Table, Tx},
+    store::{self, Changes, Filter, ListQuery, Table, Tx},
 };
 
 pub(crate) static TABLE: Table = Table {
@@ -33,6 +33,9 @@ pub(crate) static TABLE: Table = Table {
     ],
     slot: 4,
 };
+
+/// The event of an asset that is there.
+const READY: &str = "asset.ready";
 
 pub(crate) fn router() -> Router<Arc<App>> {
     Router::new()
@@ -114,13 +117,39 @@ pub(crate) async fn insert(
     asset: &Asset,
     file_name: &str,
 ) -> Result<(), ApiError> {
+    write(tx.at_the_end(), organization, asset, file_name)?;
+    emit(app, tx, organization, READY, asset).await
+}
+
+/// The same as changes that read nothing; nothing where they have to, since a webhook wants to be told.
+pub(crate) async fn inserted(
+    app: &App,
+    organization: &str,
+    asset: &Asset,
+    file_name: &str,
+) -> Result<Option<Changes>, ApiError> {
+    let mut changes = Changes::default();
+    if app.wanted.by_any(&app.store, &mut changes, organization, READY).await? {
+        return Ok(None);
+    }
+    write(&mut changes, organization, asset, file_name)?;
+    events::write_down(app, &mut changes, event(app, organization, READY, asset)?)?;
+    Ok(Some(changes))
+}
+
+fn write(
+    changes: &mut Changes,
+    organization: &str,
+    asset: &Asset,
+    file_name: &str,
+) -> Result<(), ApiError> {
     let doc = serde_json::to_string(asset).map_err(ApiError::internal)?;
-    tx.at_the_end(
+    changes.add(
         "INSERT INTO assets (id, organization_id, file_name, doc) VALUES (?, ?, ?, ?)",
         [&asset.id, organization, file_name, &doc].map(store::Value::Text),
-    )?;
-    tx.touch(&TABLE);
-    emit(app, tx, organization, "asset.ready", asset).await
+    );
+    changes.touch(&TABLE);
+    Ok(())
 }
 
 /// Marks an asset whose bytes are gone.
@@ -194,12 +223,20 @@ async fn emit(
     name: &str,
     asset: &Asset,
 ) -> Result<(), ApiError> {
+    events::emit(app, tx, event(app, organization, name, asset)?).await
+}
+
+fn event<'a>(
+    app: &App,
+    organization: &'a str,
+    name: &'a str,
+    asset: &Asset,
+) -> Result<NewEvent<'a>, ApiError> {
     let top = [("asset_id", json!(asset.id)), ("project_id", json!(asset.project_id))];
-    let event = NewEvent {
+    Ok(NewEvent {
         organization_id: organization,
         name,
         data: serde_json::to_value(asset.sent(app)).map_err(ApiError::internal)?,
         top: top.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
-    };
-    events::emit(app, tx, event).await
+    })
 }

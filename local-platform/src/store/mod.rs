@@ -4,6 +4,7 @@
 mod documents;
 mod leftovers;
 mod listing;
+mod together;
 
 use std::{
     fs::File,
@@ -28,11 +29,9 @@ use sqlx::{
 
 pub(crate) use documents::{Filter, Table};
 pub(crate) use listing::{ListQuery, Page, number};
+use together::Together;
 
-use crate::{
-    config::{Data, StartError},
-    error::ApiError,
-};
+use crate::config::{Data, StartError};
 
 /// Documents kept ready to send; each is about a kilobyte.
 const CACHED_DOCUMENTS: usize = 16_384;
@@ -45,6 +44,9 @@ pub(crate) struct Store {
     totals: Cache<String, (u64, i64)>,
     /// Counts the commits that changed each table; what was cached under an older count is not used.
     generations: [AtomicU64; Table::COUNT],
+    together: Together,
+    /// Whoever writes has it, until everybody can see what was changed.
+    turn: tokio::sync::Mutex<()>,
     directory: PathBuf,
     _lock: File,
     _temporary: Option<tempfile::TempDir>,
@@ -137,6 +139,8 @@ impl Store {
             documents: Cache::new(CACHED_DOCUMENTS),
             totals: Cache::new(1024),
             generations: std::array::from_fn(|_| AtomicU64::new(0)),
+            together: Together::default(),
+            turn: tokio::sync::Mutex::default(),
             directory,
             _lock: lock,
             _temporary: temporary,
@@ -155,14 +159,9 @@ impl Store {
 
     /// Starts a transaction that may write; waits while another one runs.
     pub(crate) async fn begin(&self) -> Result<Tx<'_>, sqlx::Error> {
+        let turn = self.turn.lock().await;
         let inner = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Tx {
-            inner,
-            store: self,
-            changed: [false; Table::COUNT],
-            after: Vec::new(),
-            last: Last::default(),
-        })
+        Ok(Tx { inner, store: self, changes: Changes::default(), turn })
     }
 
     /// Closes every connection; the write-ahead log is folded into the database.
@@ -171,7 +170,8 @@ impl Store {
         self.writer.close().await;
     }
 
-    fn generation(&self, table: &Table) -> u64 {
+    /// Changes with each commit that changed a document of the table, before the next one begins.
+    pub(crate) fn generation(&self, table: &Table) -> u64 {
         self.generations[table.slot].load(Ordering::Acquire)
     }
 }
@@ -183,50 +183,41 @@ pub(crate) enum Value<'a> {
     Number(i64),
 }
 
-/// A transaction that is rolled back unless it is committed.
-pub(crate) struct Tx<'a> {
-    inner: sqlx::Transaction<'static, sqlx::Sqlite>,
-    store: &'a Store,
+/// What is written at the end of a transaction, and what follows from it. Nothing in the transaction reads what the statements
+/// do, so that they are run together: that is one way to SQLite's thread and back where each alone would be one, while every
+/// other writer waits.
+#[derive(Default)]
+pub(crate) struct Changes {
+    sql: String,
+    values: Vec<Held>,
     changed: [bool; Table::COUNT],
     after: Vec<Box<dyn FnOnce() + Send>>,
-    last: Last,
+    /// Tables whose documents have to be as they were, by their slots, and when that was.
+    rely_on: Vec<(usize, u64)>,
 }
 
-/// Statements that nothing in their transaction reads: they are run together at its end, which is one way to SQLite's thread and
-/// back where each alone would be one, while every other writer waits.
-#[derive(Default)]
-struct Last {
-    sql: String,
-    values: SqliteArguments,
+type Query = sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments>;
+
+/// A value that is kept until then.
+enum Held {
+    Text(String),
+    Blob(Vec<u8>),
+    Number(i64),
 }
 
-impl Tx<'_> {
-    /// The connection, for statements of a resource's own.
-    pub(crate) fn sql(&mut self) -> &mut SqliteConnection {
-        &mut self.inner
+impl Changes {
+    /// Adds a statement. Its parameters are `?`, as many as there are values.
+    pub(crate) fn add<const N: usize>(&mut self, sql: &str, values: [Value<'_>; N]) {
+        self.sql.push_str(sql);
+        self.sql.push(';');
+        self.values.extend(values.map(|value| match value {
+            Value::Text(text) => Held::Text(text.to_owned()),
+            Value::Blob(bytes) => Held::Blob(bytes.to_owned()),
+            Value::Number(number) => Held::Number(number),
+        }));
     }
 
-    /// Has a statement run at the end, together with others: one whose effect nothing in this transaction reads. Its parameters
-    /// are `?`, as many as there are values.
-    pub(crate) fn at_the_end<const N: usize>(
-        &mut self,
-        sql: &str,
-        values: [Value<'_>; N],
-    ) -> Result<(), ApiError> {
-        self.last.sql.push_str(sql);
-        self.last.sql.push(';');
-        for value in values {
-            match value {
-                Value::Text(text) => self.last.values.add(text.to_owned()),
-                Value::Blob(bytes) => self.last.values.add(bytes.to_owned()),
-                Value::Number(number) => self.last.values.add(number),
-            }
-            .map_err(ApiError::internal)?;
-        }
-        Ok(())
-    }
-
-    /// Says that a statement of the resource's own changed `table`'s documents.
+    /// Says that a statement changes `table`'s documents.
     pub(crate) fn touch(&mut self, table: &Table) {
         self.changed[table.slot] = true;
     }
@@ -236,19 +227,77 @@ impl Tx<'_> {
         self.after.push(Box::new(then));
     }
 
+    /// They are right only while no document of `table` changed since it was of this generation.
+    pub(crate) fn only_while(&mut self, table: &Table, generation: u64) {
+        self.rely_on.push((table.slot, generation));
+    }
+
+    fn holds(&self, store: &Store) -> bool {
+        let now = |slot: usize| store.generations[slot].load(Ordering::Acquire);
+        self.rely_on.iter().all(|(slot, generation)| now(*slot) == *generation)
+    }
+
+    /// The statements, to be run on a transaction's connection; nothing where there are none.
+    fn query(&self) -> Result<Option<Query>, sqlx::Error> {
+        if self.sql.is_empty() {
+            return Ok(None);
+        }
+        let mut values = SqliteArguments::default();
+        for value in &self.values {
+            match value {
+                Held::Text(text) => values.add(text.clone()),
+                Held::Blob(bytes) => values.add(bytes.clone()),
+                Held::Number(number) => values.add(*number),
+            }
+            .map_err(sqlx::Error::Encode)?;
+        }
+        Ok(Some(sqlx::query_with(AssertSqlSafe(self.sql.clone()), values)))
+    }
+}
+
+/// A transaction that is rolled back unless it is committed.
+pub(crate) struct Tx<'a> {
+    inner: sqlx::Transaction<'static, sqlx::Sqlite>,
+    store: &'a Store,
+    changes: Changes,
+    turn: tokio::sync::MutexGuard<'a, ()>,
+}
+
+impl Tx<'_> {
+    /// The connection, for statements of a resource's own.
+    pub(crate) fn sql(&mut self) -> &mut SqliteConnection {
+        &mut self.inner
+    }
+
+    /// What is written at its end, which nothing in it reads.
+    pub(crate) fn at_the_end(&mut self) -> &mut Changes {
+        &mut self.changes
+    }
+
+    /// Says that a statement of the resource's own changed `table`'s documents.
+    pub(crate) fn touch(&mut self, table: &Table) {
+        self.changes.touch(table);
+    }
+
+    /// Has something done once the changes are visible, such as waking whoever waits for them; never if they are not.
+    pub(crate) fn after_commit(&mut self, then: impl FnOnce() + Send + 'static) {
+        self.changes.after_commit(then);
+    }
+
     /// Makes the changes last and visible.
     pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
-        if !self.last.sql.is_empty() {
-            let Last { sql, values } = std::mem::take(&mut self.last);
-            sqlx::query_with(AssertSqlSafe(sql), values).execute(&mut *self.inner).await?;
+        if let Some(query) = self.changes.query()? {
+            query.execute(&mut *self.inner).await?;
         }
         self.inner.commit().await?;
-        for (generation, changed) in self.store.generations.iter().zip(self.changed) {
+        for (generation, changed) in self.store.generations.iter().zip(self.changes.changed) {
             if changed {
                 generation.fetch_add(1, Ordering::Release);
             }
         }
-        for then in self.after {
+        // Not before: the next one may go by what these say.
+        drop(self.turn);
+        for then in self.changes.after {
             then();
         }
         Ok(())

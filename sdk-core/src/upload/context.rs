@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     Settings, UploadSource,
+    buffers::Buffers,
     fingerprint::Stamp,
     ledger::Ledger,
     multipart::by_extension,
@@ -50,6 +51,8 @@ pub(crate) struct Context<'a> {
     pub(crate) checksums: bool,
     /// Their checksums come after the chunks' bytes.
     pub(crate) trailers: AtomicBool,
+    /// What a file is read into, chunk after chunk, for a platform on this machine.
+    pub(crate) buffers: Buffers,
     /// The hash of it all, as far as it is known.
     pub(crate) whole: Whole,
     pub(crate) metadata: String,
@@ -78,6 +81,7 @@ impl<'a> Setup<'a> {
             file,
             checksums: self.abilities.sha256 && self.settings.checksums,
             trailers: AtomicBool::new(false),
+            buffers: Buffers::default(),
             whole: Whole::default(),
             metadata: self.described(),
             retries: self.settings.retries,

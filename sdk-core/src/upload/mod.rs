@@ -3,6 +3,7 @@
 
 mod ahead;
 mod all;
+mod buffers;
 mod clean;
 mod context;
 mod control;
@@ -250,7 +251,7 @@ impl Upload {
         if let UploadSource::Stream(stream) = &self.source {
             return self.stream(stream, uploads, below, tally).await;
         }
-        let size = self.source.size().await?;
+        let size = self.source.size()?;
         self.check_there_is_something(size == 0)?;
         let Some(path) = uploads.filter(|_| size >= below) else {
             return self.multipart(self.source.clone(), tally).await;

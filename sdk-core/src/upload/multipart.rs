@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use super::{
     UploadSource,
     progress::{InFlight, Tally},
-    source::AHEAD,
+    source::{AHEAD, Way},
     thread::{self, Running},
 };
 use crate::{
@@ -36,7 +36,7 @@ pub(crate) const SLOWEST: u64 = 64 * 1024;
 pub(crate) const BASE_TIME: Duration = Duration::from_secs(30);
 
 /// What is hashed on its way: 256 KiB take 0.2 ms.
-const FEW: u64 = 256 * 1024;
+pub(crate) const FEW: u64 = 256 * 1024;
 
 /// The time that a request with so many bytes is given.
 pub(crate) fn bounds(size: u64) -> Bounds {
@@ -55,7 +55,7 @@ pub(crate) async fn upload(
     fields: UploadOptions,
     tally: &Arc<Tally>,
 ) -> Result<(Asset, [u8; 32]), Error> {
-    let size = source.size().await?;
+    let size = source.size()?;
     let head = head(boundary, &source.file_name(), &fields)?;
     let tail = Bytes::from(format!("\r\n--{boundary}--\r\n"));
     let length = head.len() as u64 + size + tail.len() as u64;
@@ -70,7 +70,7 @@ pub(crate) async fn upload(
         if begun.swap(true, Relaxed) {
             counters.failed();
         }
-        let (file, digest) = hashed(file.pieces(0..size, true), size);
+        let (file, digest) = hashed(file.pieces(0..size, Way::Whole), size);
         *taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(digest);
         let file = measured(file, InFlight::new(&counters));
         let (head, tail) = (head.clone(), tail.clone());

@@ -43,6 +43,13 @@ impl ChunkSize {
         Self { now, most: CHUNK.1.max(now), fixed: given.is_some() }
     }
 
+    /// Begins with the largest: what is sent to this machine is fast, and each chunk's end is a wait.
+    pub(crate) fn near(&mut self) {
+        if !self.fixed {
+            self.now = self.most.min(CHUNK.1);
+        }
+    }
+
     pub(crate) fn bytes(&self) -> u64 {
         self.now
     }

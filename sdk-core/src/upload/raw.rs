@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use super::{
     UploadSource,
     multipart::{SourceFailed, bounds},
+    source::Way,
 };
 use crate::{
     error::Error,
@@ -24,9 +25,9 @@ pub(crate) async fn body(
         let made = Made { content_type, length: None, body };
         return Ok((Body::Once(Mutex::new(Some(made))), Bounds::default()));
     }
-    let size = source.size().await?;
+    let size = source.size()?;
     let make = move || {
-        let pieces = source.pieces(0..size, true);
+        let pieces = source.pieces(0..size, Way::Whole);
         let pieces = pieces.map(|piece| {
             piece.map_err(|error| std::io::Error::other(SourceFailed(error.to_string())))
         });

@@ -175,7 +175,10 @@ impl Job<'_> {
         let file = place.map(|place| (place.path.clone(), place.file.stamp));
         let ledger = place.map(|place| place.book.of(&written.id));
         let ctx = self.setup.context(ledger, file.or_else(|| self.stamp.clone()));
-        ctx.trailers.store(self.is_near && written.parts.len() == 1, Relaxed);
+        if self.is_near && written.parts.len() == 1 {
+            ctx.trailers.store(true, Relaxed);
+            ctx.sizes().near();
+        }
         ctx
     }
 

@@ -13,7 +13,7 @@ use super::{
     control::{Wanted, until},
     fingerprint::Fingerprint,
     journal::Written,
-    multipart,
+    multipart::{self, FEW},
     outcome::{asset, compare, is_of, was_cancelled},
     place::{Place, Taken},
     progress::Tally,
@@ -58,22 +58,25 @@ impl Single<'_> {
         let own = self.client.options().idempotency_key.as_ref();
         if let Some(key) = own.and_then(|key| key.to_str().ok()) {
             // Whoever gives a key remembers it, too.
-            let (asset, sha256) = self.send(&path, key).await?;
+            let (asset, sha256) = self.send(&path, &self.source, key).await?;
             compare(self.client, &asset, &sha256).await?;
             return Ok(self.uploaded(asset, Vec::new()));
         }
         let origin = self.client.url(&path);
         let described = describe(&self.source, self.options);
         let fresh = fresh();
-        // Where nothing of it is known the new upload is written down in the same go.
+        // Where nothing of it is known the new upload is written down in the same go, in which a small file is read, too.
+        let source = self.source.clone();
         let begin = move |place: &Place| {
+            let source =
+                source.small(FEW).map_err(|e| Error::upload(e.to_string()).with_source(e))?;
             if let Some(known) = place.known.as_ref().filter(|known| known.file.may_be(&place.file))
             {
-                return Ok((known.clone(), true));
+                return Ok((source, known.clone(), true));
             }
             let written = Written { file: place.file.clone(), ..fresh };
             place.begin_now(&written, Some(expiry()))?;
-            Ok((written, false))
+            Ok((source, written, false))
         };
         let journal = &self.settings.journal;
         let (taken, begun) = Place::take(journal, &self.source, &origin, &described, begin).await?;
@@ -82,14 +85,17 @@ impl Single<'_> {
             Taken::Place(place) => Some(*place),
             Taken::Nowhere | Taken::ByAnother => None,
         };
-        let mut next = begun;
+        let (source, mut next) = match begun {
+            Some((source, written, is_known)) => (source, Some((written, is_known))),
+            None => (self.source.clone(), None),
+        };
         let mut restarts = Vec::new();
         loop {
             let (written, is_known) = match next.take() {
                 Some(begun) => begun,
                 None => (begin_anew(place.as_ref()).await?, false),
             };
-            match self.once(&path, &written.last_key, is_known).await {
+            match self.once(&path, &source, &written.last_key, is_known).await {
                 Ok(Some((asset, sha256))) => {
                     let compared = compare(self.client, &asset, &sha256).await;
                     forget(place.as_ref(), &written).await?;
@@ -117,10 +123,11 @@ impl Single<'_> {
     async fn once(
         &self,
         path: &str,
+        source: &UploadSource,
         key: &str,
         is_known: bool,
     ) -> Result<Option<(Asset, Sent)>, Error> {
-        let (made, sha256) = match self.send(path, key).await {
+        let (made, sha256) = match self.send(path, source, key).await {
             Err(error) if is_known && error.code() == Some("idempotency_mismatch") => {
                 return Ok(None);
             }
@@ -138,12 +145,17 @@ impl Single<'_> {
         }
     }
 
-    async fn send(&self, path: &str, key: &str) -> Result<(Asset, Sent), Error> {
+    async fn send(
+        &self,
+        path: &str,
+        source: &UploadSource,
+        key: &str,
+    ) -> Result<(Asset, Sent), Error> {
         let mut options = self.client.options().clone();
         options.idempotency_key = HeaderValue::try_from(key).ok();
         // The same key has the same body, whoever sends it.
         let boundary = format!("storycore-{}", hex::encode(&Sha256::digest(key)[..16]));
-        let (source, fields) = (self.source.clone(), self.options.clone());
+        let (source, fields) = (source.clone(), self.options.clone());
         multipart::upload(
             self.client,
             &options,

@@ -15,13 +15,13 @@ use futures_util::{Stream, StreamExt as _, stream::BoxStream};
 use tokio::sync::mpsc;
 
 use super::{
+    buffers::Buffers,
     thread,
     whole::{Along, Hashing},
 };
 use crate::error::Error;
 
 const PIECE: usize = 256 * 1024;
-const PAGE: usize = 4096;
 /// Pieces between a thread and whom it serves.
 pub(crate) const AHEAD: usize = 4;
 
@@ -112,12 +112,13 @@ impl UploadSource {
     }
 
     /// How many bytes there are.
-    pub(crate) async fn size(&self) -> Result<u64, Error> {
+    pub(crate) fn size(&self) -> Result<u64, Error> {
         match self {
             Self::Bytes { bytes, .. } => Ok(bytes.len() as u64),
             Self::Stream(_) => Err(Error::upload("the length of a stream is not known")),
             Self::Path(path) => {
-                let data = tokio::fs::metadata(path).await.map_err(|e| cannot_read(path, e))?;
+                // Not by way of another thread, which costs a small file more than all else that is done with it here.
+                let data = path.metadata().map_err(|e| cannot_read(path, e))?;
                 if data.is_file() {
                     Ok(data.len())
                 } else {
@@ -127,14 +128,28 @@ impl UploadSource {
         }
     }
 
-    /// The bytes of `range`, in pieces; exactly those or an error. With `to_the_end` nothing may follow them.
+    /// A file of at most `most` bytes, read; anything else as it is. It may block.
+    pub(crate) fn small(self, most: u64) -> io::Result<Self> {
+        let Self::Path(path) = &self else { return Ok(self) };
+        let size = path.metadata()?.len();
+        if size > most {
+            return Ok(self);
+        }
+        let mut all = Bytes::new();
+        read(path, 0..size, Way::Whole, |piece| {
+            all = if all.is_empty() { piece } else { [&all[..], &piece].concat().into() };
+            true
+        })?;
+        Ok(Self::Bytes { file_name: self.file_name(), bytes: all })
+    }
+
+    /// The bytes of `range`, in pieces; exactly those or an error.
     pub(crate) fn pieces(
         &self,
         range: Range<u64>,
-        to_the_end: bool,
+        way: Way,
     ) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
-        let (sender, receiver) =
-            mpsc::channel(ahead(range.end.saturating_sub(range.start), to_the_end));
+        let (sender, receiver) = mpsc::channel(way.ahead(range.end.saturating_sub(range.start)));
         match self {
             Self::Bytes { bytes, .. } => {
                 let _ = sender.try_send(Ok(bytes.slice(within(bytes, &range))));
@@ -144,7 +159,7 @@ impl UploadSource {
                 let waits = range.end - range.start > (AHEAD * PIECE) as u64;
                 let reading = move || {
                     let pass = |piece: Bytes| sender.blocking_send(Ok(piece)).is_ok();
-                    if let Err(error) = read(&path, range, to_the_end, pass) {
+                    if let Err(error) = read(&path, range, way, pass) {
                         let _ = sender.blocking_send(Err(error));
                     }
                 };
@@ -176,7 +191,7 @@ impl UploadSource {
             let mut hash = Hashing::new(along.as_ref());
             match &source {
                 Self::Bytes { bytes, .. } => hash.update(&bytes[within(bytes, &range)]),
-                Self::Path(path) => read(path, range, false, |piece| {
+                Self::Path(path) => read(path, range, Way::Part, |piece| {
                     hash.update(&piece);
                     !alive.is_closed()
                 })?,
@@ -200,7 +215,7 @@ fn within(bytes: &Bytes, range: &Range<u64>) -> Range<usize> {
 pub(crate) fn read(
     path: &Path,
     range: Range<u64>,
-    to_the_end: bool,
+    way: Way,
     mut pass: impl FnMut(Bytes) -> bool,
 ) -> io::Result<()> {
     let changed = || {
@@ -209,78 +224,63 @@ pub(crate) fn read(
     };
     let mut file = File::open(path)?;
     file.seek(io::SeekFrom::Start(range.start))?;
-    let (home, returned) = std::sync::mpsc::channel();
     let mut left = range.end - range.start;
-    let piece = piece(left, to_the_end);
+    let (piece, is_whole) = (way.piece(left), matches!(way, Way::Whole));
+    let buffers = match way {
+        Way::Near(buffers) => buffers,
+        Way::Whole | Way::Part => Buffers::default(),
+    };
     while left > 0 {
         let most = usize::try_from(left).map_or(piece, |left| left.min(piece));
-        let mut buffer = returned.try_recv().unwrap_or_else(|_| Buffer::new(piece));
-        match file.read(&mut buffer.bytes[buffer.start..][..most]) {
+        let mut buffer = buffers.take(piece);
+        match file.read(&mut buffer.room()[..most]) {
             Ok(0) => return Err(changed()),
             // A signal came while a network's or a user's own file system was read.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
             Ok(length) => {
                 left -= length as u64;
-                let lent = Lent { buffer, length, home: home.clone() };
-                if !pass(Bytes::from_owner(lent)) {
+                if !pass(buffers.filled(buffer, length)) {
                     return Ok(());
                 }
             }
         }
     }
-    if to_the_end && file.read(&mut [0])? > 0 { Err(changed()) } else { Ok(()) }
+    if is_whole && file.read(&mut [0])? > 0 { Err(changed()) } else { Ok(()) }
 }
 
-/// How much is read at a time. A file that goes in one request has no others beside it, so that its pieces may be larger,
-/// which saves wake-ups.
-fn piece(length: u64, is_alone: bool) -> usize {
-    let most = if is_alone { 4 * PIECE } else { PIECE };
-    let share = usize::try_from(length / 32).unwrap_or(most).clamp(PIECE, most);
-    usize::try_from(length).map_or(share, |length| length.min(share))
+/// How a range of a file is read.
+#[derive(Debug, Clone)]
+pub(crate) enum Way {
+    /// All of it for one request: nothing may follow.
+    Whole,
+    /// Beside others.
+    Part,
+    /// One chunk after another for a platform on this machine, with the same buffers.
+    Near(Buffers),
 }
 
-/// How many pieces wait for the network. One request of a large file, which is alone, has more: on a busy machine the reader
-/// may not run for some milliseconds, in which a fast network sends as many MiB.
-fn ahead(length: u64, is_alone: bool) -> usize {
-    if is_alone && length >= 64 * 1024 * 1024 { 3 * AHEAD } else { AHEAD }
-}
-
-/// Room for a piece, from a page's beginning on.
-struct Buffer {
-    bytes: Vec<u8>,
-    start: usize,
-}
-
-impl Buffer {
-    /// A file's pages are copied to where a page begins: AMD's processors need twice the time for a target that begins
-    /// a few bytes into one, which is what the allocator gives.
-    fn new(size: usize) -> Self {
-        let bytes = vec![0; size + PAGE];
-        let start = bytes.as_ptr().align_offset(PAGE).min(PAGE);
-        Self { bytes, start }
+impl Way {
+    /// How much is read at a time. A file that goes in one request has no others beside it, so that its pieces may be larger,
+    /// which saves wake-ups.
+    fn piece(&self, length: u64) -> usize {
+        let most = match self {
+            Self::Whole => 4 * PIECE,
+            Self::Part => PIECE,
+            Self::Near(_) => return 2 * PIECE,
+        };
+        let share = usize::try_from(length / 32).unwrap_or(most).clamp(PIECE, most);
+        usize::try_from(length).map_or(share, |length| length.min(share))
     }
-}
 
-/// A buffer on its way. It returns to be filled again when the last who has it lets go of it, so that a file needs a few
-/// of them, however long it is.
-struct Lent {
-    buffer: Buffer,
-    length: usize,
-    home: std::sync::mpsc::Sender<Buffer>,
-}
-
-impl AsRef<[u8]> for Lent {
-    fn as_ref(&self) -> &[u8] {
-        &self.buffer.bytes[self.buffer.start..][..self.length]
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        let buffer = Buffer { bytes: std::mem::take(&mut self.buffer.bytes), ..self.buffer };
-        // The reader may be done.
-        let _ = self.home.send(buffer);
+    /// How many pieces wait for the network. One request of a large file, which is alone, has more: on a busy machine the reader
+    /// may not run for some milliseconds, in which a fast network sends as many MiB.
+    fn ahead(&self, length: u64) -> usize {
+        match self {
+            Self::Whole if length >= 64 * 1024 * 1024 => 3 * AHEAD,
+            Self::Near(_) => 2 * AHEAD,
+            Self::Whole | Self::Part => AHEAD,
+        }
     }
 }
 

@@ -186,6 +186,7 @@ async fn send(
             Proof::After(Trailing {
                 along: part.along(ctx, offset),
                 ledger: ledger.map(|ledger| (ledger, part.number, first, length)),
+                buffers: ctx.buffers.clone(),
             })
         }
         None => Proof::None,

@@ -11,6 +11,7 @@ use super::{
     UploadSource,
     multipart::{BASE_TIME, SLOWEST, SourceFailed, of_source},
     progress::InFlight,
+    source::Way,
     trailing::Trailing,
 };
 use crate::{
@@ -200,9 +201,13 @@ impl<'a> Wire<'a> {
         };
         let range = chunk.start..chunk.start + chunk.length;
         let (source, counters) = (chunk.source.clone(), Arc::clone(request));
+        let way = match &trailing {
+            Some(trailing) => Way::Near(trailing.buffers.clone()),
+            None => Way::Part,
+        };
         let make = move || {
             let counters = Arc::clone(&counters);
-            let pieces = source.pieces(range.clone(), false).map(move |piece| match piece {
+            let pieces = source.pieces(range.clone(), way.clone()).map(move |piece| match piece {
                 Ok(piece) => {
                     counters.add(piece.len() as u64);
                     Ok(piece)

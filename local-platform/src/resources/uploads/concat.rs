@@ -141,7 +141,7 @@ async fn make(
                 .execute(tx.sql())
                 .await?;
         }
-        create::keep(ctx, &mut tx, &row).await?;
+        create::keep(ctx, &mut tx, &row)?;
         tx.commit().await?;
         Ok::<(), ApiError>(())
     };

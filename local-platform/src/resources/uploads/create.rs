@@ -85,7 +85,7 @@ pub(super) async fn create(
     }
     let mut tx = app.store.begin().await?;
     row.insert(&mut tx).await?;
-    keep(&ctx, &mut tx, &row).await?;
+    keep(&ctx, &mut tx, &row)?;
     app.files.begin_upload(&row.id).await?;
     if let Err(error) = tx.commit().await {
         app.files.remove_upload(&row.id).await;
@@ -129,14 +129,10 @@ fn fingerprint(path: &str, headers: &HeaderMap) -> [u8; 32] {
 }
 
 /// Keeps the answer for a creation sent again.
-pub(super) async fn keep(
-    ctx: &Ctx,
-    tx: &mut crate::store::Tx<'_>,
-    row: &Row,
-) -> Result<(), ApiError> {
+pub(super) fn keep(ctx: &Ctx, tx: &mut crate::store::Tx<'_>, row: &Row) -> Result<(), ApiError> {
     if let Some(idempotency) = &ctx.idempotency {
         let reply = Reply::object(StatusCode::CREATED, &json!({"id": row.id}))?;
-        idempotency.keep(tx, &reply).await?;
+        idempotency.keep(tx.at_the_end(), &reply)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod concat;
 mod create;
 mod finish;
 mod metadata;
+mod pour;
 mod row;
 
 use std::sync::Arc;
