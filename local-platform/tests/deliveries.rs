@@ -7,7 +7,7 @@ mod common;
 use std::{collections::HashSet, time::Duration};
 
 use common::{
-    Platform,
+    Platform, media,
     receiver::{DEADLINE, Receiver, Say, say},
 };
 use serde_json::{Value, json};
@@ -349,5 +349,38 @@ async fn statistics_count_triggers_and_not_attempts() {
         let refused = p.get(&format!("{stats}?period_days={wrong}")).await.expect(400);
         assert_eq!(refused.body["error"]["details"][0]["field"], "period_days");
     }
+    p.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_webhook_is_told_of_every_asset_that_came_after_it() {
+    let receiver = Receiver::start().await;
+    let p = Platform::start().await;
+    let api = media::Api::of(&p);
+    let burst = async |name: &str| {
+        let one = |n: usize| {
+            let (api, name) = (&api, format!("{name}-{n}.bin"));
+            async move { api.asset("document", &name, name.as_bytes()).await["id"].clone() }
+        };
+        futures_util::future::join_all((0..40).map(one)).await.into_iter().collect::<HashSet<_>>()
+    };
+    // Nobody wants to be told, which the platform knows by the time that the webhook is made.
+    let (before, ()) = futures_util::future::join(burst("before"), async {
+        hook(&p, json!({"url": receiver.url, "events": ["asset.*"]})).await;
+    })
+    .await;
+    let after = burst("after").await;
+    assert_eq!((before.len(), after.len()), (40, 40));
+    let started = std::time::Instant::now();
+    let told = loop {
+        let arrived = receiver.arrived();
+        let told: Vec<_> = arrived.iter().map(|a| a.json()["data"]["id"].clone()).collect();
+        if after.iter().all(|id| told.contains(id)) {
+            break told;
+        }
+        assert!(started.elapsed() < DEADLINE, "{} arrived", told.len());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert_eq!(told.iter().collect::<HashSet<_>>().len(), told.len(), "each is told once");
     p.running.shutdown().await;
 }

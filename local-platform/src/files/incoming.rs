@@ -14,6 +14,10 @@ use tokio::task::JoinHandle;
 
 use super::{Temporary, block::Block, blocking};
 
+/// Hashed by whoever receives it, and written when its asset is made: 256 KiB take 0.2 ms, a way to another thread and back a
+/// quarter of that.
+const SMALL: u64 = 256 * 1024;
+
 /// A file that is being taken in; removed when dropped.
 pub(crate) struct Incoming {
     temporary: Temporary,
@@ -40,16 +44,40 @@ struct Writer {
 }
 
 /// A whole file that has no asset yet; removed when dropped.
-#[derive(Debug)]
 pub(crate) struct Received {
     pub(super) temporary: Temporary,
     /// In bytes.
     pub(crate) size: u64,
     /// Hexadecimal.
     pub(crate) sha256: String,
+    /// A small file that is in memory only, and whether it must outlive a power cut.
+    unwritten: Option<(Box<Writer>, bool)>,
 }
 
 impl Received {
+    pub(super) fn on_disk(temporary: Temporary, size: u64, sha256: String) -> Self {
+        Self { temporary, size, sha256, unwritten: None }
+    }
+
+    /// The same on the disk, where a small one may not be yet.
+    pub(crate) async fn written(mut self) -> io::Result<Self> {
+        if self.unwritten.is_none() {
+            return Ok(self);
+        }
+        blocking(move || self.write_down().map(|()| self)).await
+    }
+
+    /// The same on this thread, which it may block.
+    pub(super) fn write_down(&mut self) -> io::Result<()> {
+        if let Some((mut writer, durable)) = self.unwritten.take() {
+            let file = writer.write()?;
+            if durable {
+                file.sync_all()?;
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn path(&self) -> &std::path::Path {
         self.temporary.path()
     }
@@ -73,7 +101,8 @@ impl Received {
             if durable {
                 file.sync_all()?;
             }
-            Ok(Self { temporary, size, sha256: hex::encode(hash.finalize()) })
+            let sha256 = hex::encode(hash.finalize());
+            Ok(Self::on_disk(temporary, size, sha256))
         })
         .await
     }
@@ -110,10 +139,17 @@ impl Incoming {
         Ok(())
     }
 
-    /// Writes the last bytes; the file is on disk when this returns.
+    /// Writes the last bytes. The file is on disk when this returns, but for one so small that it goes there with its asset.
     pub(crate) async fn finish(mut self) -> io::Result<Received> {
         let (mut writer, durable) = (self.next().await?, self.durable);
+        let (temporary, size) = (self.temporary, self.size);
+        if size <= SMALL {
+            writer.hash();
+            let sha256 = hex::encode(writer.hash.clone().finalize());
+            return Ok(Received { temporary, size, sha256, unwritten: Some((writer, durable)) });
+        }
         let sha256 = blocking(move || {
+            writer.hash();
             let file = writer.write()?;
             if durable {
                 file.sync_all()?;
@@ -121,13 +157,14 @@ impl Incoming {
             Ok(hex::encode(writer.hash.finalize()))
         })
         .await?;
-        Ok(Received { temporary: self.temporary, size: self.size, sha256 })
+        Ok(Received::on_disk(temporary, size, sha256))
     }
 
     /// Has the filled block written, once the one before it is.
     async fn flush(&mut self) -> io::Result<()> {
         let mut writer = self.next().await?;
         self.disk = Disk::Writing(tokio::task::spawn_blocking(move || {
+            writer.hash();
             writer.write()?;
             Ok(writer)
         }));
@@ -160,6 +197,10 @@ impl Incoming {
 }
 
 impl Writer {
+    fn hash(&mut self) {
+        self.hash.update(self.block.filled());
+    }
+
     /// Writes its block; the file, made at the first one.
     fn write(&mut self) -> io::Result<&File> {
         let mut file = match self.file.take() {
@@ -167,8 +208,13 @@ impl Writer {
             None => File::create_new(&self.path)?,
         };
         file.write_all(self.block.filled())?;
-        self.hash.update(self.block.filled());
         self.block.clear();
         Ok(self.file.insert(file))
+    }
+}
+
+impl std::fmt::Debug for Received {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Received").field("size", &self.size).finish_non_exhaustive()
     }
 }

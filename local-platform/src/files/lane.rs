@@ -11,14 +11,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::block::Block;
 
-/// Blocks that wait or are worked on. With fewer a worker waits for the next one to fill, with more it gains nothing.
-const UNDER_WAY: u32 = 3;
+/// Blocks that wait or are worked on.
+const UNDER_WAY: u32 = 6;
+/// So many have to be free before whoever waited for one goes on: to wake it for each would cost more than a block's copy.
+const AT_ONCE: u32 = UNDER_WAY / 2;
 
 /// Room for the blocks of one file.
 #[derive(Debug)]
 pub(super) struct Room {
     free: Arc<Mutex<Vec<Block>>>,
     places: Arc<Semaphore>,
+    /// Places that were waited for and have no block yet.
+    taken: Vec<OwnedSemaphorePermit>,
 }
 
 /// A filled block; its room is free again when the last worker lets go of it.
@@ -59,20 +63,34 @@ impl<S> Drop for Guard<'_, S> {
 
 impl Room {
     pub(super) fn new() -> Self {
-        Self { free: Arc::default(), places: Arc::new(Semaphore::new(UNDER_WAY as usize)) }
+        let places = Arc::new(Semaphore::new(UNDER_WAY as usize));
+        Self { free: Arc::default(), places, taken: Vec::new() }
     }
 
     /// Takes a full block, once there is a place for it, and leaves an empty one.
-    pub(super) async fn filled(&self, block: &mut Block) -> Arc<Filled> {
-        let place = Arc::clone(&self.places).acquire_owned().await;
+    pub(super) async fn filled(&mut self, block: &mut Block) -> Arc<Filled> {
+        let _place = match self.taken.pop() {
+            Some(place) => place,
+            None => self.place().await,
+        };
         let empty = lock(&self.free).pop().unwrap_or_default();
         let free = Arc::clone(&self.free);
-        let _place = place.expect("the places are never closed");
         Arc::new(Filled { block: mem::replace(block, empty), free, _place })
     }
 
+    async fn place(&mut self) -> OwnedSemaphorePermit {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return place;
+        }
+        let places = Arc::clone(&self.places).acquire_many_owned(AT_ONCE).await;
+        let mut places = places.expect("the places are never closed");
+        self.taken.extend((1..AT_ONCE).filter_map(|_| places.split(1)));
+        places
+    }
+
     /// Waits until every block was worked on.
-    pub(super) async fn is_empty(&self) {
+    pub(super) async fn is_empty(&mut self) {
+        self.taken.clear();
         let all = self.places.acquire_many(UNDER_WAY).await;
         drop(all.expect("the places are never closed"));
     }
@@ -157,7 +175,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_lane_whose_worker_panics_ends_with_nothing_and_holds_no_place() {
-        let (room, lane) = (Room::new(), Lane::new(()));
+        let (mut room, lane) = (Room::new(), Lane::new(()));
         // More than there are places: some are pushed after the panic.
         let pushed = async {
             for _ in 0..2 * UNDER_WAY {

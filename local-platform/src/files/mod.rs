@@ -69,9 +69,10 @@ impl Files {
 
     /// Moves a whole file to where the asset's bytes belong. Its row is to be committed next; whoever fails to do so
     /// calls [`Files::remove`].
-    pub(crate) async fn place(&self, file: Received, id: &str) -> io::Result<()> {
+    pub(crate) async fn place(&self, mut file: Received, id: &str) -> io::Result<()> {
         let (to, folder, durable) = (self.asset(id), self.assets.clone(), self.durable);
         blocking(move || {
+            file.write_down()?;
             std::fs::rename(file.path(), &to)?;
             file.forget();
             if durable {

@@ -123,7 +123,7 @@ impl Files {
         .await;
         // The temporary file is not let go of while someone may still write to it.
         let sha256 = hashed.await.map_err(io::Error::other)??;
-        Ok(Received { temporary, size: size?, sha256 })
+        Ok(Received::on_disk(temporary, size?, sha256))
     }
 }
 

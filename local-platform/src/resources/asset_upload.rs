@@ -77,7 +77,7 @@ async fn upload(
         return Err(too_large());
     }
     let form = Multipart::new(&parts.headers, body)?;
-    let upload = read(&app, form).await?.check()?;
+    let mut upload = read(&app, form).await?.check()?;
     if let Some(idempotency) = &ctx.idempotency {
         let fingerprint = upload.fingerprint(parts.uri.path())?;
         if let Some(reply) = idempotency.replay(fingerprint).await? {
@@ -86,7 +86,10 @@ async fn upload(
     }
     let metadata = match upload.kind {
         Kind::Document => serde_json::Map::new(),
-        _ => app.media.describe(upload.file.path()).await,
+        _ => {
+            upload.file = upload.file.written().await?;
+            app.media.describe(upload.file.path()).await
+        }
     };
     // On a task of its own: a client that hangs up now must not leave a row without its file.
     let made = tokio::spawn(async move {

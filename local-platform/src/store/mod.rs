@@ -237,13 +237,14 @@ impl Changes {
         self.rely_on.iter().all(|(slot, generation)| now(*slot) == *generation)
     }
 
-    /// The statements, to be run on a transaction's connection; nothing where there are none.
-    fn query(&self) -> Result<Option<Query>, sqlx::Error> {
-        if self.sql.is_empty() {
+    /// The statements of all of them, to be run on a transaction's connection; nothing where there are none.
+    fn query(all: &[&Self]) -> Result<Option<Query>, sqlx::Error> {
+        let sql: String = all.iter().map(|one| &*one.sql).collect();
+        if sql.is_empty() {
             return Ok(None);
         }
         let mut values = SqliteArguments::default();
-        for value in &self.values {
+        for value in all.iter().flat_map(|one| &one.values) {
             match value {
                 Held::Text(text) => values.add(text.clone()),
                 Held::Blob(bytes) => values.add(bytes.clone()),
@@ -251,7 +252,7 @@ impl Changes {
             }
             .map_err(sqlx::Error::Encode)?;
         }
-        Ok(Some(sqlx::query_with(AssertSqlSafe(self.sql.clone()), values)))
+        Ok(Some(sqlx::query_with(AssertSqlSafe(sql), values)))
     }
 }
 
@@ -286,7 +287,8 @@ impl Tx<'_> {
 
     /// Makes the changes last and visible.
     pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
-        if let Some(query) = self.changes.query()? {
+        let query = Changes::query(&[&self.changes])?;
+        if let Some(query) = query {
             query.execute(&mut *self.inner).await?;
         }
         self.inner.commit().await?;

@@ -5,7 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::{Changes, Store};
+use super::{Changes, Query, Store, Tx};
+
+/// The most changes in one query; a power of two.
+const MOST: usize = 8;
 
 /// What waits to be committed, and whether somebody commits.
 #[derive(Default)]
@@ -33,7 +36,7 @@ enum Turn {
 /// Whether it was committed; false where a table on which the changes rely is not as it was.
 type Outcome = Result<bool, sqlx::Error>;
 
-/// Whoever commits; when it ends, well or not, the next one is told to.
+/// Whoever commits, the first of those who wait; when it ends, well or not, the next one is told to.
 struct Leading<'a>(&'a Together);
 
 impl Drop for Leading<'_> {
@@ -51,6 +54,21 @@ impl Drop for Leading<'_> {
     }
 }
 
+/// One who waits to be told. Where it goes while it is told to commit, the next one is.
+struct Waits<'a> {
+    together: &'a Together,
+    turn: oneshot::Receiver<Turn>,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.turn.close();
+        if let Ok(Turn::Lead) = self.turn.try_recv() {
+            drop(Leading(self.together));
+        }
+    }
+}
+
 impl Together {
     fn lock(&self) -> MutexGuard<'_, Line> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -59,7 +77,8 @@ impl Together {
 
 impl Store {
     /// Commits the changes, together with whatever else waits: all of each one's or nothing of it. False where a table was changed
-    /// since [`Changes::only_while`]: then nothing was done.
+    /// since [`Changes::only_while`]: then nothing was done. Whoever is dropped while it waits may find them done or not; who is
+    /// dropped while it commits takes those along who are in the same transaction, so that requests do this on a task of its own.
     pub(crate) async fn commit_together(&self, changes: Changes) -> Outcome {
         let turn = {
             let mut line = self.together.lock();
@@ -70,63 +89,76 @@ impl Store {
             (!leads).then_some(turn)
         };
         if let Some(turn) = turn {
-            match turn.await {
+            let mut waits = Waits { together: &self.together, turn };
+            match (&mut waits.turn).await {
                 Ok(Turn::Over(outcome)) => return outcome,
                 Ok(Turn::Lead) => {}
                 Err(_) => return Err(sqlx::Error::WorkerCrashed),
             }
         }
-        let leading = Leading(&self.together);
-        let batch = std::mem::take(&mut self.together.lock().waiting);
-        let own = self.commit_all(batch).await;
-        drop(leading);
-        own.unwrap_or(Err(sqlx::Error::WorkerCrashed))
-    }
-
-    /// Commits a batch and tells everyone how it went; the one whom nobody tells gets it back.
-    async fn commit_all(&self, mut batch: Vec<Waiting>) -> Option<Outcome> {
-        let outcomes = match self.try_all(&mut batch).await {
-            Ok(outcomes) => outcomes,
+        let _leading = Leading(&self.together);
+        let tx = self.begin().await?;
+        // Not before: more came while the writer was another's.
+        let mut batch = std::mem::take(&mut self.together.lock().waiting);
+        let outcomes = match write(self, tx, &mut batch).await {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+            Err(error) if batch.len() == 1 => vec![Err(error)],
             // One of them may be at fault, which must not be the others' loss: each alone.
-            Err(_) if batch.len() > 1 => {
+            Err(_) => {
                 let mut outcomes = Vec::with_capacity(batch.len());
                 for one in &mut batch {
-                    let alone = self.try_all(std::slice::from_mut(one)).await;
-                    outcomes.push(alone.map(|outcome| outcome == [true]));
+                    outcomes.push(self.commit_alone(one).await);
                 }
-                return tell(batch, outcomes);
+                outcomes
             }
-            Err(error) => return tell(batch, vec![Err(error)]),
         };
-        tell(batch, outcomes.into_iter().map(Ok).collect())
+        tell(batch, outcomes).unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 
-    /// All of a batch in one transaction; those that rely on what is no more are left out.
-    async fn try_all(&self, batch: &mut [Waiting]) -> Result<Vec<bool>, sqlx::Error> {
-        let mut tx = self.begin().await?;
-        let mut done = Vec::with_capacity(batch.len());
-        for one in batch.iter_mut() {
-            // Nobody else writes from here on, and who wrote before has said what it changed.
-            let holds = one.changes.holds(self);
-            if holds {
-                let (query, changed) = (one.changes.query()?, one.changes.changed);
-                if let Some(query) = query {
-                    query.execute(tx.sql()).await?;
-                }
-                for (all, one) in tx.changes.changed.iter_mut().zip(changed) {
-                    *all |= one;
-                }
-            }
-            done.push(holds);
-        }
-        tx.commit().await?;
-        for (one, _) in batch.iter_mut().zip(&done).filter(|(_, done)| **done) {
-            for then in one.changes.after.drain(..) {
-                then();
-            }
-        }
-        Ok(done)
+    async fn commit_alone(&self, one: &mut Waiting) -> Outcome {
+        let tx = self.begin().await?;
+        Ok(write(self, tx, std::slice::from_mut(one)).await? == [true])
     }
+}
+
+/// Writes and commits all of a batch, but for those that rely on what is no more.
+async fn write(
+    store: &Store,
+    mut tx: Tx<'_>,
+    batch: &mut [Waiting],
+) -> Result<Vec<bool>, sqlx::Error> {
+    // Nobody else writes from here on, and who wrote before has said what it changed.
+    let done: Vec<bool> = batch.iter().map(|one| one.changes.holds(store)).collect();
+    let queries = queries(batch, &done, &mut tx.changes)?;
+    for query in queries {
+        query.execute(tx.sql()).await?;
+    }
+    tx.commit().await?;
+    for (one, _) in batch.iter_mut().zip(&done).filter(|(_, done)| **done) {
+        for then in one.changes.after.drain(..) {
+            then();
+        }
+    }
+    Ok(done)
+}
+
+/// What those who are in the transaction write, as many of them in one query as SQLite has prepared before: a text for any number
+/// would each time be prepared anew.
+fn queries(batch: &[Waiting], done: &[bool], all: &mut Changes) -> Result<Vec<Query>, sqlx::Error> {
+    let written = batch.iter().zip(done).filter(|(_, done)| **done);
+    let written: Vec<&Changes> = written.map(|(one, _)| &one.changes).collect();
+    let (mut left, mut queries) = (&*written, Vec::new());
+    while !left.is_empty() {
+        let (next, rest) = left.split_at((1 << left.len().ilog2()).min(MOST));
+        left = rest;
+        queries.extend(Changes::query(next)?);
+        for one in next {
+            for (all, one) in all.changed.iter_mut().zip(one.changed) {
+                *all |= one;
+            }
+        }
+    }
+    Ok(queries)
 }
 
 fn tell(batch: Vec<Waiting>, outcomes: Vec<Outcome>) -> Option<Outcome> {
@@ -139,4 +171,79 @@ fn tell(batch: Vec<Waiting>, outcomes: Vec<Outcome>) -> Option<Outcome> {
         }
     }
     own
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::{config::Data, resources::assets::TABLE, store::Value};
+
+    fn asset(id: &str) -> Changes {
+        let mut changes = Changes::default();
+        changes.add(
+            "INSERT INTO assets (id, organization_id, file_name, doc) VALUES (?, 'org', ?, '{}')",
+            [Value::Text(id), Value::Text(id)],
+        );
+        changes.touch(&TABLE);
+        changes
+    }
+
+    async fn store() -> Store {
+        let store = Store::open(&Data::InMemory).await.expect("a store");
+        let mut tx = store.begin().await.expect("the writer");
+        let sql = "INSERT INTO organizations (id, name, created_at) VALUES ('org', '', '')";
+        sqlx::query(sql).execute(tx.sql()).await.expect("an organization");
+        tx.commit().await.expect("an organization");
+        store
+    }
+
+    async fn count(store: &Store) -> i64 {
+        let count = sqlx::query_scalar("SELECT count(*) FROM assets").fetch_one(store.reader());
+        count.await.expect("a count")
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn one_that_cannot_be_written_is_nobody_elses_loss() {
+        let store = store().await;
+        // The same id twice: of each pair one fails.
+        let ids: Vec<String> = (0..50).map(|n| format!("ast_{}", n % 25)).collect();
+        let outcomes = join_all(ids.iter().map(|id| store.commit_together(asset(id)))).await;
+        assert_eq!(outcomes.iter().filter(|o| matches!(o, Ok(true))).count(), 25);
+        assert_eq!(outcomes.iter().filter(|o| o.is_err()).count(), 25);
+        assert_eq!(count(&store).await, 25);
+        store.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_relies_on_a_table_that_changed_is_not_written() {
+        let store = store().await;
+        let mut old = asset("ast_old");
+        old.only_while(&TABLE, store.generation(&TABLE));
+        assert!(store.commit_together(asset("ast_new")).await.expect("it is written"));
+        assert!(!store.commit_together(old).await.expect("it is refused"));
+        assert_eq!(count(&store).await, 1);
+        store.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn one_who_goes_while_it_waits_holds_up_nobody() {
+        let store = store().await;
+        let held = store.begin().await.expect("the writer");
+        let names: Vec<String> = (0..4).map(|n| format!("ast_{n}")).collect();
+        {
+            // The first would commit, the second waits for it; both go.
+            let mut gone: Vec<_> =
+                names[..2].iter().map(|id| Box::pin(store.commit_together(asset(id)))).collect();
+            for one in &mut gone {
+                assert!(futures_util::poll!(one).is_pending());
+            }
+        }
+        drop(held);
+        let others = join_all(names[2..].iter().map(|id| store.commit_together(asset(id))));
+        let outcomes = tokio::time::timeout(std::time::Duration::from_secs(30), others).await;
+        assert!(outcomes.expect("nobody waits for ever").iter().all(|o| matches!(o, Ok(true))));
+        store.close().await;
+    }
 }

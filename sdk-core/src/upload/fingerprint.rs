@@ -8,6 +8,7 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
+use storycore_sha256_pair::Sha256 as Pair;
 
 /// How much of each end is hashed.
 const END: u64 = 64 * 1024;
@@ -59,6 +60,23 @@ impl Fingerprint {
         Ok(Self { stamp, head: hash(0)?, tail: hash(stamp.size.saturating_sub(END))? })
     }
 
+    /// That of a file whose bytes these are, and their SHA-256: in one reading, where it can be.
+    pub(crate) fn of(stamp: Stamp, bytes: &[u8]) -> (Self, [u8; 32]) {
+        let end = bytes.len().min(END as usize);
+        let from = bytes.len() - end;
+        let (mut whole, mut tail) = (Pair::new(), Pair::new());
+        whole.update(&bytes[..from.min(end)]);
+        if from < end {
+            whole.update_both(&mut tail, &bytes[from..end]);
+        }
+        let head = whole.clone().finish();
+        if end < from {
+            whole.update(&bytes[end..from]);
+        }
+        whole.update_both(&mut tail, &bytes[from.max(end)..]);
+        (Self { stamp, head, tail: tail.finish() }, whole.finish())
+    }
+
     /// Of what is no file, and is in no journal.
     pub(crate) fn none(size: u64) -> Self {
         Self { stamp: Stamp { size, mtime: 0, inode: 0 }, head: [0; 32], tail: [0; 32] }
@@ -67,5 +85,27 @@ impl Fingerprint {
     /// Whether it may be the same file. Its times may differ, as a copy's do: what the platform has is compared by content.
     pub(crate) fn may_be(&self, other: &Self) -> bool {
         self.stamp.size == other.stamp.size && self.head == other.head && self.tail == other.tail
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_the_same_fingerprint_however_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("film.bin");
+        let end = END as usize;
+        for size in
+            [0, 1, 63, end - 1, end, end + 1, 100 * 1024, 2 * end - 1, 2 * end, 3 * end + 17]
+        {
+            let bytes: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
+            std::fs::write(&path, &bytes).unwrap();
+            let read = Fingerprint::read(&path).unwrap();
+            let (made, sha256) = Fingerprint::of(read.stamp, &bytes);
+            assert_eq!(made, read, "{size} bytes");
+            assert_eq!(sha256, <[u8; 32]>::from(Sha256::digest(&bytes)), "{size} bytes");
+        }
     }
 }

@@ -45,13 +45,13 @@ pub(crate) fn bounds(size: u64) -> Bounds {
 }
 
 /// Uploads a file in one request; each attempt reads it anew. The asset, and the SHA-256 of what was sent; where that was not all
-/// of it, the file's as it is now.
+/// of it, the file's as it is now. That of bytes may be `known`.
 pub(crate) async fn upload(
     client: &Client,
     options: &CallOptions,
     path: String,
     boundary: &str,
-    source: UploadSource,
+    (source, known): (UploadSource, Option<[u8; 32]>),
     fields: UploadOptions,
     tally: &Arc<Tally>,
 ) -> Result<(Asset, [u8; 32]), Error> {
@@ -70,9 +70,15 @@ pub(crate) async fn upload(
         if begun.swap(true, Relaxed) {
             counters.failed();
         }
-        let (file, digest) = hashed(file.pieces(0..size, Way::Whole), size);
-        *taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(digest);
-        let file = measured(file, InFlight::new(&counters));
+        let file = measured(file.pieces(0..size, Way::Whole), InFlight::new(&counters));
+        let file = match known {
+            Some(_) => file.boxed(),
+            None => {
+                let (file, digest) = hashed(file, size);
+                *taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(digest);
+                file.boxed()
+            }
+        };
         let (head, tail) = (head.clone(), tail.clone());
         let body = futures_util::stream::once(async { Ok(head) })
             .chain(file)
@@ -93,9 +99,10 @@ pub(crate) async fn upload(
     tally.moved(0, size);
     let asset: Asset = decode::object(&answer.body).map_err(|e| decode::from(e, &answer))?;
     let digest = digest.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let sent = match digest {
-        Some(digest) => digest.of_all(size).await,
-        None => None,
+    let sent = match (known, digest) {
+        (Some(known), _) => Some(known),
+        (None, Some(digest)) => digest.of_all(size).await,
+        (None, None) => None,
     };
     let sha256 = match sent {
         Some(sent) => sent,

@@ -3,15 +3,17 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::{
     UploadSource,
-    fingerprint::Fingerprint,
+    fingerprint::{Fingerprint, Stamp},
     journal::{Book, Journal, Written},
     lock::Lock,
-    source::cannot_read,
+    multipart::FEW,
+    source::{cannot_read, whole},
 };
 use crate::error::Error;
 
@@ -23,6 +25,8 @@ pub(crate) struct Place {
     /// The file as it is now.
     pub(crate) file: Fingerprint,
     origin: String,
+    /// A small file's bytes and their SHA-256: they had to be read anyway.
+    pub(crate) small: Option<(Bytes, [u8; 32])>,
     /// What an earlier process wrote down here.
     pub(crate) known: Option<Written>,
     _lock: Lock,
@@ -81,9 +85,18 @@ impl Place {
         }
         let identity = hex::encode(hash.finalize());
         let Some(lock) = book.lock(&identity)? else { return Ok(Taken::ByAnother) };
-        let file = Fingerprint::read(&full).map_err(|e| cannot_read(path, e))?;
+        let stamp = Stamp::read(&full).map_err(|e| cannot_read(path, e))?;
+        // What cannot be read at once is read again where it is told what is wrong.
+        let bytes = (stamp.size <= FEW).then(|| whole(&full, stamp.size).ok()).flatten();
+        let (file, small) = match bytes {
+            Some(bytes) => {
+                let (file, sha256) = Fingerprint::of(stamp, &bytes);
+                (file, Some((bytes, sha256)))
+            }
+            None => (Fingerprint::read(&full).map_err(|e| cannot_read(path, e))?, None),
+        };
         let known = book.find(&identity)?;
-        let place = Self { book, identity, path: full, file, origin, known, _lock: lock };
+        let place = Self { book, identity, path: full, file, small, origin, known, _lock: lock };
         Ok(Taken::Place(Box::new(place)))
     }
 

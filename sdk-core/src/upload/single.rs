@@ -13,7 +13,7 @@ use super::{
     control::{Wanted, until},
     fingerprint::Fingerprint,
     journal::Written,
-    multipart::{self, FEW},
+    multipart,
     outcome::{asset, compare, is_of, was_cancelled},
     place::{Place, Taken},
     progress::Tally,
@@ -58,44 +58,45 @@ impl Single<'_> {
         let own = self.client.options().idempotency_key.as_ref();
         if let Some(key) = own.and_then(|key| key.to_str().ok()) {
             // Whoever gives a key remembers it, too.
-            let (asset, sha256) = self.send(&path, &self.source, key).await?;
+            let (asset, sha256) = self.send(&path, (&self.source, None), key).await?;
             compare(self.client, &asset, &sha256).await?;
             return Ok(self.uploaded(asset, Vec::new()));
         }
         let origin = self.client.url(&path);
         let described = describe(&self.source, self.options);
         let fresh = fresh();
-        // Where nothing of it is known the new upload is written down in the same go, in which a small file is read, too.
-        let source = self.source.clone();
+        // Where nothing of it is known the new upload is written down in the same go.
         let begin = move |place: &Place| {
-            let source =
-                source.small(FEW).map_err(|e| Error::upload(e.to_string()).with_source(e))?;
             if let Some(known) = place.known.as_ref().filter(|known| known.file.may_be(&place.file))
             {
-                return Ok((source, known.clone(), true));
+                return Ok((known.clone(), true));
             }
             let written = Written { file: place.file.clone(), ..fresh };
             place.begin_now(&written, Some(expiry()))?;
-            Ok((source, written, false))
+            Ok((written, false))
         };
         let journal = &self.settings.journal;
         let (taken, begun) = Place::take(journal, &self.source, &origin, &described, begin).await?;
         // Two at a time are two uploads: there are no parts that they could mix.
-        let place = match taken {
+        let mut place = match taken {
             Taken::Place(place) => Some(*place),
             Taken::Nowhere | Taken::ByAnother => None,
         };
-        let (source, mut next) = match begun {
-            Some((source, written, is_known)) => (source, Some((written, is_known))),
+        let small = place.as_mut().and_then(|place| place.small.take());
+        let (source, known) = match small {
+            Some((bytes, sha256)) => {
+                (UploadSource::bytes(self.source.file_name(), bytes), Some(sha256))
+            }
             None => (self.source.clone(), None),
         };
+        let mut next = begun;
         let mut restarts = Vec::new();
         loop {
             let (written, is_known) = match next.take() {
                 Some(begun) => begun,
                 None => (begin_anew(place.as_ref()).await?, false),
             };
-            match self.once(&path, &source, &written.last_key, is_known).await {
+            match self.once(&path, (&source, known), &written.last_key, is_known).await {
                 Ok(Some((asset, sha256))) => {
                     let compared = compare(self.client, &asset, &sha256).await;
                     forget(place.as_ref(), &written).await?;
@@ -123,7 +124,7 @@ impl Single<'_> {
     async fn once(
         &self,
         path: &str,
-        source: &UploadSource,
+        source: (&UploadSource, Option<Sent>),
         key: &str,
         is_known: bool,
     ) -> Result<Option<(Asset, Sent)>, Error> {
@@ -148,7 +149,7 @@ impl Single<'_> {
     async fn send(
         &self,
         path: &str,
-        source: &UploadSource,
+        (source, known): (&UploadSource, Option<Sent>),
         key: &str,
     ) -> Result<(Asset, Sent), Error> {
         let mut options = self.client.options().clone();
@@ -161,7 +162,7 @@ impl Single<'_> {
             &options,
             path.to_owned(),
             &boundary,
-            source,
+            (source, known),
             fields,
             self.tally,
         )

@@ -128,21 +128,6 @@ impl UploadSource {
         }
     }
 
-    /// A file of at most `most` bytes, read; anything else as it is. It may block.
-    pub(crate) fn small(self, most: u64) -> io::Result<Self> {
-        let Self::Path(path) = &self else { return Ok(self) };
-        let size = path.metadata()?.len();
-        if size > most {
-            return Ok(self);
-        }
-        let mut all = Bytes::new();
-        read(path, 0..size, Way::Whole, |piece| {
-            all = if all.is_empty() { piece } else { [&all[..], &piece].concat().into() };
-            true
-        })?;
-        Ok(Self::Bytes { file_name: self.file_name(), bytes: all })
-    }
-
     /// The bytes of `range`, in pieces; exactly those or an error.
     pub(crate) fn pieces(
         &self,
@@ -209,6 +194,16 @@ fn within(bytes: &Bytes, range: &Range<u64>) -> Range<usize> {
     let end = bytes.len();
     let at = |n: u64| usize::try_from(n).unwrap_or(end).min(end);
     at(range.start)..at(range.end)
+}
+
+/// All of a file that has so many bytes. It may block.
+pub(crate) fn whole(path: &Path, size: u64) -> io::Result<Bytes> {
+    let mut all = Bytes::new();
+    read(path, 0..size, Way::Whole, |piece| {
+        all = if all.is_empty() { piece } else { [&all[..], &piece].concat().into() };
+        true
+    })?;
+    Ok(all)
 }
 
 /// Shows `range` of a file piece by piece while `pass` wants more.
