@@ -21,7 +21,9 @@ const waiting = new Map();
 const listeners = new Map();
 let last = 0;
 
-const bridge = new Bridge(fetched);
+// The others have no libuv, or one whose loop is driven by another one.
+const { bun, deno, electron, nw } = process.versions;
+const bridge = new Bridge(fetched, !(bun || deno || electron || nw));
 
 function fetched(text, buffers) {
   const batch = JSON.parse(text);

@@ -13,8 +13,8 @@ use tracing::{Instrument as _, Span, instrument::Instrumented};
 
 use crate::{
     bridge::{
-        Bridge, Environment, Outcome, Reply,
-        shards::{Place, SHARDS},
+        self, Bridge, Environment, Outcome, Reply,
+        shards::{self, Place, SHARDS},
     },
     by_hand::oauth,
     failure::Failure,
@@ -98,7 +98,7 @@ impl NativeClient {
 
     fn on_each_thread(
         client: Client,
-        bridge: &Bridge,
+        to: &Bridge,
         lines: Option<u32>,
         level: &str,
     ) -> napi::Result<Self> {
@@ -106,13 +106,14 @@ impl NativeClient {
             None => Span::none(),
             Some(number) => {
                 let message = "`logLevel` must be debug, info, warn or error";
-                let logger = Logger::new(&bridge.0, number, level);
+                let logger = Logger::new(&to.0, number, level);
                 logger.ok_or_else(|| Failure::config(message).thrown())?.span()
             }
         };
         let platform = client.platform().name().to_owned();
         let clients = std::array::from_fn(|number| match number {
-            0 => client.clone(),
+            #[cfg(target_os = "linux")]
+            shards::FIRST => client.with_watched_connections(bridge::sockets::watch()),
             _ => client.with_own_connections(),
         });
         Ok(Self { clients: Some(clients), platform, span, is_warm: Arc::default() })

@@ -11,7 +11,10 @@ use tokio::sync::Mutex;
 use tracing::{Instrument as _, Span};
 
 use crate::{
-    bridge::{Bridge, Outcome, Reply, shards::Place},
+    bridge::{
+        Bridge, Outcome, Reply,
+        shards::{self, Begin, Place},
+    },
     client::{Call, NativeClient},
     failure::{Failure, without_nulls},
     operations,
@@ -100,7 +103,7 @@ impl NativeStream {
         let stream = Arc::clone(&self.stream);
         let dropping = async move { *stream.lock().await = None };
         // Without a thread there is no connection either.
-        let _ = crate::bridge::shards::put(self.thread, Box::pin(dropping), false);
+        let _ = shards::put(self.thread, Box::pin(dropping), Begin::There);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     platform::Platform,
     resources::{ApiKeys, Assets, Events, Jobs, Projects, Webhooks},
     secret::Secret,
-    transport::{Body, Bounds, Made, Request, SendBody, Transport},
+    transport::{Body, Bounds, Made, Request, SendBody, SocketWatch, Transport},
     upload::{UploadSource, multipart::of_source, raw},
 };
 
@@ -48,7 +48,19 @@ impl Client {
     /// gives each its own.
     #[must_use]
     pub fn with_own_connections(&self) -> Self {
-        Self { transport: Arc::new(self.transport.apart()), options: Arc::clone(&self.options) }
+        self.apart(None)
+    }
+
+    /// The same, and `watch` is told of these connections.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_watched_connections(&self, watch: Arc<dyn SocketWatch>) -> Self {
+        self.apart(Some(watch))
+    }
+
+    fn apart(&self, watch: Option<Arc<dyn SocketWatch>>) -> Self {
+        let transport = Arc::new(self.transport.apart(watch));
+        Self { transport, options: Arc::clone(&self.options) }
     }
 
     /// A client from the environment: `STORYCORE_API_KEY`, `STORYCORE_BASE_URL`, `STORYCORE_PLATFORM`,

@@ -56,4 +56,6 @@ pub use list::{Items, Pages};
 pub use options::{CallOptions, Capture, RawResponse};
 pub use platform::{Platform, Resource};
 pub use secret::Secret;
+#[doc(hidden)]
+pub use transport::SocketWatch;
 pub use transport::{CircuitBreaker, JwtCredential};

@@ -1,8 +1,14 @@
 //! Between one JavaScript environment (the main thread, or a worker) and the threads that make its calls. Calls are known by
 //! numbers that JavaScript gives them. While one is under way the environment is kept from ending, and not longer.
 
+#[cfg(target_os = "linux")]
+mod lone;
 mod outbox;
 pub(crate) mod shards;
+#[cfg(target_os = "linux")]
+pub(crate) mod sockets;
+#[cfg(target_os = "linux")]
+mod uv;
 
 use std::{
     collections::HashMap,
@@ -27,7 +33,7 @@ use napi_derive::napi;
 
 use self::outbox::Outbox;
 pub(crate) use self::outbox::Reply;
-use self::shards::Place;
+use self::shards::{Begin, Place};
 use crate::failure::Failure;
 
 /// What a call ends with.
@@ -46,6 +52,8 @@ pub(crate) struct Environment {
     running: Mutex<HashMap<u32, AbortHandle>>,
     /// Calls whose end JavaScript has not heard. Changed on the environment's own thread alone.
     open: AtomicUsize,
+    #[cfg(target_os = "linux")]
+    lone: lone::Lone,
 }
 
 impl Environment {
@@ -69,7 +77,15 @@ impl Environment {
             }
             drop(place);
         };
-        if let Err(error) = shards::put(number, Box::pin(whole), begins_here) {
+        let put = |begin: Begin<'_>| shards::put(number, Box::pin(whole), begin);
+        let put = match begins_here {
+            false => put(Begin::There),
+            #[cfg(target_os = "linux")]
+            true => self.lone.begin(env, self, put),
+            #[cfg(not(target_os = "linux"))]
+            true => put(Begin::Here),
+        };
+        if let Err(error) = put {
             lock(&self.running).remove(&id);
             let message = format!("no thread can be had for the client: {error}");
             return Err(Failure::config(message).thrown());
@@ -155,14 +171,19 @@ pub struct Bridge(pub(crate) Arc<Environment>);
 
 #[napi]
 impl Bridge {
-    /// `fetched` is given the text of several answers and the bytes beside it.
+    /// `fetched` is given the text of several answers and the bytes beside it. `waits` says that the environment's event loop
+    /// is libuv's own, which can wait for an answer itself.
     #[napi(constructor)]
-    pub fn new(fetched: Function<'_, Told, UnknownReturnValue>) -> napi::Result<Self> {
+    pub fn new(fetched: Function<'_, Told, UnknownReturnValue>, waits: bool) -> napi::Result<Self> {
+        #[cfg(not(target_os = "linux"))]
+        let _ = waits;
         let environment = Arc::new(Environment {
             outbox: Mutex::default(),
             wake: Mutex::default(),
             running: Mutex::default(),
             open: AtomicUsize::new(0),
+            #[cfg(target_os = "linux")]
+            lone: lone::Lone::new(&fetched, waits)?,
         });
         let own = Arc::downgrade(&environment);
         let wake: Wake = fetched.build_threadsafe_function::<()>().weak::<true>().build_callback(
@@ -180,6 +201,8 @@ impl Bridge {
     pub fn cancel(&self, env: Env, id: u32) -> napi::Result<bool> {
         let Some(handle) = lock(&self.0.running).remove(&id) else { return Ok(false) };
         handle.abort();
+        // It may be the one that an event loop waits for.
+        shards::hand_over();
         self.0.closed(&env, 1)?;
         Ok(true)
     }

@@ -78,7 +78,7 @@ impl Batch {
 
     /// The whole array, and whether it is ASCII.
     pub(crate) fn text(&mut self) -> (String, bool) {
-        self.text.push(']');
+        self.text.push_str(if self.text.is_empty() { "[]" } else { "]" });
         (std::mem::take(&mut self.text), !self.is_not_ascii)
     }
 }

@@ -2,7 +2,9 @@
 //! hops between threads. They begin with the first call, and an idle one waits in the kernel.
 //!
 //! When calls come one after another, JavaScript's own thread writes the next request itself: a runtime's thread that has
-//! nothing left to do lets go of its runtime for a moment. It is woken for the answer, while the request is on its way.
+//! nothing left to do lets go of its runtime for a moment. Where JavaScript's event loop can wait for the answer, it reads
+//! that, too, and no thread is woken at all; the runtime's thread takes over when that takes long, or a second call comes.
+//! Elsewhere it is woken for the answer, while the request is on its way.
 
 use std::{
     io,
@@ -23,11 +25,24 @@ use tokio::{
 /// How many there are.
 pub(crate) const SHARDS: usize = 2;
 
+/// Where lone calls are.
+#[cfg(target_os = "linux")]
+pub(crate) const FIRST: usize = 0;
+
 /// Fewer calls than this share one thread: it is awake already, a second one would have to be woken.
 const FEW: usize = 8;
 
-/// How long nobody drives a runtime without calls. Connections that end meanwhile, and timers, are served behind it.
+/// How long nobody drives a runtime, or only an event loop does. Timers, and connections that end without a call, are served
+/// behind it, twice this time later at most.
 const LET_GO: Duration = Duration::from_millis(20);
+
+#[cfg(target_os = "linux")]
+/// How often an event loop looks for one answer. A longer one is read beside JavaScript.
+const LOOKS: u32 = 16;
+
+#[cfg(target_os = "linux")]
+/// How often a runtime's tasks are run at one look: what has come is read at the first, what follows from it at the others.
+const TURNS: usize = 4;
 
 /// What a thread is given to do.
 pub(crate) type Work = BoxFuture<'static, ()>;
@@ -50,6 +65,28 @@ struct Shard {
 struct State {
     work: Vec<Work>,
     driver: Driver,
+    /// Grows when somebody drove who is not the runtime's thread.
+    driven: u64,
+    /// Who waits for the answer of the one call, while nobody drives, and how often that one looked for it.
+    waiting: Option<(Waiting, u32)>,
+}
+
+/// The number of an event loop that waits.
+pub(crate) type Waiting = usize;
+
+/// Who begins a call.
+#[derive(Clone, Copy)]
+pub(crate) enum Begin<'a> {
+    /// The runtime's thread.
+    There,
+    /// The thread that puts it there, where the call is the only one. It keeps no thread waiting.
+    Here,
+    /// The same, and that thread's event loop waits for the answer, if the function says that it can.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "only libuv's epoll was looked at")
+    )]
+    HereAndWait(Waiting, &'a dyn Fn() -> bool),
 }
 
 /// Who polls what there is to be polled.
@@ -75,7 +112,12 @@ impl Shard {
         let shard = Arc::new(Self {
             number,
             runtime,
-            state: Mutex::new(State { work: Vec::new(), driver: Driver::Thread }),
+            state: Mutex::new(State {
+                work: Vec::new(),
+                driver: Driver::Thread,
+                driven: 0,
+                waiting: None,
+            }),
             wake: Notify::new(),
             is_needed: Condvar::new(),
         });
@@ -120,35 +162,41 @@ impl Shard {
             return true;
         }
         state.driver = Driver::Nobody;
+        let mut driven = state.driven;
         loop {
             let waited = self.is_needed.wait_timeout(state, LET_GO);
             let timeout;
             (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             match state.driver {
                 Driver::Thread => return true,
-                Driver::Nobody if timeout.timed_out() => {
+                Driver::Nobody if timeout.timed_out() && state.driven == driven => {
                     state.driver = Driver::Thread;
-                    return false;
+                    return BUSY[self.number].load(Relaxed) > 0;
                 }
-                Driver::Nobody | Driver::Caller => {}
+                Driver::Nobody | Driver::Caller => driven = state.driven,
             }
         }
     }
 
-    fn put(&self, work: Work, begins_here: bool) {
+    fn put(&self, work: Work, begin: Begin<'_>) {
         let mut state = self.lock();
         let driver = state.driver;
-        if begins_here && driver == Driver::Nobody {
-            state.driver = Driver::Caller;
-            drop(state);
-            let _driving = Driving(self);
-            return self.runtime.block_on(async {
+        let is_alone = BUSY[self.number].load(Relaxed) == 1;
+        if driver == Driver::Nobody && is_alone && !matches!(begin, Begin::There) {
+            let driving = Driving::begin(self, state);
+            self.runtime.block_on(async {
                 // What came while nobody drove: a connection that the platform closed is not written into.
                 yield_now().await;
                 drop(tokio::spawn(work));
                 // Runs as far as it goes without waiting.
                 yield_now().await;
             });
+            if let Begin::HereAndWait(waiting, wait) = begin
+                && wait()
+            {
+                driving.leave_to(waiting, 0);
+            }
+            return;
         }
         state.work.push(work);
         let is_first = state.work.len() == 1;
@@ -164,13 +212,70 @@ impl Shard {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    fn look(&self, waiting: Waiting, can_wait: fn() -> bool) -> bool {
+        let mut state = self.lock();
+        let looks = match state.waiting {
+            Some((of, looks)) if of == waiting && state.driver == Driver::Nobody => looks + 1,
+            _ => return false,
+        };
+        if looks > LOOKS {
+            state.waiting = None;
+            if BUSY[self.number].load(Relaxed) > 0 {
+                self.hand_over(state);
+            }
+            return false;
+        }
+        let driving = Driving::begin(self, state);
+        self.runtime.block_on(async {
+            for _ in 0..TURNS {
+                yield_now().await;
+                if BUSY[self.number].load(Relaxed) == 0 {
+                    break;
+                }
+            }
+        });
+        can_wait() && driving.leave_to(waiting, looks)
+    }
+
+    /// Lets the runtime's thread go on where nobody drives.
+    fn hand_over(&self, mut state: MutexGuard<'_, State>) {
+        if state.driver == Driver::Nobody {
+            state.driver = Driver::Thread;
+            drop(state);
+            self.is_needed.notify_one();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A caller drives; the runtime's thread goes on with what it leaves.
+/// Another thread than the runtime's drives, which goes on with what this one leaves.
 struct Driving<'a>(&'a Shard);
+
+impl<'a> Driving<'a> {
+    fn begin(shard: &'a Shard, mut state: MutexGuard<'_, State>) -> Self {
+        state.driver = Driver::Caller;
+        state.driven += 1;
+        state.waiting = None;
+        Self(shard)
+    }
+
+    /// Leaves what there is to this event loop, which has looked for it so often. Says whether it does.
+    fn leave_to(self, waiting: Waiting, looks: u32) -> bool {
+        let mut state = self.0.lock();
+        if !state.work.is_empty() {
+            return false;
+        }
+        state.driver = Driver::Nobody;
+        state.waiting = Some((waiting, looks));
+        drop(state);
+        std::mem::forget(self);
+        true
+    }
+}
 
 impl Drop for Driving<'_> {
     fn drop(&mut self) {
@@ -228,7 +333,7 @@ impl Drop for Place {
 ///
 /// # Errors
 /// When the thread is not there yet and cannot be had.
-pub(crate) fn put(number: usize, work: Work, begins_here: bool) -> io::Result<()> {
+pub(crate) fn put(number: usize, work: Work, begin: Begin<'_>) -> io::Result<()> {
     let shard = match ALL[number].get() {
         Some(shard) => shard,
         None => {
@@ -242,6 +347,22 @@ pub(crate) fn put(number: usize, work: Work, begins_here: bool) -> io::Result<()
             }
         }
     };
-    shard.put(work, begins_here);
+    shard.put(work, begin);
     Ok(())
+}
+
+/// An event loop looks for the answer that it waits for, of a call that it began, and goes on with that if `can_wait` says
+/// that it can. Says whether it does.
+#[cfg(target_os = "linux")]
+pub(crate) fn look(waiting: Waiting, can_wait: fn() -> bool) -> bool {
+    ALL[FIRST].get().is_some_and(|shard| shard.look(waiting, can_wait))
+}
+
+/// Lets the threads go on with calls that only an event loop waits for: something else happened to one.
+pub(crate) fn hand_over() {
+    for shard in ALL.iter().filter_map(OnceLock::get) {
+        if BUSY[shard.number].load(Relaxed) > 0 {
+            shard.hand_over(shard.lock());
+        }
+    }
 }

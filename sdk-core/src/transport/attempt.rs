@@ -116,7 +116,7 @@ impl Transport {
             Credential::ApiKey(header) => Ok(Some(header.clone())),
             Credential::Renewed(renewed) => {
                 let fetch = |oauth| {
-                    let transport = self.apart();
+                    let transport = self.apart(None);
                     async move { transport.fetch_tokens(oauth).await }
                 };
                 renewed.token(refused, fetch).await.map(Some)

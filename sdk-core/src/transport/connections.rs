@@ -17,7 +17,7 @@ use hyper_util::{
 
 use super::{
     body::SendBody, connector::Connector, failure, proxy, proxy::Proxies, response::Response,
-    tls::TlsOptions,
+    sockets::SocketWatch, tls::TlsOptions,
 };
 use crate::{error::Error, secret::Secret};
 
@@ -36,6 +36,7 @@ pub(crate) struct ConnectOptions {
 #[derive(Debug)]
 pub(crate) struct Connections {
     source: Source,
+    watch: Option<Arc<dyn SocketWatch>>,
     first: OnceLock<Pool>,
     forked: Mutex<Option<Pool>>,
 }
@@ -62,18 +63,18 @@ impl Connections {
         if let Some(proxy) = &options.proxy {
             proxy::parse(proxy)?;
         }
-        Ok(Self::of(Source::Options(Arc::new(options))))
+        Ok(Self::of(Source::Options(Arc::new(options)), None))
     }
 
     /// A client that the user set up.
     #[cfg(feature = "reqwest")]
     pub(crate) fn given(client: reqwest::Client) -> Self {
-        Self::of(Source::Given(client))
+        Self::of(Source::Given(client), None)
     }
 
-    /// Connections made the same way, and none of these.
-    pub(crate) fn apart(&self) -> Self {
-        Self::of(self.source.clone())
+    /// Connections made the same way, and none of these; `watch` is told of them.
+    pub(crate) fn apart(&self, watch: Option<Arc<dyn SocketWatch>>) -> Self {
+        Self::of(self.source.clone(), watch)
     }
 
     /// Whether trailers reach the server; another's client takes none.
@@ -81,8 +82,8 @@ impl Connections {
         matches!(self.source, Source::Options(_))
     }
 
-    fn of(source: Source) -> Self {
-        Self { source, first: OnceLock::new(), forked: Mutex::new(None) }
+    fn of(source: Source, watch: Option<Arc<dyn SocketWatch>>) -> Self {
+        Self { source, watch, first: OnceLock::new(), forked: Mutex::new(None) }
     }
 
     /// Sends one request and waits for the answer's headers.
@@ -109,7 +110,7 @@ impl Connections {
         let first = match self.first.get() {
             Some(pool) => pool,
             None => {
-                let pool = Pool::new(process, options)?;
+                let pool = Pool::new(process, options, self.watch.clone())?;
                 self.first.get_or_init(|| pool)
             }
         };
@@ -120,7 +121,7 @@ impl Connections {
         if let Some(pool) = forked.as_ref().filter(|pool| pool.process == process) {
             return Ok(Cow::Owned(pool.clone()));
         }
-        let pool = Pool::new(process, options)?;
+        let pool = Pool::new(process, options, self.watch.clone())?;
         // A grandparent's is not closed properly either: that would write into its connections.
         std::mem::forget(forked.replace(pool.clone()));
         Ok(Cow::Owned(pool))
@@ -128,10 +129,14 @@ impl Connections {
 }
 
 impl Pool {
-    fn new(process: u32, options: &ConnectOptions) -> Result<Self, Error> {
+    fn new(
+        process: u32,
+        options: &ConnectOptions,
+        watch: Option<Arc<dyn SocketWatch>>,
+    ) -> Result<Self, Error> {
         let proxies = Arc::new(Proxies::new(options.proxy.as_ref())?);
         let connector =
-            Connector::new(options.tls.config()?, Arc::clone(&proxies), options.timeout);
+            Connector::new(options.tls.config()?, Arc::clone(&proxies), options.timeout, watch);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)

@@ -19,7 +19,10 @@ use hyper_util::client::{
 use rustls::ClientConfig;
 use tower_service::Service;
 
-use super::proxy::Proxies;
+use super::{
+    proxy::Proxies,
+    sockets::{Opening, SocketWatch, Tcp},
+};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -32,7 +35,7 @@ pub(crate) struct Connector(Arc<Parts>);
 
 #[derive(Debug)]
 struct Parts {
-    tcp: HttpConnector,
+    tcp: Tcp,
     tls: Arc<ClientConfig>,
     /// To proxies, which are asked for tunnels in HTTP/1.1.
     tls_to_proxy: Arc<ClientConfig>,
@@ -41,7 +44,12 @@ struct Parts {
 }
 
 impl Connector {
-    pub(crate) fn new(tls: ClientConfig, proxies: Arc<Proxies>, timeout: Duration) -> Self {
+    pub(crate) fn new(
+        tls: ClientConfig,
+        proxies: Arc<Proxies>,
+        timeout: Duration,
+        watch: Option<Arc<dyn SocketWatch>>,
+    ) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -51,7 +59,7 @@ impl Connector {
         let mut tls_to_proxy = tls.clone();
         tls_to_proxy.alpn_protocols.clear();
         Self(Arc::new(Parts {
-            tcp,
+            tcp: Tcp { connector: tcp, watch },
             tls: Arc::new(tls),
             tls_to_proxy: Arc::new(tls_to_proxy),
             proxies,
@@ -99,6 +107,7 @@ impl Service<Uri> for Connector {
     fn call(&mut self, to: Uri) -> Self::Future {
         let parts = Arc::clone(&self.0);
         Box::pin(async move {
+            let _opening = parts.tcp.watch.as_deref().map(Opening::new);
             match tokio::time::timeout(parts.timeout, parts.connect(to)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(ConnectTimedOut(parts.timeout).into()),

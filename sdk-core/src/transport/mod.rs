@@ -20,6 +20,7 @@ mod request;
 mod response;
 pub(crate) mod retry_after;
 mod retry_loop;
+mod sockets;
 mod tls;
 mod token;
 mod uri;
@@ -47,6 +48,7 @@ pub(crate) use redact::Redactor;
 pub(crate) use redirects::is_loopback;
 pub(crate) use request::{Body, Made, Request, below};
 pub(crate) use response::Response;
+pub use sockets::SocketWatch;
 pub(crate) use tls::TlsOptions;
 pub(crate) use uri::Origin;
 
@@ -182,9 +184,9 @@ impl Transport {
         self.http.sends_trailers()
     }
 
-    /// The same transport over connections of its own.
-    pub(crate) fn apart(&self) -> Self {
-        Self { http: self.http.apart(), shared: Arc::clone(&self.shared) }
+    /// The same transport over connections of its own, which `watch` is told of.
+    pub(crate) fn apart(&self, watch: Option<Arc<dyn SocketWatch>>) -> Self {
+        Self { http: self.http.apart(watch), shared: Arc::clone(&self.shared) }
     }
 
     /// Sends a request and reads the whole answer.
