@@ -3,9 +3,16 @@
 
 const { fromFields, native, ...errors } = require("./errors.js");
 const { StoryCoreClient, RawResponse } = require("./client.js");
-const { Authorization } = require("./oauth.js");
-const { UploadControl } = require("./upload_control.js");
-const metrics = require("./metrics.js");
 const { version } = require("../package.json");
 
-module.exports = { StoryCoreClient, StoryCoreSDK: StoryCoreClient, RawResponse, Authorization, UploadControl, metrics, version, ...errors };
+module.exports = { StoryCoreClient, StoryCoreSDK: StoryCoreClient, RawResponse, version, ...errors };
+
+// Loaded when they are asked for first: most programs need none of them, and loading is a third of a millisecond each.
+const later = {
+  Authorization: () => require("./oauth.js").Authorization,
+  UploadControl: () => require("./upload_control.js").UploadControl,
+  metrics: () => require("./metrics.js"),
+};
+for (const name in later) {
+  Object.defineProperty(module.exports, name, { get: later[name], enumerable: true, configurable: true });
+}

@@ -2,6 +2,7 @@
 //! JSON text for many. Everything that JavaScript users see is written in JavaScript, in `lib`; what is one line a method is
 //! generated there and in `operations`.
 
+mod allocator;
 mod bridge;
 mod by_hand;
 mod client;
@@ -13,10 +14,6 @@ mod operations;
 mod streams;
 pub mod watching;
 pub mod webhooks;
-
-/// For what is Rust; JavaScript's objects have an allocator of their own.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The version of this library, which must be the package's.
 #[napi_derive::napi]

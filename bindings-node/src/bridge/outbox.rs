@@ -57,6 +57,8 @@ pub(crate) struct Batch {
 
 impl Batch {
     fn add(&mut self, id: u32, what: What, value: &str) {
+        // With room for the end: a page would be copied for one byte more.
+        self.text.reserve(value.len() + 32);
         let separator = if self.text.is_empty() { '[' } else { ',' };
         // Writing into memory does not fail.
         let _ = write!(self.text, "{separator}{id},{},", what as u8);

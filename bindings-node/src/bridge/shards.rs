@@ -8,6 +8,7 @@
 
 use std::{
     io,
+    pin::{Pin, pin},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -21,6 +22,8 @@ use tokio::{
     sync::Notify,
     task::yield_now,
 };
+
+use crate::allocator;
 
 /// How many there are.
 pub(crate) const SHARDS: usize = 2;
@@ -43,6 +46,9 @@ const LOOKS: u32 = 16;
 #[cfg(target_os = "linux")]
 /// How often a runtime's tasks are run at one look: what has come is read at the first, what follows from it at the others.
 const TURNS: usize = 4;
+
+/// After so many calls, and when no others follow, memory is given back: it takes about as long as some calls.
+const MANY: usize = 1000;
 
 /// What a thread is given to do.
 pub(crate) type Work = BoxFuture<'static, ()>;
@@ -130,20 +136,25 @@ impl Shard {
 
     /// Never ends: the process ends it.
     fn drive(&self) {
-        let mut has_calls = false;
+        let (mut has_calls, mut begun) = (false, 0);
         loop {
-            self.runtime.block_on(self.run(has_calls));
+            self.block_on(pin!(self.run(has_calls, &mut begun)));
             has_calls = self.let_go();
+            if !has_calls && begun >= MANY {
+                begun = 0;
+                allocator::give_back();
+            }
         }
     }
 
-    /// Begins what it is given, until the last call has ended. Without `has_calls` one has to come first.
-    async fn run(&self, mut has_calls: bool) {
+    /// Begins what it is given, until the last call has ended, and counts it. Without `has_calls` one has to come first.
+    async fn run(&self, mut has_calls: bool, begun: &mut usize) {
         let mut work = Vec::new();
         loop {
             std::mem::swap(&mut work, &mut self.lock().work);
             if !work.is_empty() {
                 has_calls = true;
+                *begun += work.len();
                 work.drain(..).for_each(|task| drop(tokio::spawn(task)));
             } else if has_calls && BUSY[self.number].load(Relaxed) == 0 {
                 // What the last call left: its connection goes back to the others.
@@ -152,6 +163,11 @@ impl Shard {
                 self.wake.notified().await;
             }
         }
+    }
+
+    /// What a runtime needs to drive one kind of future is some kilobytes: there is one kind.
+    fn block_on(&self, work: Pin<&mut dyn Future<Output = ()>>) {
+        self.runtime.block_on(work);
     }
 
     /// Lets others drive for a while. Says whether there are calls.
@@ -184,13 +200,13 @@ impl Shard {
         let is_alone = BUSY[self.number].load(Relaxed) == 1;
         if driver == Driver::Nobody && is_alone && !matches!(begin, Begin::There) {
             let driving = Driving::begin(self, state);
-            self.runtime.block_on(async {
+            self.block_on(pin!(async {
                 // What came while nobody drove: a connection that the platform closed is not written into.
                 yield_now().await;
                 drop(tokio::spawn(work));
                 // Runs as far as it goes without waiting.
                 yield_now().await;
-            });
+            }));
             if let Begin::HereAndWait(waiting, wait) = begin
                 && wait()
             {
@@ -227,14 +243,14 @@ impl Shard {
             return false;
         }
         let driving = Driving::begin(self, state);
-        self.runtime.block_on(async {
+        self.block_on(pin!(async {
             for _ in 0..TURNS {
                 yield_now().await;
                 if BUSY[self.number].load(Relaxed) == 0 {
                     break;
                 }
             }
-        });
+        }));
         can_wait() && driving.leave_to(waiting, looks)
     }
 
