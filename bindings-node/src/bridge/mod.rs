@@ -34,7 +34,7 @@ use napi_derive::napi;
 use self::outbox::Outbox;
 pub(crate) use self::outbox::Reply;
 use self::shards::{Begin, Place};
-use crate::failure::Failure;
+use crate::{allocator::give_back, failure::Failure};
 
 /// What a call ends with.
 pub(crate) type Outcome = Result<Reply, Failure>;

@@ -23,8 +23,6 @@ use tokio::{
     task::yield_now,
 };
 
-use crate::allocator;
-
 /// How many there are.
 pub(crate) const SHARDS: usize = 2;
 
@@ -142,7 +140,7 @@ impl Shard {
             has_calls = self.let_go();
             if !has_calls && begun >= MANY {
                 begun = 0;
-                allocator::give_back();
+                super::give_back();
             }
         }
     }

@@ -57,12 +57,13 @@ impl Functions {
         FOUND.get_or_init(Self::find).as_ref()
     }
 
+    #[allow(clippy::missing_transmute_annotations, reason = "each is its field's type")]
     fn find() -> Option<Self> {
         macro_rules! find {
             ($($field:ident: $name:literal),*) => {
                 // SAFETY: what has libuv's name is libuv's function, with the signature of its first version: JavaScript's side
                 // asks for it under Node alone.
-                Some(Self { $($field: unsafe { std::mem::transmute::<*mut c_void, _>(symbol($name)?) }),* })
+                Some(Self { $($field: unsafe { std::mem::transmute(symbol($name)?) }),* })
             };
         }
         find!(

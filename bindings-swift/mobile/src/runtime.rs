@@ -15,8 +15,12 @@ use std::{
 use futures_util::future::{AbortHandle, Abortable, BoxFuture, Either, FutureExt as _, select};
 use tokio::sync::{oneshot, watch};
 
+use self::shards::Begin;
 pub(crate) use self::shards::{Place, SHARDS};
 use crate::failure::Failure;
+
+/// The system's allocator gives memory back by itself.
+fn give_back() {}
 
 /// Ends what it was made with once it is dropped. What has ended by then is not touched.
 struct AbortOnDrop(AbortHandle);
@@ -127,7 +131,8 @@ fn start(place: Place, closing: &Closing, work: BoxFuture<'static, ()>) -> Start
         // Nobody waits for it any more when the sending fails.
         drop(end.send(outcome));
     };
-    match shards::put(number, Box::pin(Abortable::new(call, registration).map(drop)), false) {
+    match shards::put(number, Box::pin(Abortable::new(call, registration).map(drop)), Begin::There)
+    {
         Ok(()) => Started::Yes { ended, _ends_with_this: AbortOnDrop(abort) },
         Err(error) => {
             let message = format!("the SDK's thread cannot be started: {error}");
@@ -154,7 +159,7 @@ fn outlive_closed_connections() {
 /// Lets go of something on the thread where its connections are.
 pub(crate) fn drop_on<T: Send + 'static>(number: usize, it: T) {
     // Without a thread there is no connection either, and it is dropped here.
-    drop(shards::put(number, Box::pin(async move { drop(it) }), false));
+    drop(shards::put(number, Box::pin(async move { drop(it) }), Begin::There));
 }
 
 /// A call, counted where the conformance drivers want to know what became of it.
