@@ -32,6 +32,12 @@ impl Settings {
         is_loopback && answered < NEAR && size >= ONE_STREAM_FROM
     }
 
+    /// Whether it would be near, but for the time of its answer.
+    pub(super) fn is_late(&self, size: u64, is_loopback: bool, answered: Duration) -> bool {
+        !self.is_near(size, is_loopback, answered)
+            && self.is_near(size, is_loopback, Duration::ZERO)
+    }
+
     /// How many streams there may be for so many bytes, to a platform that answered within this time.
     pub(super) fn streams(&self, size: u64, is_loopback: bool, answered: Duration) -> usize {
         let is_near = self.is_near(size, is_loopback, answered);
@@ -61,6 +67,10 @@ mod tests {
         assert_eq!(upload().settings.streams(large, false, soon), 16);
         // A tunnel, or a machine that is busy.
         assert_eq!(upload().settings.streams(large, true, late), 16);
+        // It is asked once more, where its answer decides.
+        assert!(upload().settings.is_late(large, true, late));
+        assert!(!upload().settings.is_late(large, true, soon));
+        assert!(!upload().settings.is_late(large, false, late));
         assert_eq!(upload().settings.streams(100 * plan::MIB, true, soon), 16);
         // Who asks for streams gets them, and who shares them with others is still near.
         assert_eq!(upload().max_streams(4).settings.streams(large, true, soon), 4);
