@@ -58,8 +58,7 @@ async fn a_chunk_is_read_once_and_its_checksum_follows_it() {
 #[tokio::test]
 async fn a_platform_that_was_busy_for_a_moment_is_still_on_this_machine() {
     let world = World::new().await;
-    let late =
-        json!({"method": "OPTIONS", "path": "/api/assets/uploads", "nth": 1, "action": {"delay_ms": 60}});
+    let late = json!({"method": "OPTIONS", "path": "/api/assets/uploads", "nth": 1, "action": {"delay_ms": 60}});
     let (failures, (before, after)) = near(&world, &[late]).await;
     assert_eq!((failures, before), (0, 0));
     assert_eq!(after, world.requests("PATCH").await);

@@ -10,15 +10,14 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http_body::Frame;
+use http_body_util::BodyExt as _;
 use storycore_sha256_pair::Sha256;
-use tokio::sync::oneshot;
 
 use super::{
     ALGORITHMS, LENGTH, MAX_SIZE, OFFSET,
     active::{Held, busy},
-    finish, number,
-    pour::{End, Lent, Poured},
-    refuse_size,
+    finish, number, refuse_size,
     row::{self, Row},
     too_large,
 };
@@ -50,6 +49,15 @@ pub(super) struct Chunk {
     /// In bytes, if the request says so.
     size: Option<u64>,
     proof: Proof,
+}
+
+/// How the bytes ended.
+enum End {
+    Whole,
+    Cut,
+    TakenOver,
+    TooLong,
+    Failed(ApiError),
 }
 
 pub(super) async fn append(
@@ -167,8 +175,7 @@ fn beyond() -> ApiError {
     too_large("the bytes go beyond the upload's length; nothing of them was kept")
 }
 
-/// Takes the bytes in, on a task of its own: a connection that breaks must not end it between two steps. Only the reading is the
-/// connection's own: a task that is handed each piece would have to be woken for each.
+/// Takes the bytes in, on a task of its own: a connection that breaks must not end it between two steps.
 pub(super) async fn take(
     app: &Arc<App>,
     row: Row,
@@ -177,13 +184,9 @@ pub(super) async fn take(
     body: Body,
 ) -> Result<(Row, u64), ApiError> {
     let app = Arc::clone(app);
-    let (lend, lent) = oneshot::channel();
-    let writing = tokio::spawn(async move { write(&app, row, held, chunk, lend).await });
-    // Otherwise it failed before there was anything to read.
-    if let Ok(mut lent) = lent.await {
-        lent.pour(body).await;
-    }
-    writing.await.map_err(ApiError::internal)?
+    tokio::spawn(async move { write(&app, row, held, chunk, body).await })
+        .await
+        .map_err(ApiError::internal)?
 }
 
 async fn write(
@@ -191,7 +194,7 @@ async fn write(
     mut row: Row,
     mut held: Held,
     chunk: Chunk,
-    lend: oneshot::Sender<Lent>,
+    body: Body,
 ) -> Result<(Row, u64), ApiError> {
     let start = chunk.offset;
     let is_verified = !matches!(chunk.proof, Proof::None);
@@ -212,13 +215,9 @@ async fn write(
     };
     let path = app.files.upload(&row.id);
     let hashes = Hashes { whole: hash.clone(), chunk: checksum };
-    let appending = Appending::open(path, start, hashes).await?;
+    let mut appending = Appending::open(path, start, hashes).await?;
     let most = row.length.unwrap_or(MAX_SIZE) - start;
-    let (lent, poured) = Lent::new(appending, most, held.end.clone());
-    // Who reads may be gone: then it comes back at once.
-    drop(lend.send(lent));
-    let Poured { appending, mut end, taken, trailers } =
-        poured.await.map_err(ApiError::internal)?;
+    let (mut end, taken, trailers) = pour(body, &mut appending, &held, most).await;
     let written = appending.finish().await.map_err(|error| {
         // The last blocks are written after the body's end: a disk that they fill is no mismatch.
         if matches!(end, End::Whole) {
@@ -312,6 +311,36 @@ fn mismatch() -> ApiError {
         "checksum_mismatch",
         "the bytes are not those of the checksum; nothing of them was kept",
     )
+}
+
+/// Reads the body until it ends, breaks, or another wants the upload: how many bytes came, and what came after them.
+async fn pour(mut body: Body, to: &mut Appending, held: &Held, most: u64) -> (End, u64, HeaderMap) {
+    let (mut taken, mut trailers) = (0, HeaderMap::new());
+    let end = loop {
+        let frame = tokio::select! {
+            biased;
+            () = held.end.cancelled() => break End::TakenOver,
+            frame = body.frame() => frame,
+        };
+        let piece = match frame.map(|frame| frame.map(Frame::into_data)) {
+            None => break End::Whole,
+            Some(Err(_)) => break End::Cut,
+            Some(Ok(Ok(piece))) => piece,
+            Some(Ok(Err(other))) => {
+                trailers.extend(other.into_trailers().unwrap_or_default());
+                continue;
+            }
+        };
+        let length = piece.len() as u64;
+        if length > most - taken {
+            break End::TooLong;
+        }
+        if let Err(error) = to.write(piece).await {
+            break End::Failed(error.into());
+        }
+        taken += length;
+    };
+    (end, taken, trailers)
 }
 
 /// Writes down when the upload expires, and from where on its bytes are not verified.

@@ -7,7 +7,6 @@ mod concat;
 mod create;
 mod finish;
 mod metadata;
-mod pour;
 mod row;
 
 use std::sync::Arc;
