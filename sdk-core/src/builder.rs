@@ -76,7 +76,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Where it is, without path and query. Default: the platform's own address.
+    /// Where it is, without path and query, its host in ASCII (`xn--…` for any other name). Default: the platform's own address.
     #[must_use]
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
@@ -305,8 +305,11 @@ fn base_url(text: &str, insecure: bool) -> Result<Url, Error> {
             "the base URL needs a scheme, such as https://api.example.com or http://127.0.0.1:4010",
         ));
     }
-    let url =
-        Url::parse(text).map_err(|e| Error::config(format!("the base URL is no URL: {e}")))?;
+    let url = Url::parse(text).map_err(|e| {
+        // The tables that such a name is turned into ASCII by are a tenth of a library for phones: the lock file leaves them out.
+        let hint = if text.is_ascii() { "" } else { "; write the host in ASCII, as `xn--…`" };
+        Error::config(format!("the base URL is no URL: {e}{hint}"))
+    })?;
     let wrong = |what: &str| Err(Error::config(format!("the base URL must not have {what}")));
     match url.scheme() {
         "https" => {}
@@ -352,6 +355,7 @@ mod tests {
             "http://127.0.0.1:4010",
             "http://[::1]:1",
             "http://localhost:1",
+            "https://xn--bcher-kva.example",
         ] {
             assert!(base_url(good, false).is_ok(), "{good}");
         }
@@ -373,6 +377,8 @@ mod tests {
         for text in ["a.io", "localhost:4010", "127.0.0.1:4010"] {
             assert!(base_url(text, false).unwrap_err().message().contains("scheme"), "{text}");
         }
+        let foreign = base_url("https://bücher.example", false).unwrap_err();
+        assert!(foreign.message().contains("xn--"), "{foreign}");
     }
 
     #[test]

@@ -155,9 +155,7 @@ fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
             .with_no_client_auth(),
         Err(_) => {
             let mut roots = rustls::RootCertStore::empty();
-            roots.add_parsable_certificates(
-                webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned(),
-            );
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
             config.with_root_certificates(roots).with_no_client_auth()
         }
     })
