@@ -15,29 +15,53 @@ use crate::{
 
 /// Reads a whole body.
 pub(crate) fn whole<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
-    read(body).map_err(|error| explain(body, &error))
+    kept(body, whole_by)
 }
 
 /// Reads a single object, bare (`{"id": …}`) or wrapped (`{"data": {…}}`).
 pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    kept(body, object_by)
+}
+
+/// Reads a text as what is wanted, and keeps that.
+type Reader<'r> = &'r mut dyn FnMut(&str) -> Result<(), serde_json::Error>;
+
+/// The one part that is compiled for each type.
+fn kept<T: DeserializeOwned>(
+    body: &[u8],
+    by: fn(&[u8], Reader<'_>) -> Result<(), Error>,
+) -> Result<T, Error> {
+    let mut kept = None;
+    by(body, &mut |text| {
+        kept = Some(serde_json::from_str(text)?);
+        Ok(())
+    })?;
+    Ok(kept.expect("a reader without an error keeps what it read"))
+}
+
+fn whole_by(body: &[u8], reader: Reader<'_>) -> Result<(), Error> {
+    read(body, reader).map_err(|error| explain(body, &error))
+}
+
+fn object_by(body: &[u8], reader: Reader<'_>) -> Result<(), Error> {
     // Only then can it be wrapped; the common bare object is read at once.
     if begins_with_data(body)
         && let Some(inner) = unwrapped(body)
     {
-        return whole(inner.as_bytes());
+        return whole_by(inner.as_bytes(), reader);
     }
-    read(body).or_else(|error| match unwrapped(body) {
+    read(body, reader).or_else(|error| match unwrapped(body) {
         // `data` may stand behind other fields.
-        Some(inner) => whole(inner.as_bytes()),
+        Some(inner) => whole_by(inner.as_bytes(), reader),
         None => Err(explain(body, &error)),
     })
 }
 
 /// Looks once whether the whole body is UTF-8, which is faster than at each text in it, and has each type compiled for one kind
 /// of reader.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+fn read(body: &[u8], reader: Reader<'_>) -> Result<(), serde_json::Error> {
     match std::str::from_utf8(body) {
-        Ok(text) => serde_json::from_str(text),
+        Ok(text) => reader(text),
         // Its error says where.
         Err(_) => Err(serde_json::from_slice::<Value>(body)
             .map_or_else(|error| error, |_| serde::de::Error::custom("it is not UTF-8"))),

@@ -7,8 +7,10 @@ mod rows;
 mod tests;
 
 use std::{
+    any::Any,
     collections::VecDeque,
     fmt,
+    marker::PhantomData,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -23,7 +25,8 @@ use crate::{
     client::Client,
     decode,
     error::{Error, ErrorKind},
-    models::{ListParams, Page, RawPage},
+    models::{ListParams, Page, Pagination, RawPage},
+    options::RawResponse,
     transport::Request,
 };
 
@@ -42,7 +45,8 @@ pub(crate) async fn page<T: DeserializeOwned>(
     check(params)?;
     let most = params.max_items.map(|most| u32::try_from(most).unwrap_or(u32::MAX).min(LARGEST));
     let limit = [params.page_size, most].into_iter().flatten().min();
-    fetch(client, template, path, params, limit, params.offset.unwrap_or(0)).await
+    let answer = ask(client, template, path, params, limit, params.offset.unwrap_or(0)).await?;
+    read(client.options().raw_pages, answer)
 }
 
 /// The platform would refuse it too, and call it by its own name, `limit`.
@@ -56,18 +60,21 @@ fn check(params: &ListParams) -> Result<(), Error> {
     }
 }
 
-async fn fetch<T: DeserializeOwned>(
+async fn ask(
     client: &Client,
     template: &'static str,
     path: String,
     params: &ListParams,
     limit: Option<u32>,
     offset: u64,
-) -> Result<Page<T>, Error> {
+) -> Result<RawResponse, Error> {
     let query = params.query(offset, limit);
     let request = Request::new(http::Method::GET, template, path).query(query);
-    let answer = client.send(&request).await?;
-    if client.options().raw_pages {
+    client.send(&request).await
+}
+
+fn read<T: DeserializeOwned>(raw: bool, answer: RawResponse) -> Result<Page<T>, Error> {
+    if raw {
         let (pagination, raw) = match rows::read(&answer.body) {
             Some(rows) => {
                 let raw =
@@ -93,20 +100,67 @@ struct Named {
     _id: String,
 }
 
+/// A page whatever its objects are, so that going on is compiled once for all lists.
+struct AnyPage {
+    pagination: Pagination,
+    page: Box<dyn Whole>,
+}
+
+/// What a list does with a page.
+trait Whole: Send {
+    fn count(&self) -> usize;
+    /// Keeps the first ones alone.
+    fn cut(&mut self, most: usize);
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+impl<T: Send + 'static> Whole for Page<T> {
+    fn count(&self) -> usize {
+        self.raw.as_ref().map_or(self.data.len(), |raw| raw.wanted)
+    }
+
+    fn cut(&mut self, most: usize) {
+        self.data.truncate(most);
+        if let Some(raw) = &mut self.raw {
+            raw.wanted = raw.wanted.min(most);
+        }
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+impl AnyPage {
+    fn of<T: Send + 'static>(page: Page<T>) -> Self {
+        Self { pagination: page.pagination, page: Box::new(page) }
+    }
+
+    fn typed<T: 'static>(self) -> Page<T> {
+        *self.page.into_any().downcast().expect("a list has pages of its own type")
+    }
+}
+
 /// Asks for so many objects from an offset on.
-type Fetch<T> = dyn Fn(u32, u64) -> BoxFuture<'static, Result<Page<T>, Error>> + Send + Sync;
+type Fetch = dyn Fn(u32, u64) -> BoxFuture<'static, Result<AnyPage, Error>> + Send + Sync;
 
 /// Every page of a list, as a [`Stream`]. It ends after an error.
 ///
 /// Only `has_more` ends the list, not an empty page.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Pages<T> {
-    fetch: Arc<Fetch<T>>,
+    list: List,
+    of: PhantomData<fn() -> T>,
+}
+
+/// What goes on.
+struct List {
+    fetch: Arc<Fetch>,
     page_size: u32,
     /// How many more objects are wanted.
     left: Option<u64>,
-    on_the_way: FuturesOrdered<BoxFuture<'static, Asked<T>>>,
-    arrived: VecDeque<Asked<T>>,
+    on_the_way: FuturesOrdered<BoxFuture<'static, Asked>>,
+    arrived: VecDeque<Asked>,
     /// Where the pages that were asked for and not given out begin.
     asked: VecDeque<u64>,
     /// Where the page behind all those asked for begins.
@@ -119,9 +173,9 @@ pub struct Pages<T> {
 }
 
 /// A page that was asked for, and where it was to begin.
-struct Asked<T> {
+struct Asked {
     offset: u64,
-    page: Result<Page<T>, Error>,
+    page: Result<AnyPage, Error>,
 }
 
 impl<T: DeserializeOwned + Send + 'static> Pages<T> {
@@ -131,30 +185,56 @@ impl<T: DeserializeOwned + Send + 'static> Pages<T> {
         path: Result<String, Error>,
         params: ListParams,
     ) -> Self {
-        let page_size = params.page_size.unwrap_or(LARGEST).max(1);
-        let (left, offset) = (params.max_items, params.offset.unwrap_or(0));
-        let path = check(&params).and(path);
-        let shared = Arc::new((client.clone(), path, params));
-        let fetch = move |limit, offset| -> BoxFuture<'static, Result<Page<T>, Error>> {
-            let shared = Arc::clone(&shared);
-            Box::pin(async move {
-                let (client, path, params) = &*shared;
-                self::fetch(client, template, path.clone()?, params, Some(limit), offset).await
-            })
-        };
-        Self::fetching(fetch, page_size, left, offset)
+        let read = |raw, answer| read(raw, answer).map(AnyPage::of::<T>);
+        Self { list: List::new(client, template, path, params, read), of: PhantomData }
     }
 }
 
 impl<T: Send + 'static> Pages<T> {
-    fn fetching(
-        fetch: impl Fn(u32, u64) -> BoxFuture<'static, Result<Page<T>, Error>> + Send + Sync + 'static,
-        page_size: u32,
-        left: Option<u64>,
-        offset: u64,
+    /// The next page, or nothing at the end.
+    ///
+    /// # Errors
+    /// As every call; the list ends with it.
+    pub async fn next_page(&mut self) -> Result<Option<Page<T>>, Error> {
+        std::future::poll_fn(|cx| self.poll_page(cx)).await.transpose()
+    }
+
+    fn poll_page(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Page<T>, Error>>> {
+        self.list.poll_page(cx).map_ok(AnyPage::typed)
+    }
+
+    /// Moves on what is on the way.
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        self.list.drive(cx);
+    }
+}
+
+impl List {
+    fn new(
+        client: &Client,
+        template: &'static str,
+        path: Result<String, Error>,
+        params: ListParams,
+        read: fn(bool, RawResponse) -> Result<AnyPage, Error>,
     ) -> Self {
+        let page_size = params.page_size.unwrap_or(LARGEST).max(1);
+        let (left, offset) = (params.max_items, params.offset.unwrap_or(0));
+        let path = check(&params).and(path);
+        let shared = Arc::new((client.clone(), path, params));
+        let fetch = move |limit, offset| -> BoxFuture<'static, Result<AnyPage, Error>> {
+            let shared = Arc::clone(&shared);
+            Box::pin(async move {
+                let (client, path, params) = &*shared;
+                let asked = ask(client, template, path.clone()?, params, Some(limit), offset);
+                read(client.options().raw_pages, asked.await?)
+            })
+        };
+        Self::fetching(Arc::new(fetch), page_size, left, offset)
+    }
+
+    fn fetching(fetch: Arc<Fetch>, page_size: u32, left: Option<u64>, offset: u64) -> Self {
         Self {
-            fetch: Arc::new(fetch),
+            fetch,
             page_size,
             left,
             on_the_way: FuturesOrdered::new(),
@@ -168,18 +248,7 @@ impl<T: Send + 'static> Pages<T> {
         }
     }
 
-    /// The next page, or nothing at the end.
-    ///
-    /// # Errors
-    /// As every call; the list ends with it.
-    pub async fn next_page(&mut self) -> Result<Option<Page<T>>, Error> {
-        std::future::poll_fn(|cx| self.poll_page(cx)).await.transpose()
-    }
-
-    pub(super) fn poll_page(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Page<T>, Error>>> {
+    fn poll_page(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<AnyPage, Error>>> {
         if self.ended {
             return Poll::Ready(None);
         }
@@ -199,7 +268,7 @@ impl<T: Send + 'static> Pages<T> {
     }
 
     /// Moves on what is on the way, and keeps what arrived.
-    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
+    fn drive(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(Some(asked)) = self.on_the_way.poll_next_unpin(cx) {
             self.arrived.push_back(asked);
         }
@@ -230,16 +299,12 @@ impl<T: Send + 'static> Pages<T> {
     }
 
     /// Takes over a page, and asks for what is to come after it.
-    fn take(&mut self, asked: Asked<T>) -> Result<Page<T>, Error> {
+    fn take(&mut self, asked: Asked) -> Result<AnyPage, Error> {
         self.asked.pop_front();
         let mut page = asked.page?;
-        let count = page.raw.as_ref().map_or(page.data.len(), |raw| raw.wanted) as u64;
+        let count = page.page.count() as u64;
         if let Some(left) = &mut self.left {
-            let most = usize::try_from(*left).unwrap_or(usize::MAX);
-            page.data.truncate(most);
-            if let Some(raw) = &mut page.raw {
-                raw.wanted = raw.wanted.min(most);
-            }
+            page.page.cut(usize::try_from(*left).unwrap_or(usize::MAX));
             *left = left.saturating_sub(count);
         }
         let offset = page.pagination.offset;
@@ -294,11 +359,8 @@ impl<T: Send + 'static> Stream for Pages<T> {
     }
 }
 
-// No field is pinned: what is on the way is boxed.
-impl<T> Unpin for Pages<T> {}
-
 impl<T> fmt::Debug for Pages<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pages").field("ended", &self.ended).finish_non_exhaustive()
+        f.debug_struct("Pages").field("ended", &self.list.ended).finish_non_exhaustive()
     }
 }

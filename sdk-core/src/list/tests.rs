@@ -8,6 +8,19 @@ use crate::models::Pagination;
 /// What was asked for: how many, and from where.
 type Log = Arc<Mutex<Vec<(u32, u64)>>>;
 
+/// A list whose pages such a function gives.
+fn fetching(
+    fetch: impl Fn(u32, u64) -> BoxFuture<'static, Result<Page<u64>, Error>> + Send + Sync + 'static,
+    page_size: u32,
+    left: Option<u64>,
+) -> Pages<u64> {
+    let fetch = move |limit, offset| -> BoxFuture<'static, Result<AnyPage, Error>> {
+        let page = fetch(limit, offset);
+        Box::pin(async move { page.await.map(AnyPage::of) })
+    };
+    Pages { list: List::fetching(Arc::new(fetch), page_size, left, 0), of: PhantomData }
+}
+
 fn page(data: Vec<u64>, offset: u64, limit: u64, total: u64, has_more: bool) -> Page<u64> {
     Page { data, pagination: Pagination { total, limit, offset, has_more }, raw: None }
 }
@@ -25,7 +38,7 @@ fn numbers(total: u64, page_size: u32, largest: u32, left: Option<u64>) -> (Page
             Ok(page((offset..end).collect(), offset, limit, total, end < total))
         })
     };
-    (Pages::fetching(fetch, page_size, left, 0), log)
+    (fetching(fetch, page_size, left), log)
 }
 
 #[tokio::test]
@@ -78,7 +91,7 @@ fn given(pages: Vec<Page<u64>>) -> Pages<u64> {
         let page = pages.lock().unwrap().next().expect("asked for one page too many");
         Box::pin(std::future::ready(Ok(page)))
     };
-    Pages::fetching(fetch, 2, None, 0)
+    fetching(fetch, 2, None)
 }
 
 #[tokio::test]
