@@ -13,7 +13,7 @@ use crate::{
     by_hand::oauth::{OAuthSettings, TokensListener},
     failure::Failure,
     options::CallOptions,
-    runtime::{Closing, Place, Running, SHARDS},
+    runtime::{self, Closing, Place, Running, SHARDS, Started, Work},
     streams::{Pieces, Stream},
 };
 
@@ -185,16 +185,20 @@ impl Shared {
     pub(crate) fn call<T, F>(
         &self,
         options: Option<CallOptions>,
-        call: impl FnOnce(Core) -> F,
+        call: impl FnOnce(Core) -> F + 'static,
     ) -> Running<T>
     where
         F: Future<Output = Result<T, Failure>> + Send + 'static,
         T: Send + 'static,
     {
+        Running::of(self.begin(options, Box::new(|client| runtime::work(call(client)))))
+    }
+
+    fn begin(&self, options: Option<CallOptions>, call: Box<dyn FnOnce(Core) -> Work>) -> Started {
         let place = Place::choose();
         match self.with(&place, options) {
-            Ok(client) => Running::begin(place, &self.closing, call(client)),
-            Err(failure) => Running::failed(failure),
+            Ok(client) => runtime::start(place, &self.closing, call(client)),
+            Err(failure) => Started::Not(Some(failure)),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use crate::{
     failure::Failure,
-    runtime::{Closing, Place, Running, SHARDS, counts},
+    runtime::{self, Closing, Place, Running, SHARDS, counts},
 };
 
 /// Watches from now on.
@@ -33,13 +33,13 @@ pub fn watch_seen(what: String) -> String {
 pub async fn advance(by: Duration) -> Result<(), Failure> {
     let open = Closing::default();
     for thread in 0..SHARDS {
-        Running::begin(Place::on(thread), &open, async move {
+        let moved = runtime::work(async move {
             tokio::time::pause();
             tokio::time::advance(by).await;
             tokio::time::resume();
             Ok(())
-        })
-        .await?;
+        });
+        Running::<()>::of(runtime::start(Place::on(thread), &open, moved)).await?;
     }
     Ok(())
 }

@@ -6,9 +6,10 @@
 mod shards;
 
 use std::{
+    any::Any,
     future::Future,
+    marker::PhantomData,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
@@ -23,7 +24,7 @@ use crate::failure::Failure;
 fn give_back() {}
 
 /// Ends what it was made with once it is dropped. What has ended by then is not touched.
-struct AbortOnDrop(AbortHandle);
+pub(crate) struct AbortOnDrop(AbortHandle);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
@@ -47,63 +48,55 @@ impl Closing {
     }
 }
 
-/// What becomes of a call: it is made where it ran, and taken where it is waited for.
-type Outcome<T> = Arc<Mutex<Option<Result<T, Failure>>>>;
+/// What a call made. Its type is known where the call was begun and where it is waited for, so that all between the two is
+/// compiled once for every call there is.
+pub(crate) type Made = Box<dyn Any + Send>;
+
+/// A call on its way to a thread.
+pub(crate) type Work = BoxFuture<'static, Result<Made, Failure>>;
+
+/// A call, without the type of what it makes.
+pub(crate) fn work<T: Send + 'static>(
+    call: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Work {
+    Box::pin(async move { Ok(Box::new(call.await?) as Made) })
+}
+
+/// What a call made.
+pub(crate) fn taken<T: 'static>(made: Made) -> Result<T, Failure> {
+    made.downcast().map(|made| *made).map_err(|_| Failure::inside())
+}
 
 /// A call that runs on a thread. Dropping it ends the call, as closing the client does.
 pub(crate) struct Running<T> {
-    outcome: Outcome<T>,
     work: Started,
+    makes: PhantomData<fn() -> T>,
 }
-
-impl<T> Unpin for Running<T> {}
 
 impl<T: Send + 'static> Running<T> {
-    /// Begins a call on the thread of its place. All but the keeping of its outcome is compiled once for every call there is.
-    pub(crate) fn begin(
-        place: Place,
-        closing: &Closing,
-        call: impl Future<Output = Result<T, Failure>> + Send + 'static,
-    ) -> Self {
-        let outcome = Outcome::<T>::default();
-        let made = Arc::clone(&outcome);
-        let work = async move {
-            let outcome = call.await;
-            *made.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
-        };
-        Self { outcome, work: start(place, closing, Box::pin(work)) }
-    }
-
-    /// A call that could not begin.
-    pub(crate) fn failed(failure: Failure) -> Self {
-        Self { outcome: Outcome::default(), work: Started::Not(Some(failure)) }
+    /// A call that makes a `T`.
+    pub(crate) fn of(work: Started) -> Self {
+        Self { work, makes: PhantomData }
     }
 }
 
-impl<T: Send + 'static> Future for Running<T> {
+impl<T: 'static> Future for Running<T> {
     type Output = Result<T, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ended = std::task::ready!(self.work.poll(cx));
-        let made = self.outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Poll::Ready(match (ended, made) {
-            (Ok(()), Some(outcome)) => outcome,
-            // It broke inside: its thread has caught that.
-            (Ok(()), None) => Err(Failure::inside()),
-            (Err(failure), _) => Err(failure),
-        })
+        self.work.poll(cx).map(|made| made.and_then(taken))
     }
 }
 
 /// What a call that was begun is known by.
-enum Started {
-    Yes { ended: oneshot::Receiver<Result<(), Failure>>, _ends_with_this: AbortOnDrop },
+pub(crate) enum Started {
+    Yes { ended: oneshot::Receiver<Result<Made, Failure>>, _ends_with_this: AbortOnDrop },
     Not(Option<Failure>),
 }
 
 impl Started {
-    /// Whether it has ended; an error where that was before it had an outcome.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    /// What it made, once it has ended; an error where it broke inside, which its thread has caught.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Made, Failure>> {
         match self {
             Self::Yes { ended, .. } => {
                 ended.poll_unpin(cx).map(|ended| ended.unwrap_or_else(|_| Err(Failure::inside())))
@@ -113,7 +106,8 @@ impl Started {
     }
 }
 
-fn start(place: Place, closing: &Closing, work: BoxFuture<'static, ()>) -> Started {
+/// Begins a call on the thread of its place.
+pub(crate) fn start(place: Place, closing: &Closing, work: Work) -> Started {
     let (end, ended) = oneshot::channel();
     let (abort, registration) = AbortHandle::new_pair();
     let number = place.number();
@@ -124,7 +118,7 @@ fn start(place: Place, closing: &Closing, work: BoxFuture<'static, ()>) -> Start
         let _place = place;
         let closed = std::pin::pin!(closed.wait_for(|closed| *closed));
         let outcome = match select(work, closed).await {
-            Either::Left(_) => Ok(()),
+            Either::Left((outcome, _)) => outcome,
             Either::Right(_) => Err(Failure::closed()),
         };
         counted.finish();

@@ -1,8 +1,9 @@
 //! What goes on by itself: the pages of a list, the events of a job. One thing is asked for after another; between them, what
 //! was asked for ahead waits on its thread.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, marker::PhantomData, sync::Arc};
 
+use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use storycore::{Pages, models as core};
 use tokio::sync::Mutex;
@@ -10,7 +11,7 @@ use tokio::sync::Mutex;
 use crate::{
     failure::Failure,
     models::JobEvent,
-    runtime::{self, Closing, Place, Running},
+    runtime::{self, Closing, Made, Place, Running},
 };
 
 /// Something that comes piece by piece.
@@ -39,23 +40,51 @@ impl Pieces for storycore::jobs::JobEvents {
     }
 }
 
+/// The same without the pieces' type, so that a stream is compiled once.
+trait Source: Send {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Made>, storycore::Error>>;
+}
+
+impl<S: Pieces> Source for S {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Made>, storycore::Error>> {
+        Box::pin(async move { Ok(Pieces::next(self).await?.map(|piece| Box::new(piece) as Made)) })
+    }
+}
+
+/// A piece as the languages have it.
+type Convert = fn(Made) -> Result<Made, Failure>;
+
 /// A stream as the languages hold it.
-pub(crate) struct Stream<S: Pieces> {
-    /// Its connections are there.
-    thread: usize,
-    closing: Closing,
-    /// Why it could not be opened is told with the first piece.
-    stream: Arc<Mutex<Option<Result<S, Failure>>>>,
+pub(crate) struct Stream<S> {
+    held: Held,
+    of: PhantomData<fn() -> S>,
 }
 
 impl<S: Pieces> Stream<S> {
     pub(crate) fn new(thread: usize, opened: Result<S, Failure>, closing: Closing) -> Self {
-        Self { thread, closing, stream: Arc::new(Mutex::new(Some(opened))) }
+        let opened = opened.map(|opened| Box::new(opened) as Box<dyn Source>);
+        let held = Held { thread, closing, stream: Arc::new(Mutex::new(Some(opened))) };
+        Self { held, of: PhantomData }
     }
 
     pub(crate) async fn next<T: From<S::Piece> + Send + 'static>(
         &self,
     ) -> Result<Option<T>, Failure> {
+        let convert: Convert = |piece| Ok(Box::new(T::from(runtime::taken::<S::Piece>(piece)?)));
+        self.held.next(convert).await?.map(runtime::taken).transpose()
+    }
+}
+
+struct Held {
+    /// Its connections are there.
+    thread: usize,
+    closing: Closing,
+    /// Why it could not be opened is told with the first piece.
+    stream: Arc<Mutex<Option<Result<Box<dyn Source>, Failure>>>>,
+}
+
+impl Held {
+    fn next(&self, convert: Convert) -> Running<Option<Made>> {
         let stream = Arc::clone(&self.stream);
         let next = async move {
             let mut held = stream.lock().await;
@@ -63,17 +92,17 @@ impl<S: Pieces> Stream<S> {
                 // Put back before it is waited for: a call that is dropped must not lose it.
                 Some(Ok(opened)) => {
                     let Ok(opened) = held.insert(Ok(opened)) else { return Ok(None) };
-                    Ok(opened.next().await?.map(T::from))
+                    opened.next().await?.map(convert).transpose()
                 }
                 Some(Err(failure)) => Err(failure),
                 None => Ok(None),
             }
         };
-        Running::begin(Place::on(self.thread), &self.closing, next).await
+        Running::of(runtime::start(Place::on(self.thread), &self.closing, runtime::work(next)))
     }
 }
 
-impl<S: Pieces> Drop for Stream<S> {
+impl Drop for Held {
     fn drop(&mut self) {
         runtime::drop_on(self.thread, Arc::clone(&self.stream));
     }
