@@ -122,7 +122,7 @@ fn node(setup: &Setup, workspace: &Workspace) -> Result<[(&'static str, OsString
 /// What the mobile bench needs: the library as an app carries it, to be weighed, and a program for each language over one that
 /// counts its calls.
 fn mobile(setup: &Setup, workspace: &Workspace) -> Result<Vec<(&'static str, OsString)>> {
-    let weighed = library(workspace, &["--profile", "mobile"])?;
+    let weighed = library(workspace, &MOBILE)?;
     let counting = library(workspace, &["--release", "--features", "conformance"])?;
     let bindgen = Build::bin(workspace, "storycore-bindgen", &[], false)?;
     let bindgen = bindgen.bins.get("storycore-bindgen").context("storycore-bindgen")?;
@@ -134,6 +134,10 @@ fn mobile(setup: &Setup, workspace: &Workspace) -> Result<Vec<(&'static str, OsS
         ("STORYCORE_BENCH_KOTLIN", kotlin.into()),
     ])
 }
+
+/// How an app's library is built.
+const MOBILE: [&str; 6] =
+    ["--config", "bindings-swift/mobile/size.toml", "--profile", "mobile", "--features", "silent"];
 
 fn library(workspace: &Workspace, how: &[&str]) -> Result<PathBuf> {
     Build::library(workspace, "storycore-mobile", "storycore_mobile", how)
