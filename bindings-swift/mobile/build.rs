@@ -17,9 +17,14 @@ fn main() {
         (_, "android") => "--pack-dyn-relocs=android",
         _ => return,
     };
-    let unread = format!("-T,{}/shipped.ld", of("CARGO_MANIFEST_DIR"));
     // Functions and constants that are byte for byte the same are there once.
-    for option in [packed, "--icf=all", "--ignore-data-address-equality", &unread] {
+    let mut options = vec![packed, "--icf=all", "--ignore-data-address-equality"];
+    let unread = format!("-T,{}/shipped.ld", of("CARGO_MANIFEST_DIR"));
+    // A library that is not for users is asked itself what it exports.
+    if env::var_os("CARGO_FEATURE_CONFORMANCE").is_none() {
+        options.push(&unread);
+    }
+    for option in options {
         println!("cargo::rustc-link-arg-cdylib=-Wl,{option}");
     }
 }

@@ -23,6 +23,11 @@ pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     kept(body, object_by)
 }
 
+/// The object of an answer, or an error that says which answer it was about.
+pub(crate) fn answered<T: DeserializeOwned>(answer: RawResponse) -> Result<T, Error> {
+    object(&answer.body).map_err(|e| from(e, &answer))
+}
+
 /// Reads a text as what is wanted, and keeps that.
 type Reader<'r> = &'r mut dyn FnMut(&str) -> Result<(), serde_json::Error>;
 

@@ -122,8 +122,8 @@ fn node(setup: &Setup, workspace: &Workspace) -> Result<[(&'static str, OsString
 /// What the mobile bench needs: the library as an app carries it, to be weighed, and a program for each language over one that
 /// counts its calls.
 fn mobile(setup: &Setup, workspace: &Workspace) -> Result<Vec<(&'static str, OsString)>> {
-    let weighed = library(workspace, &MOBILE)?;
-    let counting = library(workspace, &["--release", "--features", "conformance"])?;
+    let weighed = library(workspace, "mobile", "silent")?;
+    let counting = library(workspace, "mobile-bench", "silent,conformance")?;
     let bindgen = Build::bin(workspace, "storycore-bindgen", &[], false)?;
     let bindgen = bindgen.bins.get("storycore-bindgen").context("storycore-bindgen")?;
     let swift = swift::bench(workspace, &counting, bindgen)?;
@@ -135,12 +135,11 @@ fn mobile(setup: &Setup, workspace: &Workspace) -> Result<Vec<(&'static str, OsS
     ])
 }
 
-/// How an app's library is built.
-const MOBILE: [&str; 6] =
-    ["--config", "bindings-swift/mobile/size.toml", "--profile", "mobile", "--features", "silent"];
-
-fn library(workspace: &Workspace, how: &[&str]) -> Result<PathBuf> {
-    Build::library(workspace, "storycore-mobile", "storycore_mobile", how)
+/// The library as it is built for an app.
+fn library(workspace: &Workspace, profile: &str, features: &str) -> Result<PathBuf> {
+    let size = "bindings-swift/mobile/size.toml";
+    let how = ["--config", size, "--profile", profile, "--features", features];
+    Build::library(workspace, "storycore-mobile", "storycore_mobile", &how)
 }
 
 /// The binary that measures `name`: called like it, or `NAME-bench` where that is taken, as by the

@@ -39,14 +39,23 @@ const MOST_AHEAD: usize = 4;
 pub(crate) async fn page<T: DeserializeOwned>(
     client: &Client,
     template: &'static str,
-    path: String,
+    path: Result<String, Error>,
     params: &ListParams,
 ) -> Result<Page<T>, Error> {
+    read(client.options().raw_pages, first(client, template, path, params).await?)
+}
+
+async fn first(
+    client: &Client,
+    template: &'static str,
+    path: Result<String, Error>,
+    params: &ListParams,
+) -> Result<RawResponse, Error> {
+    let path = path?;
     check(params)?;
     let most = params.max_items.map(|most| u32::try_from(most).unwrap_or(u32::MAX).min(LARGEST));
     let limit = [params.page_size, most].into_iter().flatten().min();
-    let answer = ask(client, template, path, params, limit, params.offset.unwrap_or(0)).await?;
-    read(client.options().raw_pages, answer)
+    ask(client, template, path, params, limit, params.offset.unwrap_or(0)).await
 }
 
 /// The platform would refuse it too, and call it by its own name, `limit`.
@@ -75,22 +84,20 @@ async fn ask(
 
 fn read<T: DeserializeOwned>(raw: bool, answer: RawResponse) -> Result<Page<T>, Error> {
     if raw {
-        let (pagination, raw) = match rows::read(&answer.body) {
-            Some(rows) => {
-                let raw =
-                    RawPage { json: rows.text.into(), wanted: rows.count, keys_stand_once: true };
-                (rows.pagination, raw)
-            }
-            None => {
-                let page: Page<Named> =
-                    decode::whole(&answer.body).map_err(|e| decode::from(e, &answer))?;
-                let wanted = page.data.len();
-                (page.pagination, RawPage { json: answer.body, wanted, keys_stand_once: false })
-            }
-        };
+        let (pagination, raw) = read_raw(answer)?;
         return Ok(Page { data: Vec::new(), pagination, raw: Some(raw) });
     }
     decode::whole(&answer.body).map_err(|e| decode::from(e, &answer))
+}
+
+fn read_raw(answer: RawResponse) -> Result<(Pagination, RawPage), Error> {
+    if let Some(rows) = rows::read(&answer.body) {
+        let raw = RawPage { json: rows.text.into(), wanted: rows.count, keys_stand_once: true };
+        return Ok((rows.pagination, raw));
+    }
+    let page: Page<Named> = decode::whole(&answer.body).map_err(|e| decode::from(e, &answer))?;
+    let wanted = page.data.len();
+    Ok((page.pagination, RawPage { json: answer.body, wanted, keys_stand_once: false }))
 }
 
 /// All that must be in every object.

@@ -31,7 +31,7 @@ impl<'a> ApiKeys<'a> {
     /// `permission` for a key that may do more than the caller's, `conflict` or `invalid_request` when there are too many,
     /// and as every call.
     pub async fn create(&self, key: NewApiKey) -> Result<CreatedApiKey, Error> {
-        self.0.post(ALL, self.0.path()?, &key).await
+        self.0.post(ALL, self.0.path(), &key).await
     }
 
     /// The key with this id, without its text.
@@ -39,7 +39,7 @@ impl<'a> ApiKeys<'a> {
     /// # Errors
     /// `not_found` when there is none, and as every call.
     pub async fn get(&self, id: &str) -> Result<ApiKey, Error> {
-        self.0.get(ONE, self.0.object(id)?).await
+        self.0.get(ONE, self.0.object(id)).await
     }
 
     /// Revokes the key at once.
@@ -61,7 +61,7 @@ impl<'a> ApiKeys<'a> {
     ) -> Result<CreatedApiKey, Error> {
         let body =
             grace_seconds.map_or_else(|| json!({}), |seconds| json!({"grace_seconds": seconds}));
-        self.0.post("/api-keys/{id}/rotate", self.0.part(id, "rotate")?, &body).await
+        self.0.post("/api-keys/{id}/rotate", self.0.part(id, "rotate"), &body).await
     }
 
     /// What the key was used for over the last `period_days` days; the platform's default is 30.
@@ -74,7 +74,7 @@ impl<'a> ApiKeys<'a> {
         if let Some(days) = period_days {
             request.query.push(("period_days".into(), days.to_string()));
         }
-        self.0.send(&request).await
+        self.0.send(Ok(request)).await
     }
 
     /// One page of one's own keys.
@@ -82,7 +82,7 @@ impl<'a> ApiKeys<'a> {
     /// # Errors
     /// `invalid_request` naming a wrong parameter, and as every call.
     pub async fn list(&self, params: ListParams) -> Result<Page<ApiKey>, Error> {
-        list::page(self.0.client, ALL, self.0.path()?, &params).await
+        list::page(self.0.client, ALL, self.0.path(), &params).await
     }
 
     /// Every page, one after another, the next fetched ahead.

@@ -114,7 +114,7 @@ impl<'a> Assets<'a> {
     /// # Errors
     /// `not_found` when there is none, and as every call.
     pub async fn get(&self, id: &str) -> Result<Asset, Error> {
-        self.0.get(ONE, self.0.object(id)?).await
+        self.0.get(ONE, self.0.object(id)).await
     }
 
     /// Deletes the asset and its bytes.
@@ -130,7 +130,7 @@ impl<'a> Assets<'a> {
     /// # Errors
     /// `invalid_request` naming a wrong parameter, and as every call.
     pub async fn list(&self, params: ListParams) -> Result<Page<Asset>, Error> {
-        list::page(self.0.client, ALL, self.0.path()?, &params).await
+        list::page(self.0.client, ALL, self.0.path(), &params).await
     }
 
     /// Every page, one after another, the next fetched ahead.

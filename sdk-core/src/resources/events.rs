@@ -26,7 +26,7 @@ impl<'a> Events<'a> {
     /// # Errors
     /// `not_found` when there is none or it is older than 30 days, and as every call.
     pub async fn get(&self, id: &str) -> Result<PlatformEvent, Error> {
-        self.0.get(ONE, self.0.object(id)?).await
+        self.0.get(ONE, self.0.object(id)).await
     }
 
     /// One page of events, newest first. Filter: `event`.
@@ -34,7 +34,7 @@ impl<'a> Events<'a> {
     /// # Errors
     /// `invalid_request` naming a wrong parameter, and as every call.
     pub async fn list(&self, params: ListParams) -> Result<Page<PlatformEvent>, Error> {
-        list::page(self.0.client, ALL, self.0.path()?, &params).await
+        list::page(self.0.client, ALL, self.0.path(), &params).await
     }
 
     /// Every page, one after another, the next fetched ahead.

@@ -36,7 +36,7 @@ impl<'a> Jobs<'a> {
     /// # Errors
     /// `invalid_request` for an asset that is not there or a wrong setting, and as every call.
     pub async fn create(&self, job: NewJob) -> Result<Job, Error> {
-        self.0.post(ALL, self.0.path()?, &job).await
+        self.0.post(ALL, self.0.path(), &job).await
     }
 
     /// The job with this id, as it is now.
@@ -44,7 +44,7 @@ impl<'a> Jobs<'a> {
     /// # Errors
     /// `not_found` when there is none, and as every call.
     pub async fn get(&self, id: &str) -> Result<Job, Error> {
-        self.0.get(ONE, self.0.object(id)?).await
+        self.0.get(ONE, self.0.object(id)).await
     }
 
     /// Cancels the job.
@@ -52,7 +52,7 @@ impl<'a> Jobs<'a> {
     /// # Errors
     /// `conflict` when it has ended already, `not_found` when there is none, and as every call.
     pub async fn cancel(&self, id: &str) -> Result<Job, Error> {
-        self.0.post_empty("/jobs/{id}/cancel", self.0.part(id, "cancel")?).await
+        self.0.post_empty("/jobs/{id}/cancel", self.0.part(id, "cancel")).await
     }
 
     /// One page of jobs. Filters: `status`, `type`, `project_id`.
@@ -60,7 +60,7 @@ impl<'a> Jobs<'a> {
     /// # Errors
     /// `invalid_request` naming a wrong parameter, and as every call.
     pub async fn list(&self, params: ListParams) -> Result<Page<Job>, Error> {
-        list::page(self.0.client, ALL, self.0.path()?, &params).await
+        list::page(self.0.client, ALL, self.0.path(), &params).await
     }
 
     /// Every page, one after another, the next fetched ahead.

@@ -22,6 +22,7 @@ use crate::{
     decode,
     error::Error,
     models::Deleted,
+    options::RawResponse,
     platform::Resource,
     transport::{Request, below},
 };
@@ -53,39 +54,39 @@ impl<'a> Endpoint<'a> {
         Ok(format!("{}/{part}", self.object(id)?))
     }
 
-    pub(crate) async fn get<T: DeserializeOwned>(
+    pub(crate) fn get<T: DeserializeOwned>(
         self,
         template: &'static str,
-        path: String,
-    ) -> Result<T, Error> {
-        self.send(&Request::new(Method::GET, template, path)).await
+        path: Result<String, Error>,
+    ) -> impl Future<Output = Result<T, Error>> + use<'a, T> {
+        self.send(path.map(|path| Request::new(Method::GET, template, path)))
     }
 
-    pub(crate) async fn post<T: DeserializeOwned>(
+    pub(crate) fn post<T: DeserializeOwned, B: Serialize>(
         self,
         template: &'static str,
-        path: String,
-        body: &impl Serialize,
-    ) -> Result<T, Error> {
-        self.send(&Request::new(Method::POST, template, path).json(body)?).await
+        path: Result<String, Error>,
+        body: &B,
+    ) -> impl Future<Output = Result<T, Error>> + use<'a, T, B> {
+        self.send(path.and_then(|path| Request::new(Method::POST, template, path).json(body)))
     }
 
     /// A POST that says all in its path.
-    pub(crate) async fn post_empty<T: DeserializeOwned>(
+    pub(crate) fn post_empty<T: DeserializeOwned>(
         self,
         template: &'static str,
-        path: String,
-    ) -> Result<T, Error> {
-        self.send(&Request::new(Method::POST, template, path)).await
+        path: Result<String, Error>,
+    ) -> impl Future<Output = Result<T, Error>> + use<'a, T> {
+        self.send(path.map(|path| Request::new(Method::POST, template, path)))
     }
 
-    pub(crate) async fn put<T: DeserializeOwned>(
+    pub(crate) fn put<T: DeserializeOwned, B: Serialize>(
         self,
         template: &'static str,
-        path: String,
-        body: &impl Serialize,
-    ) -> Result<T, Error> {
-        self.send(&Request::new(Method::PUT, template, path).json(body)?).await
+        path: Result<String, Error>,
+        body: &B,
+    ) -> impl Future<Output = Result<T, Error>> + use<'a, T, B> {
+        self.send(path.and_then(|path| Request::new(Method::PUT, template, path).json(body)))
     }
 
     /// Deletes; an answer without a body tells the same as one with it.
@@ -95,11 +96,18 @@ impl<'a> Endpoint<'a> {
         if answer.body.trim_ascii().is_empty() {
             return Ok(Deleted { id: id.to_owned(), deleted: true });
         }
-        decode::object(&answer.body).map_err(|e| decode::from(e, &answer))
+        decode::answered(answer)
     }
 
-    pub(crate) async fn send<T: DeserializeOwned>(self, request: &Request) -> Result<T, Error> {
-        let answer = self.client.send(request).await?;
-        decode::object(&answer.body).map_err(|e| decode::from(e, &answer))
+    /// Sends what could be made into a request. Only the reading of the answer is compiled for each type.
+    pub(crate) async fn send<T: DeserializeOwned>(
+        self,
+        request: Result<Request, Error>,
+    ) -> Result<T, Error> {
+        decode::answered(self.answer(request).await?)
+    }
+
+    async fn answer(self, request: Result<Request, Error>) -> Result<RawResponse, Error> {
+        self.client.send(&request?).await
     }
 }

@@ -33,7 +33,7 @@ impl<'a> Projects<'a> {
     /// # Errors
     /// `invalid_request` naming the field that is wrong, and as every call.
     pub async fn create(&self, project: NewProject) -> Result<Project, Error> {
-        self.0.post(ALL, self.0.path()?, &project).await
+        self.0.post(ALL, self.0.path(), &project).await
     }
 
     /// The project with this id.
@@ -41,7 +41,7 @@ impl<'a> Projects<'a> {
     /// # Errors
     /// `not_found` when there is none, and as every call.
     pub async fn get(&self, id: &str) -> Result<Project, Error> {
-        self.0.get(ONE, self.0.object(id)?).await
+        self.0.get(ONE, self.0.object(id)).await
     }
 
     /// Changes the fields that are set or cleared.
@@ -49,7 +49,7 @@ impl<'a> Projects<'a> {
     /// # Errors
     /// `not_found` when there is no such project, `invalid_request` naming a wrong field, and as every call.
     pub async fn update(&self, id: &str, update: ProjectUpdate) -> Result<Project, Error> {
-        self.0.put(ONE, self.0.object(id)?, &update).await
+        self.0.put(ONE, self.0.object(id), &update).await
     }
 
     /// Deletes the project.
@@ -65,7 +65,7 @@ impl<'a> Projects<'a> {
     /// # Errors
     /// `invalid_request` naming a wrong parameter, and as every call.
     pub async fn list(&self, params: ListParams) -> Result<Page<Project>, Error> {
-        list::page(self.0.client, ALL, self.0.path()?, &params).await
+        list::page(self.0.client, ALL, self.0.path(), &params).await
     }
 
     /// Every page, one after another, the next fetched ahead.

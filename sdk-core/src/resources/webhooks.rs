@@ -41,7 +41,7 @@ impl<'a> Webhooks<'a> {
     /// # Errors
     /// `invalid_request` for an address or event that is refused, and as every call.
     pub async fn create(&self, webhook: NewWebhook) -> Result<CreatedWebhook, Error> {
-        self.0.post(ALL, self.0.path()?, &webhook).await
+        self.0.post(ALL, self.0.path(), &webhook).await
     }
 
     /// The webhook with this id.
@@ -49,7 +49,7 @@ impl<'a> Webhooks<'a> {
     /// # Errors
     /// `not_found` when there is none, and as every call.
     pub async fn get(&self, id: &str) -> Result<Webhook, Error> {
-        self.0.get(ONE, self.0.object(id)?).await
+        self.0.get(ONE, self.0.object(id)).await
     }
 
     /// Changes the fields that are set or cleared.
@@ -57,7 +57,7 @@ impl<'a> Webhooks<'a> {
     /// # Errors
     /// `not_found` when there is no such webhook, `invalid_request` naming a wrong field, and as every call.
     pub async fn update(&self, id: &str, update: WebhookUpdate) -> Result<Webhook, Error> {
-        self.0.put(ONE, self.0.object(id)?, &update).await
+        self.0.put(ONE, self.0.object(id), &update).await
     }
 
     /// Deletes the webhook; what was still to be delivered is not.
@@ -73,7 +73,7 @@ impl<'a> Webhooks<'a> {
     /// # Errors
     /// `invalid_request` naming a wrong parameter, and as every call.
     pub async fn list(&self, params: ListParams) -> Result<Page<Webhook>, Error> {
-        list::page(self.0.client, ALL, self.0.path()?, &params).await
+        list::page(self.0.client, ALL, self.0.path(), &params).await
     }
 
     /// Every page, one after another, the next fetched ahead.
@@ -91,7 +91,7 @@ impl<'a> Webhooks<'a> {
     /// # Errors
     /// `not_found` when there is no such webhook, and as every call.
     pub async fn rotate_secret(&self, id: &str) -> Result<CreatedWebhook, Error> {
-        self.0.post_empty("/webhooks/{id}/rotate-secret", self.0.part(id, "rotate-secret")?).await
+        self.0.post_empty("/webhooks/{id}/rotate-secret", self.0.part(id, "rotate-secret")).await
     }
 
     /// Sends a test event now and tells how that went.
@@ -99,7 +99,7 @@ impl<'a> Webhooks<'a> {
     /// # Errors
     /// `not_found` when there is no such webhook, and as every call.
     pub async fn test(&self, id: &str) -> Result<Delivery, Error> {
-        self.0.post_empty("/webhooks/{id}/test", self.0.part(id, "test")?).await
+        self.0.post_empty("/webhooks/{id}/test", self.0.part(id, "test")).await
     }
 
     /// One page of the attempts to deliver.
@@ -107,7 +107,7 @@ impl<'a> Webhooks<'a> {
     /// # Errors
     /// `not_found` when there is no such webhook, and as every call.
     pub async fn deliveries(&self, id: &str, params: ListParams) -> Result<Page<Delivery>, Error> {
-        list::page(self.0.client, DELIVERIES, self.0.part(id, "deliveries")?, &params).await
+        list::page(self.0.client, DELIVERIES, self.0.part(id, "deliveries"), &params).await
     }
 
     /// Every attempt to deliver, over all pages.
@@ -120,13 +120,9 @@ impl<'a> Webhooks<'a> {
     /// # Errors
     /// `not_found` when there is no such webhook or delivery, and as every call.
     pub async fn redeliver(&self, id: &str, delivery_id: &str) -> Result<Delivery, Error> {
-        let path = below(&self.0.part(id, "deliveries")?, delivery_id)?;
-        self.0
-            .post_empty(
-                "/webhooks/{id}/deliveries/{delivery_id}/redeliver",
-                format!("{path}/redeliver"),
-            )
-            .await
+        let path = self.0.part(id, "deliveries").and_then(|path| below(&path, delivery_id));
+        let path = path.map(|path| format!("{path}/redeliver"));
+        self.0.post_empty("/webhooks/{id}/deliveries/{delivery_id}/redeliver", path).await
     }
 
     /// How deliveries went over the last `period_days` days; the platform's default is 30.
@@ -139,6 +135,6 @@ impl<'a> Webhooks<'a> {
         if let Some(days) = period_days {
             request.query.push(("period_days".into(), days.to_string()));
         }
-        self.0.send(&request).await
+        self.0.send(Ok(request)).await
     }
 }
