@@ -21,7 +21,7 @@ cargo build --locked --package storycore-bindgen
 export RUSTFLAGS="-C link-arg=-Wl,-z,max-page-size=16384"
 cargo ndk --platform 26 --output-dir "$out/jniLibs" \
   --target arm64-v8a --target armeabi-v7a --target x86_64 \
-  build --locked --config bindings-swift/mobile/size.toml --profile mobile --package storycore-mobile --features silent
+  build --locked --config bindings-swift/mobile/size.toml --profile mobile --package storycore-mobile
 
 gradle --project-dir bindings-kotlin/android :library:assembleRelease :library:publishReleasePublicationToMavenLocal
 ls -l bindings-kotlin/android/library/build/outputs/aar

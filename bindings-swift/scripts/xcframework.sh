@@ -15,7 +15,7 @@ targets="aarch64-apple-ios aarch64-apple-ios-sim x86_64-apple-ios aarch64-apple-
 rustup target add $targets
 export IPHONEOS_DEPLOYMENT_TARGET=16.0 MACOSX_DEPLOYMENT_TARGET=13.0
 for target in $targets; do
-    cargo build --locked --config bindings-swift/mobile/size.toml --profile mobile -p storycore-mobile --features silent \
+    cargo build --locked --config bindings-swift/mobile/size.toml --profile mobile -p storycore-mobile \
         --target "$target"
 done
 lib() { echo "target/$1/mobile/libstorycore_mobile.a"; }

@@ -122,8 +122,8 @@ fn node(setup: &Setup, workspace: &Workspace) -> Result<[(&'static str, OsString
 /// What the mobile bench needs: the library as an app carries it, to be weighed, and a program for each language over one that
 /// counts its calls.
 fn mobile(setup: &Setup, workspace: &Workspace) -> Result<Vec<(&'static str, OsString)>> {
-    let weighed = library(workspace, "mobile", "silent")?;
-    let counting = library(workspace, "mobile-bench", "silent,conformance")?;
+    let weighed = library(workspace, "mobile", "")?;
+    let counting = library(workspace, "mobile-bench", "conformance")?;
     let bindgen = Build::bin(workspace, "storycore-bindgen", &[], false)?;
     let bindgen = bindgen.bins.get("storycore-bindgen").context("storycore-bindgen")?;
     let swift = swift::bench(workspace, &counting, bindgen)?;

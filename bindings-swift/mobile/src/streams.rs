@@ -75,12 +75,14 @@ impl<S: Pieces> Stream<S> {
     }
 }
 
+/// A source, or why it could not be opened, which is told with the first piece; nothing behind that.
+type Opened = Option<Result<Box<dyn Source>, Failure>>;
+
 struct Held {
     /// Its connections are there.
     thread: usize,
     closing: Closing,
-    /// Why it could not be opened is told with the first piece.
-    stream: Arc<Mutex<Option<Result<Box<dyn Source>, Failure>>>>,
+    stream: Arc<Mutex<Opened>>,
 }
 
 impl Held {

@@ -22,21 +22,27 @@ const OPENING: &str = "opening";
 pub(crate) fn renew(db: &Connection) -> rusqlite::Result<()> {
     let has = "SELECT count(*) FROM pragma_table_info('upload') WHERE name = 'touched_at'";
     if db.query_row(has, [], |row| row.get::<_, i64>(0))? == 0 {
-        db.execute_batch(
-            "ALTER TABLE upload ADD COLUMN touched_at INTEGER NOT NULL DEFAULT 0; UPDATE upload SET touched_at = unixepoch();",
-        )?;
+        db.execute_batch("ALTER TABLE upload ADD COLUMN touched_at INTEGER NOT NULL DEFAULT 0")?;
+        db.execute("UPDATE upload SET touched_at = ?1", [now()])?;
     }
     Ok(())
 }
 
+/// The time as the journal has it, in seconds. SQLite's own clock is left out of libraries for phones.
+pub(crate) fn now() -> i64 {
+    seconds(SystemTime::now())
+}
+
+fn seconds(time: SystemTime) -> i64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs().cast_signed())
+}
+
 /// Forgets what can no longer be continued, and removes locks that nobody holds.
 pub(crate) fn clean(db: &Connection, locks: &Path, now: SystemTime) -> rusqlite::Result<()> {
-    let seconds =
-        now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs().cast_signed());
     let mut known = db.prepare(
         "SELECT id, identity, path, coalesce(expires_at < ?1, touched_at < ?1 - ?2) FROM upload",
     )?;
-    let known = known.query_map(params![seconds, UNTOUCHED], |row| {
+    let known = known.query_map(params![seconds(now), UNTOUCHED], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
     })?;
     let known: Vec<(String, String, String, bool)> = known.collect::<Result<_, _>>()?;

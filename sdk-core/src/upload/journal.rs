@@ -237,8 +237,8 @@ impl Book {
             t.execute("DELETE FROM upload WHERE identity = ?1", [identity])?;
             let (stamp, file) = (upload.file.stamp, &upload.file);
             t.execute(
-                "INSERT INTO upload (id, identity, origin, path, size, mtime, inode, head, tail, last_key, touched_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, unixepoch(), ?11)",
-                params![upload.id, identity, origin, path, stamp.size.cast_signed(), stamp.mtime, stamp.inode, file.head, file.tail, upload.last_key, expires],
+                "INSERT INTO upload (id, identity, origin, path, size, mtime, inode, head, tail, last_key, touched_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                params![upload.id, identity, origin, path, stamp.size.cast_signed(), stamp.mtime, stamp.inode, file.head, file.tail, upload.last_key, clean::now(), expires],
             )?;
             for (number, part) in upload.parts.iter().enumerate() {
                 t.execute(

@@ -2,7 +2,10 @@
 
 use rusqlite::{Connection, params};
 
-use super::journal::{Book, SentChunk};
+use super::{
+    clean,
+    journal::{Book, SentChunk},
+};
 use crate::error::Error;
 
 /// One upload's place in the journal.
@@ -100,8 +103,8 @@ impl Ledger {
 /// Parts expire one by one; the upload is worth keeping for as long as the last of them.
 fn expires_later(db: &Connection, id: &str, expires: Option<i64>) -> rusqlite::Result<()> {
     db.execute(
-        "UPDATE upload SET expires_at = max(coalesce(?2, expires_at), coalesce(expires_at, ?2)), touched_at = unixepoch() WHERE id = ?1",
-        params![id, expires],
+        "UPDATE upload SET expires_at = max(coalesce(?2, expires_at), coalesce(expires_at, ?2)), touched_at = ?3 WHERE id = ?1",
+        params![id, expires, clean::now()],
     )
     .map(drop)
 }
