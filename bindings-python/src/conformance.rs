@@ -30,8 +30,19 @@ impl Clock {
         }
     }
 
+    /// Does `work` while the clock is moved.
+    pub(crate) async fn accompanying<T>(&self, work: impl Future<Output = T>) -> T {
+        let work = std::pin::pin!(work);
+        let clock = std::pin::pin!(self.follow());
+        match futures_util::future::select(work, clock).await {
+            futures_util::future::Either::Left((outcome, _)) => outcome,
+            // It follows as long as the process lives.
+            futures_util::future::Either::Right(((), work)) => work.await,
+        }
+    }
+
     /// The same each time that all are moved.
-    pub(crate) async fn follow(&self) {
+    async fn follow(&self) {
         let mut moves = MOVED.subscribe();
         while moves.changed().await.is_ok() {
             self.catch_up().await;

@@ -11,13 +11,16 @@ use std::{
 
 use pyo3::prelude::*;
 use storycore::Client;
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::{Instant, Interval, MissedTickBehavior},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, teller::Told};
 
-/// How often a waiting call looks whether a signal came.
-const SIGNALS: Duration = Duration::from_millis(50);
+/// How often a waiting call looks whether a signal came. One that is shorter does not notice that its client is closed.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Idle places that are kept, each with its connections.
 const MOST_IDLE: usize = 64;
@@ -29,6 +32,8 @@ pub(super) struct Places(Mutex<Vec<Place>>);
 struct Place {
     runtime: Option<Runtime>,
     client: Client,
+    /// When to look for signals. It goes on from call to call: a timer that is set anew each time costs more.
+    looks: Interval,
     #[cfg(feature = "conformance")]
     clock: crate::conformance::Clock,
 }
@@ -36,33 +41,20 @@ struct Place {
 impl Place {
     fn new(client: &Client) -> std::io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
+        let looks = {
+            let _entered = runtime.enter();
+            let mut looks = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
+            // Those that were due between two calls are not made up for.
+            looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            looks
+        };
         Ok(Self {
             runtime: Some(runtime),
             client: client.with_own_connections(),
+            looks,
             #[cfg(feature = "conformance")]
             clock: Default::default(),
         })
-    }
-}
-
-#[cfg(feature = "conformance")]
-impl Place {
-    /// Does `work` while the clock is moved.
-    async fn accompanied<T>(&self, work: impl Future<Output = T>) -> T {
-        let work = std::pin::pin!(work);
-        let clock = std::pin::pin!(self.clock.follow());
-        match futures_util::future::select(work, clock).await {
-            futures_util::future::Either::Left((outcome, _)) => outcome,
-            // It follows as long as the process lives.
-            futures_util::future::Either::Right(((), work)) => work.await,
-        }
-    }
-}
-
-#[cfg(not(feature = "conformance"))]
-impl Place {
-    fn accompanied<F>(&self, work: F) -> F {
-        work
     }
 }
 
@@ -95,24 +87,33 @@ impl Places {
                 Err(panic) => std::panic::resume_unwind(panic),
             });
         }
-        let place = match self.take() {
+        let mut place = match self.take() {
             Some(place) => place,
             None => Place::new(client)?,
         };
-        let runtime = place.runtime.as_ref().expect("it is taken when the place is dropped");
-        let (waited, is_whole) = runtime.block_on(async {
+        let Place {
+            runtime,
+            client,
+            looks,
             #[cfg(feature = "conformance")]
-            place.clock.catch_up().await;
-            let work = place.accompanied(work(&place.client));
+            clock,
+        } = &mut place;
+        let runtime = runtime.as_ref().expect("it is taken when the place is dropped");
+        let waited = runtime.block_on(async {
+            #[cfg(feature = "conformance")]
+            clock.catch_up().await;
+            let work = work(client);
+            #[cfg(feature = "conformance")]
+            let work = clock.accompanying(work);
             tokio::select! {
                 biased;
-                outcome = work => (outcome, true),
-                error = interrupted() => (Err(Failure::Raised(error)), false),
-                () = closing.cancelled() => (Err(Failure::Closed), false),
+                outcome = work => Ok(outcome),
+                stopped = stopped(looks, closing) => Err(stopped),
             }
         });
         // What was stopped in the middle goes with its place: nobody would drive its connections to their end.
-        if is_whole && !matches!(waited, Err(Failure::Raised(_))) {
+        let waited = waited?;
+        if !matches!(waited, Err(Failure::Raised(_))) {
             self.give_back(place);
         }
         waited
@@ -140,12 +141,19 @@ impl Places {
     }
 }
 
-/// Ends when Python's handler of a signal raised something, as that of Ctrl-C does. Handlers run on the main thread alone.
-async fn interrupted() -> PyErr {
+/// Ends when Python's handler of a signal raised something, as that of Ctrl-C does, or the client was closed. Handlers run on
+/// the main thread alone.
+async fn stopped(looks: &mut Interval, closing: &CancellationToken) -> Failure {
+    // Most calls end before the first look, and with that pay nothing for being stoppable.
+    looks.tick().await;
     loop {
-        tokio::time::sleep(SIGNALS).await;
         if let Err(error) = Python::attach(|py| py.check_signals()) {
-            return error;
+            return Failure::Raised(error);
+        }
+        tokio::select! {
+            biased;
+            () = closing.cancelled() => return Failure::Closed,
+            _ = looks.tick() => {}
         }
     }
 }
@@ -154,7 +162,7 @@ async fn interrupted() -> PyErr {
 pub(super) fn listen(py: Python<'_>, mut said: Receiver<Option<Told>>) -> Result<(), Failure> {
     loop {
         let heard;
-        (heard, said) = py.detach(move || (said.recv_timeout(SIGNALS), said));
+        (heard, said) = py.detach(move || (said.recv_timeout(LOOK), said));
         match heard {
             Ok(Some(told)) => told(py),
             Ok(None) => return Ok(()),

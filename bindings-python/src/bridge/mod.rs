@@ -10,7 +10,7 @@ mod teller;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::AbortHandle;
+use futures_util::{TryFutureExt as _, future::AbortHandle};
 use pyo3::prelude::*;
 use storycore::{CallOptions, Client, Error};
 use tokio_util::sync::CancellationToken;
@@ -124,7 +124,14 @@ impl Handle {
         F: Future<Output = Result<T, Error>> + Send + 'static,
         W: FnOnce(Client) -> F + Send + 'static,
     {
-        self.run_telling(py, |client, _| work(client))
+        if self.is_async {
+            return self.run_telling(py, |client, _| work(client));
+        }
+        self.check_open(py)?;
+        let options = self.options(py)?;
+        // It stays where it is made, here and below: each layer around it would move its kilobytes once more.
+        let work = |client| Box::pin(work(client)).map_err(Failure::Client);
+        self.wait(py, options, work)?.give(py)
     }
 
     /// Makes a call that has Python functions of its own to be told.
@@ -145,7 +152,6 @@ impl Handle {
         self.check_open(py)?;
         let options = self.options(py)?;
         let teller = Teller::here();
-        // It stays where it is made, here and below: each layer around it would move its kilobytes once more.
         let work = |client| teller.clone().or(Box::pin(work(client, teller)));
         self.wait(py, options, work)?.give(py)
     }

@@ -2,9 +2,10 @@
 
 use jiff::{Timestamp, civil::Date};
 use pyo3::{
+    exceptions::PyValueError,
     prelude::*,
     sync::PyOnceLock,
-    types::{PyBool, PyDate, PyDateTime, PyDict, PyFloat, PyList, PyString},
+    types::{PyBool, PyBytes, PyDate, PyDateTime, PyDict, PyFloat, PyList, PyString},
 };
 use serde_json::{Map, Value};
 
@@ -45,54 +46,46 @@ pub(crate) fn dict<'py>(
 
 /// A time as an aware `datetime`.
 pub(crate) fn time<'py>(py: Python<'py>, time: Timestamp) -> PyResult<Bound<'py, PyDateTime>> {
-    static READ: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static UTC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let utc = UTC.get_or_try_init(py, || {
+        PyResult::Ok(py.import("datetime")?.getattr("timezone")?.getattr("utc")?.unbind())
+    })?;
     let at = jiff::tz::Offset::UTC.to_datetime(time);
-    // As `isoformat` writes it, so that Python 3.10 reads it too.
-    let mut text = *b"0000-00-00T00:00:00.000000+00:00";
-    write_date(&mut text, at.date());
-    for (place, number) in [(11, at.hour()), (14, at.minute()), (17, at.second())] {
-        digits(&mut text[place..place + 2], u32::from(number.unsigned_abs()));
-    }
-    digits(&mut text[20..26], at.subsec_nanosecond().unsigned_abs() / 1_000);
-    from_iso(py, &READ, "datetime", &text)?.cast_into().map_err(Into::into)
+    let [century, year, month, day] = day_state(at.date())?;
+    let [hour, minute, second] = [at.hour(), at.minute(), at.second()].map(i8::unsigned_abs);
+    let [_, high, middle, low] = (at.subsec_nanosecond().unsigned_abs() / 1_000).to_be_bytes();
+    let state = [century, year, month, day, hour, minute, second, high, middle, low];
+    let class = class(py, &CLASS, "datetime")?;
+    Ok(class.call1((PyBytes::new(py, &state), utc.bind(py)))?.cast_into()?)
 }
 
 /// A day as a `date`.
 pub(crate) fn date(py: Python<'_>, day: Date) -> PyResult<Bound<'_, PyDate>> {
-    static READ: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let mut text = *b"0000-00-00";
-    write_date(&mut text, day);
-    from_iso(py, &READ, "date", &text)?.cast_into().map_err(Into::into)
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let state = PyBytes::new(py, &day_state(day)?);
+    Ok(class(py, &CLASS, "date")?.call1((state,))?.cast_into()?)
 }
 
-fn write_date(text: &mut [u8], day: Date) {
-    // Python knows no year before the first; it refuses the year 0, which stands for all of them.
-    digits(&mut text[..4], u32::try_from(day.year()).unwrap_or_default());
-    digits(&mut text[5..7], u32::from(day.month().unsigned_abs()));
-    digits(&mut text[8..10], u32::from(day.day().unsigned_abs()));
+/// A day as `pickle` hands it to Python's class, which takes it as it is: with the stable interface, half the time of a text
+/// in ISO's form and a third of that of numbers.
+fn day_state(day: Date) -> PyResult<[u8; 4]> {
+    // Python knows no year before the first.
+    let year = u16::try_from(day.year()).ok().filter(|year| *year > 0);
+    let year =
+        year.ok_or_else(|| PyValueError::new_err(format!("year {} is out of range", day.year())))?;
+    let [century, year] = year.to_be_bytes();
+    Ok([century, year, day.month().unsigned_abs(), day.day().unsigned_abs()])
 }
 
-/// The last digits of a number, as many as there is room for.
-fn digits(text: &mut [u8], mut number: u32) {
-    for place in text.iter_mut().rev() {
-        *place = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-}
-
-/// What Python's own reader makes of it: with the stable interface, half the time of handing over eight numbers.
-fn from_iso<'py>(
+fn class<'py>(
     py: Python<'py>,
-    read: &'static PyOnceLock<Py<PyAny>>,
-    class: &str,
-    text: &[u8],
-) -> PyResult<Bound<'py, PyAny>> {
-    let read = read.get_or_try_init(py, || {
-        let class = py.import("datetime")?.getattr(class)?;
-        PyResult::Ok(class.getattr("fromisoformat")?.unbind())
-    })?;
-    let text = std::str::from_utf8(text).expect("digits and what stands between them is ASCII");
-    read.bind(py).call1((text,))
+    class: &'static PyOnceLock<Py<PyAny>>,
+    name: &str,
+) -> PyResult<&'py Bound<'py, PyAny>> {
+    let class = class
+        .get_or_try_init(py, || PyResult::Ok(py.import("datetime")?.getattr(name)?.unbind()))?;
+    Ok(class.bind(py))
 }
 
 /// One enum class of `storycore.enums`, found when its first value is read.

@@ -1,8 +1,8 @@
 //! The pool of connections: made at the first request, not when the client is, and made anew in a process that was forked
 //! off. It sends one request and knows nothing of retries.
 //!
-//! `hyper-util`'s client and not `reqwest`'s stands here: it takes the request as it is, where `reqwest` reads its URL twice
-//! and copies its connector (a tenth of a call's CPU). A `reqwest` client of the user's own is used as it was given.
+//! `hyper`'s connections and a pool of our own stand here, and not `reqwest`, which reads a request's URL twice and copies its
+//! connector for each (a tenth of a call's CPU). A `reqwest` client of the user's own is used as it was given.
 
 use std::{
     borrow::Cow,
@@ -10,19 +10,11 @@ use std::{
     time::Duration,
 };
 
-use hyper_util::{
-    client::legacy::Client,
-    rt::{TokioExecutor, TokioTimer},
-};
-
 use super::{
-    body::SendBody, connector::Connector, failure, proxy, proxy::Proxies, response::Response,
-    sockets::SocketWatch, tls::TlsOptions,
+    body::SendBody, connector::Connector, failure, pool::Pool, proxy, proxy::Proxies,
+    response::Response, sockets::SocketWatch, tls::TlsOptions,
 };
 use crate::{error::Error, secret::Secret};
-
-/// How long a connection that nobody uses is kept: less than the minute and a half after which many servers close theirs.
-const IDLE: Duration = Duration::from_secs(85);
 
 /// How connections are made.
 #[derive(Debug)]
@@ -37,8 +29,8 @@ pub(crate) struct ConnectOptions {
 pub(crate) struct Connections {
     source: Source,
     watch: Option<Arc<dyn SocketWatch>>,
-    first: OnceLock<Pool>,
-    forked: Mutex<Option<Pool>>,
+    first: OnceLock<Own>,
+    forked: Mutex<Option<Own>>,
 }
 
 #[derive(Debug, Clone)]
@@ -50,9 +42,9 @@ enum Source {
 
 /// A pool and the process that it belongs to.
 #[derive(Debug, Clone)]
-struct Pool {
+struct Own {
     process: u32,
-    client: Client<Connector, SendBody>,
+    pool: Pool,
     proxies: Arc<Proxies>,
 }
 
@@ -105,12 +97,12 @@ impl Connections {
 
     /// This process's pool. A parent's is left alone: two processes that write into one connection destroy each other's
     /// requests.
-    fn pool(&self, options: &ConnectOptions) -> Result<Cow<'_, Pool>, Error> {
+    fn pool(&self, options: &ConnectOptions) -> Result<Cow<'_, Own>, Error> {
         let process = std::process::id();
         let first = match self.first.get() {
             Some(pool) => pool,
             None => {
-                let pool = Pool::new(process, options, self.watch.clone())?;
+                let pool = Own::new(process, options, self.watch.clone())?;
                 self.first.get_or_init(|| pool)
             }
         };
@@ -121,14 +113,14 @@ impl Connections {
         if let Some(pool) = forked.as_ref().filter(|pool| pool.process == process) {
             return Ok(Cow::Owned(pool.clone()));
         }
-        let pool = Pool::new(process, options, self.watch.clone())?;
+        let pool = Own::new(process, options, self.watch.clone())?;
         // A grandparent's is not closed properly either: that would write into its connections.
         std::mem::forget(forked.replace(pool.clone()));
         Ok(Cow::Owned(pool))
     }
 }
 
-impl Pool {
+impl Own {
     fn new(
         process: u32,
         options: &ConnectOptions,
@@ -137,21 +129,14 @@ impl Pool {
         let proxies = Arc::new(Proxies::new(options.proxy.as_ref())?);
         let connector =
             Connector::new(options.tls.config()?, Arc::clone(&proxies), options.timeout, watch);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            // A header that a proxy mangled must cost neither the status nor the rest.
-            .http1_ignore_invalid_headers_in_responses(true)
-            .build(connector);
-        Ok(Self { process, client, proxies })
+        Ok(Self { process, pool: Pool::new(connector), proxies })
     }
 
     async fn send(&self, mut request: http::Request<SendBody>) -> Result<Response, Error> {
         if let Some(credential) = self.proxies.credential(request.uri()) {
             request.headers_mut().entry(http::header::PROXY_AUTHORIZATION).or_insert(credential);
         }
-        let to = request.uri().authority().cloned();
-        let sent = self.client.request(request).await;
-        sent.map(Response::from).map_err(|error| failure::of_own_client(error, to.as_ref()))
+        let sent = self.pool.request(request).await;
+        sent.map(Response::from).map_err(failure::of_own_client)
     }
 }

@@ -24,7 +24,7 @@ use super::{
     sockets::{Opening, SocketWatch, Tcp},
 };
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Time between two signs of life on an idle connection.
 const KEEPALIVE: Duration = Duration::from_secs(60);
@@ -174,6 +174,10 @@ impl Write for Stream {
         cx: &mut Context<'_>,
         bufs: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        match bufs {
+            // The system takes one piece with less ado than a list of one.
+            [one] => Pin::new(&mut self.io).poll_write(cx, one),
+            bufs => Pin::new(&mut self.io).poll_write_vectored(cx, bufs),
+        }
     }
 }

@@ -4,18 +4,23 @@
 use std::{io, time::SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, uri::Authority};
-use hyper_util::client::legacy;
+use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-use super::{connector::ConnectTimedOut, retry_after};
+use super::{
+    connector::ConnectTimedOut,
+    pool::{Failed, Why},
+    retry_after,
+};
 use crate::error::{Error, ErrorKind, MAX_ERROR_BODY, Sent};
 
-/// The error of a request over our own connections that got no answer; it was for `to`.
-pub(crate) fn of_own_client(error: legacy::Error, to: Option<&Authority>) -> Error {
-    let stage = if error.is_connect() { Stage::Connect } else { Stage::Exchange };
-    let host = to.map(|to| format!(" to {to}"));
-    of_transport(error.into(), stage, false, host)
+/// The error of a request over our own connections that got no answer.
+pub(crate) fn of_own_client(failed: Failed) -> Error {
+    let host = failed.to.map(|to| format!(" to {to}"));
+    match failed.why {
+        Why::Connect(error) => of_transport(error, Stage::Connect, false, host),
+        Why::Exchange(error) => of_transport(error.into(), Stage::Exchange, false, host),
+    }
 }
 
 /// The error of a request over a client that the user gave, or of its answer's body.

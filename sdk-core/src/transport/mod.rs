@@ -10,8 +10,10 @@ mod connections;
 mod connector;
 mod credentials;
 mod failure;
+mod http1;
 mod pacing;
 mod policy;
+mod pool;
 mod proxy;
 mod read;
 pub(crate) mod redact;
@@ -292,13 +294,14 @@ impl Transport {
         let uri = self.origin.uri(&request.path, &request.query)?;
         let idempotency_key = (request.method == Method::POST)
             .then(|| options.idempotency_key.clone().unwrap_or_else(watch::uuid));
+        let (client_request_id, traceparent) = watch::names();
         Ok(Call {
             request,
             options,
             uri,
-            client_request_id: watch::uuid(),
+            client_request_id,
             idempotency_key,
-            traceparent: watch::traceparent(),
+            traceparent,
             attempt_timeout: bounds.attempt_timeout.unwrap_or(self.settings.attempt_timeout),
         })
     }

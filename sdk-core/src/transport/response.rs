@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::{Mutex, PoisonError},
     task::{Context, Poll},
 };
 
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, response::Parts};
 use http_body::{Body as _, Frame};
 
-use super::failure;
+use super::{failure, pool::Lease};
 use crate::error::Error;
 
 /// An answer.
@@ -21,15 +22,45 @@ pub(crate) struct Response {
 
 #[derive(Debug)]
 enum Incoming {
-    Own(hyper::body::Incoming),
+    Own(Own),
     #[cfg(feature = "reqwest")]
     Given(reqwest::Body),
 }
 
-impl From<http::Response<hyper::body::Incoming>> for Response {
-    fn from(response: http::Response<hyper::body::Incoming>) -> Self {
+/// A body, and the connection that it comes over where the reader is the one who drives it. The body goes first: then the
+/// connection knows that no more is read.
+struct Own {
+    body: hyper::body::Incoming,
+    /// Never locked: an answer may be looked at from several threads, and a connection may not.
+    lease: Option<Mutex<Lease>>,
+}
+
+impl std::fmt::Debug for Own {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.body.fmt(f)
+    }
+}
+
+impl Own {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        match &mut self.lease {
+            Some(lease) if polled.is_pending() => {
+                lease.get_mut().unwrap_or_else(PoisonError::into_inner).drive(cx);
+                Pin::new(&mut self.body).poll_frame(cx)
+            }
+            _ => polled,
+        }
+    }
+}
+
+impl From<(http::Response<hyper::body::Incoming>, Option<Lease>)> for Response {
+    fn from((response, lease): (http::Response<hyper::body::Incoming>, Option<Lease>)) -> Self {
         let (head, body) = response.into_parts();
-        Self { head, body: Incoming::Own(body) }
+        Self { head, body: Incoming::Own(Own { body, lease: lease.map(Mutex::new) }) }
     }
 }
 
@@ -57,7 +88,7 @@ impl Response {
     /// Whether nothing more comes, as far as that is known without waiting.
     pub(crate) fn has_ended(&self) -> bool {
         match &self.body {
-            Incoming::Own(body) => body.is_end_stream(),
+            Incoming::Own(own) => own.body.is_end_stream(),
             #[cfg(feature = "reqwest")]
             Incoming::Given(body) => body.is_end_stream(),
         }
@@ -79,7 +110,7 @@ impl Response {
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match &mut self.body {
-            Incoming::Own(body) => Pin::new(body).poll_frame(cx).map_err(failure::of_exchange),
+            Incoming::Own(own) => own.poll_frame(cx).map_err(failure::of_exchange),
             #[cfg(feature = "reqwest")]
             Incoming::Given(body) => {
                 Pin::new(body).poll_frame(cx).map_err(failure::of_given_client)

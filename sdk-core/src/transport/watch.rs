@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use metrics::{SharedString, counter, histogram};
+use uuid::Uuid;
 
 use crate::{
     error::{Error, ErrorKind},
@@ -37,19 +38,28 @@ pub(crate) fn is_healthy(error: &Error) -> bool {
     }
 }
 
-/// A W3C trace context of one's own, for a caller that has none.
-pub(crate) fn traceparent() -> HeaderValue {
-    let random = random::bytes::<24>();
+/// What a call is called by: a UUIDv4 and, for a caller that has none, a W3C trace context. Both of one look at the generator,
+/// which asks the system for the process each time.
+pub(crate) fn names() -> (HeaderValue, HeaderValue) {
+    let random = random::bytes::<40>();
+    let (id, trace) = random.split_at(16);
+    let (trace, span) = trace.split_at(16);
     let mut text = *b"00-________________________________-________________-01";
-    for (place, bytes) in [(3..35, &random[..16]), (36..52, &random[16..])] {
+    for (place, bytes) in [(3..35, trace), (36..52, span)] {
         hex::encode_to_slice(bytes, &mut text[place]).expect("two digits a byte fit");
     }
-    HeaderValue::from_bytes(&text).expect("a trace context is ASCII")
+    let id = id.try_into().expect("sixteen bytes were split off");
+    let trace = HeaderValue::from_bytes(&text).expect("a trace context is ASCII");
+    (value(uuid::Builder::from_random_bytes(id).into_uuid()), trace)
 }
 
 /// A UUIDv4 as a header's value.
 pub(crate) fn uuid() -> HeaderValue {
-    let mut text = uuid::Uuid::encode_buffer();
-    let text = random::uuid().hyphenated().encode_lower(&mut text);
+    value(random::uuid())
+}
+
+fn value(uuid: Uuid) -> HeaderValue {
+    let mut text = Uuid::encode_buffer();
+    let text = uuid.hyphenated().encode_lower(&mut text);
     HeaderValue::from_str(text).expect("a UUID is ASCII")
 }

@@ -1,0 +1,338 @@
+//! The connections of one process that are open: which one a request gets, when a new one is opened, and how long one that
+//! nobody uses is kept.
+
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Context,
+    time::Duration,
+};
+
+use futures_util::future::{Either, select};
+use http::{
+    HeaderValue, Request, Uri,
+    uri::{Authority, Parts, PathAndQuery, Scheme},
+};
+use hyper::{body::Incoming, client::conn::http2};
+use hyper_util::{
+    client::legacy::connect::Connection as _,
+    rt::{TokioExecutor, TokioTimer},
+};
+use tokio::{runtime::Handle, sync::Notify, time::Instant};
+use tower_service::Service as _;
+
+use super::{
+    body::SendBody,
+    connector::{BoxError, Connector},
+    http1::Http1,
+};
+
+/// How long a connection that nobody uses is kept: less than the minute and a half after which many servers close theirs.
+const IDLE: Duration = Duration::from_secs(85);
+
+/// A connection that rested for so long is looked at before it is used, since the other end may have closed it. A runtime that
+/// runs for single calls does not look by itself.
+const RESTED: Duration = Duration::from_secs(1);
+
+/// Open connections. Clones are the same pool.
+#[derive(Clone)]
+pub(super) struct Pool(Arc<Shared>);
+
+struct Shared {
+    connector: Connector,
+    open: Mutex<Open>,
+    /// Rung when a connection came free.
+    freed: Notify,
+}
+
+#[derive(Default)]
+struct Open {
+    /// Those that carry nothing now, and since when; the one that was used last stands last.
+    http1: Vec<(Instant, Box<Http1>)>,
+    /// At most one to each place.
+    http2: Vec<Http2>,
+    /// Whether a task closes what is not used any more.
+    is_tended: bool,
+}
+
+struct Http2 {
+    to: Destination,
+    sender: http2::SendRequest<SendBody>,
+    used: Instant,
+}
+
+/// Where a connection leads to.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Destination {
+    scheme: Scheme,
+    authority: Authority,
+}
+
+/// Why a request got no answer.
+pub(crate) struct Failed {
+    pub(crate) why: Why,
+    /// Where it was to go.
+    pub(crate) to: Option<Authority>,
+}
+
+pub(crate) enum Why {
+    Connect(BoxError),
+    Exchange(hyper::Error),
+}
+
+/// A connection for one request.
+enum Taken {
+    Http1(Box<Http1>),
+    Http2(Destination, http2::SendRequest<SendBody>),
+}
+
+impl Taken {
+    fn to(&self) -> &Destination {
+        match self {
+            Self::Http1(connection) => &connection.to,
+            Self::Http2(to, _) => to,
+        }
+    }
+}
+
+/// A connection whose answer is being read. It is free for another request when that was read to its end.
+pub(super) struct Lease {
+    connection: Option<Box<Http1>>,
+    pool: Arc<Shared>,
+}
+
+impl Pool {
+    pub(super) fn new(connector: Connector) -> Self {
+        Self(Arc::new(Shared { connector, open: Mutex::default(), freed: Notify::new() }))
+    }
+
+    /// Sends a request, with the whole URI, and waits for the answer's head. Its body is read over the lease.
+    pub(super) async fn request(
+        &self,
+        mut request: Request<SendBody>,
+    ) -> Result<(http::Response<Incoming>, Option<Lease>), Failed> {
+        loop {
+            let (mut taken, is_reused) = match self.0.take(request.uri()).await {
+                Some(taken) => (taken, true),
+                None => {
+                    let Some(to) = Destination::of(request.uri()) else {
+                        let why = Why::Connect("the URL has no host".into());
+                        return Err(Failed { why, to: None });
+                    };
+                    // On the heap: the largest part of a call's state, and the rarest.
+                    let connected = Box::pin(self.0.connect(&to)).await;
+                    (connected.map_err(|why| Failed { why, to: Some(to.authority) })?, false)
+                }
+            };
+            let sent = match &mut taken {
+                Taken::Http1(connection) => connection.exchange(request).await,
+                Taken::Http2(_, sender) => sender.try_send_request(request).await,
+            };
+            let (mut failed, taken) = match (sent, taken) {
+                (Ok(answer), Taken::Http1(connection)) => {
+                    return Ok((answer, Some(Lease::new(connection, &self.0))));
+                }
+                (Ok(answer), Taken::Http2(..)) => return Ok((answer, None)),
+                (Err(failed), taken) => (failed, taken),
+            };
+            match failed.take_message() {
+                // The other end had closed the connection before the request was begun.
+                Some(unsent) if is_reused => {
+                    request = unsent;
+                    *request.uri_mut() = taken.to().uri(request.uri().path_and_query());
+                }
+                _ => {
+                    let to = Some(taken.to().authority.clone());
+                    return Err(Failed { why: Why::Exchange(failed.into_error()), to });
+                }
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// A connection that is open, if there is a free one.
+    async fn take(&self, uri: &Uri) -> Option<Taken> {
+        loop {
+            let (since, mut connection) = match self.free(|to| to.is_of(uri))? {
+                (since, Taken::Http1(connection)) => (since, connection),
+                (_, shared) => return Some(shared),
+            };
+            let rested = since.elapsed();
+            if rested < RESTED {
+                return Some(Taken::Http1(connection));
+            }
+            if rested < IDLE {
+                tokio::task::yield_now().await;
+                std::future::poll_fn(|cx| {
+                    connection.drive(cx);
+                    std::task::Poll::Ready(())
+                })
+                .await;
+                if connection.is_free() {
+                    return Some(Taken::Http1(connection));
+                }
+            }
+        }
+    }
+
+    fn free(&self, leads: impl Fn(&Destination) -> bool) -> Option<(Instant, Taken)> {
+        let mut open = self.open();
+        if let Some(at) = open.http1.iter().rposition(|(_, connection)| leads(&connection.to)) {
+            let (since, connection) = open.http1.remove(at);
+            return Some((since, Taken::Http1(connection)));
+        }
+        let at = open.http2.iter().position(|connection| leads(&connection.to))?;
+        if !open.http2[at].sender.is_ready() {
+            open.http2.swap_remove(at);
+            return None;
+        }
+        let connection = &mut open.http2[at];
+        connection.used = Instant::now();
+        let taken = Taken::Http2(connection.to.clone(), connection.sender.clone());
+        Some((connection.used, taken))
+    }
+
+    /// A new connection, or one that comes free before it is there.
+    async fn connect(self: &Arc<Self>, to: &Destination) -> Result<Taken, Why> {
+        let mut opened = pin!(self.open_another(to));
+        loop {
+            match select(opened.as_mut(), pin!(self.freed.notified())).await {
+                Either::Left((opened, _)) => return opened,
+                Either::Right(((), _)) => {
+                    if let Some((_, free)) = self.free(|other| other == to) {
+                        return Ok(free);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn open_another(self: &Arc<Self>, to: &Destination) -> Result<Taken, Why> {
+        let stream = self.connector.clone().call(to.uri(None)).await.map_err(Why::Connect)?;
+        if !stream.connected().is_negotiated_h2() {
+            let connection = Http1::open(stream, to).await.map_err(Why::Exchange)?;
+            return Ok(Taken::Http1(Box::new(connection)));
+        }
+        let builder = http2::Builder::new(TokioExecutor::new()).timer(TokioTimer::new()).clone();
+        let (mut sender, connection) = builder.handshake(stream).await.map_err(Why::Exchange)?;
+        // It serves many calls at a time, so that none of them can be the one that drives it.
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended");
+            }
+        });
+        sender.ready().await.map_err(Why::Exchange)?;
+        let used = Instant::now();
+        let mut open = self.open();
+        // Another call may have opened one meanwhile: this one ends with its only request then.
+        if !open.http2.iter().any(|other| other.to == *to && other.sender.is_ready()) {
+            open.http2.retain(|other| other.to != *to);
+            open.http2.push(Http2 { to: to.clone(), sender: sender.clone(), used });
+        }
+        self.tend(&mut open);
+        drop(open);
+        self.freed.notify_waiters();
+        Ok(Taken::Http2(to.clone(), sender))
+    }
+
+    /// Keeps a connection for the next request.
+    fn keep(self: &Arc<Self>, connection: Box<Http1>) {
+        let mut open = self.open();
+        if self.tend(&mut open) {
+            open.http1.push((Instant::now(), connection));
+            drop(open);
+            self.freed.notify_one();
+        }
+    }
+
+    /// Sees to it that what is not used any more is closed; `false` where no runtime is there to do so.
+    fn tend(self: &Arc<Self>, open: &mut Open) -> bool {
+        if open.is_tended {
+            return true;
+        }
+        let Ok(runtime) = Handle::try_current() else { return false };
+        let pool = Arc::downgrade(self);
+        runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(IDLE).await;
+                let Some(pool) = pool.upgrade() else { return };
+                let mut open = pool.open();
+                open.http1.retain(|(since, _)| since.elapsed() < IDLE);
+                open.http2.retain(|http2| http2.used.elapsed() < IDLE);
+                if open.http1.is_empty() && open.http2.is_empty() {
+                    open.is_tended = false;
+                    return;
+                }
+            }
+        });
+        open.is_tended = true;
+        true
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lease {
+    fn new(connection: Box<Http1>, pool: &Arc<Shared>) -> Self {
+        Self { connection: Some(connection), pool: Arc::clone(pool) }
+    }
+
+    /// Lets the connection go on, so that more of the answer comes.
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Some(connection) = &mut self.connection {
+            connection.drive(cx);
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(mut connection) = self.connection.take()
+            && connection.is_free()
+        {
+            self.pool.keep(connection);
+        }
+    }
+}
+
+impl Destination {
+    fn of(uri: &Uri) -> Option<Self> {
+        Some(Self { scheme: uri.scheme()?.clone(), authority: uri.authority()?.clone() })
+    }
+
+    /// Whether a request for `uri` goes there.
+    fn is_of(&self, uri: &Uri) -> bool {
+        uri.scheme() == Some(&self.scheme) && uri.authority() == Some(&self.authority)
+    }
+
+    /// A place there.
+    fn uri(&self, path: Option<&PathAndQuery>) -> Uri {
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(path.cloned().unwrap_or(PathAndQuery::from_static("/")));
+        Uri::from_parts(parts).expect("a URI's parts make a URI")
+    }
+
+    /// What the header `Host` says: the port only where it is not the scheme's own.
+    pub(super) fn host(&self) -> HeaderValue {
+        let own = if self.scheme == Scheme::HTTPS { 443 } else { 80 };
+        let host = self.authority.host();
+        let text = match self.authority.port_u16() {
+            Some(port) if port != own => format!("{host}:{port}"),
+            _ => host.to_owned(),
+        };
+        HeaderValue::try_from(text).expect("a URI's host is a header's value")
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let open = self.0.open();
+        let (http1, http2) = (open.http1.len(), open.http2.len());
+        f.debug_struct("Pool").field("idle", &http1).field("http2", &http2).finish_non_exhaustive()
+    }
+}
