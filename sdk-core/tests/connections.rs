@@ -66,9 +66,11 @@ async fn one_call_after_another_goes_over_one_connection() {
         client.request("GET", "/").send().await.unwrap();
     }
     assert_eq!(opened.load(Relaxed), 1);
-    join_all((0..5).map(|_| client.request("GET", "/").send())).await.into_iter().for_each(|sent| {
-        sent.unwrap();
-    });
+    join_all((0..5).map(|_| client.request("GET", "/").send())).await.into_iter().for_each(
+        |sent| {
+            sent.unwrap();
+        },
+    );
     assert!(opened.load(Relaxed) <= 5, "each has one of its own at most");
 }
 
@@ -115,11 +117,12 @@ async fn calls_at_the_same_time_share_one_connection_of_http_2() {
             count.fetch_add(1, Relaxed);
             let mut closed = closed.clone();
             connections.spawn(async move {
-                let answer = service_fn(|request: http::Request<hyper::body::Incoming>| async move {
-                    assert_eq!(request.uri().path(), "/api/audit");
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                    Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::from("{}"))))
-                });
+                let answer =
+                    service_fn(|request: http::Request<hyper::body::Incoming>| async move {
+                        assert_eq!(request.uri().path(), "/api/audit");
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                        Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::from("{}"))))
+                    });
                 let builder = http2::Builder::new(TokioExecutor::new());
                 let serving = builder.serve_connection(TokioIo::new(stream), answer);
                 let mut serving = std::pin::pin!(serving);

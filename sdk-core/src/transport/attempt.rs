@@ -131,20 +131,26 @@ impl Transport {
         credential: Option<&HeaderValue>,
     ) -> Result<Response, Error> {
         let made = call.request.body.make()?;
+        // `const`: a name is checked, byte by byte, where it is made.
         let mut headers = HeaderMap::with_capacity(16);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(HeaderName::from_static("traceparent"), call.traceparent.clone());
+        headers.insert(const { HeaderName::from_static("traceparent") }, call.traceparent.clone());
         for (name, value) in [&self.settings.headers, &call.request.headers, &call.options.headers]
             .into_iter()
             .flatten()
         {
             headers.insert(name.clone(), value.clone());
         }
-        headers
-            .insert(HeaderName::from_static("x-client-request-id"), call.client_request_id.clone());
-        headers.insert(HeaderName::from_static("x-client-attempt"), HeaderValue::from(number + 1));
+        headers.insert(
+            const { HeaderName::from_static("x-client-request-id") },
+            call.client_request_id.clone(),
+        );
+        headers.insert(
+            const { HeaderName::from_static("x-client-attempt") },
+            HeaderValue::from(number + 1),
+        );
         if let Some(key) = &call.idempotency_key {
-            headers.insert(HeaderName::from_static("idempotency-key"), key.clone());
+            headers.insert(const { HeaderName::from_static("idempotency-key") }, key.clone());
         }
         if let Some(credential) = credential {
             headers.insert(header::AUTHORIZATION, credential.clone());
