@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import pickle
@@ -47,6 +48,30 @@ def test_a_forked_child_uses_the_same_client(
         assert child.exitcode == 0
     assert len(list(client.projects.items())) == 4
     assert len(asyncio.run(async_client.projects.list()).data) == 4
+
+
+def test_a_child_that_drops_what_it_was_forked_with_takes_nothing_from_its_parent(
+    storycore_platform: LocalPlatform,
+) -> None:
+    with StoryCoreClient(
+        base_url=storycore_platform.url,
+        api_key=storycore_platform.api_key,
+        attempt_timeout=10,
+        max_retries=0,
+    ) as client:
+        for n in range(3):
+            client.projects.create(name=f"Film {n}")
+        storycore_platform.fault("/api/projects", delay_ms=1000, times=0)
+        pages = client.projects.pages(page_size=1)
+        # The next page is on its way.
+        assert len(next(pages).data) == 1
+        child = os.fork()
+        if child == 0:
+            del pages
+            gc.collect()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert [len(page.data) for page in pages] == [1, 1]
 
 
 def test_threads_share_a_client(client: StoryCoreClient) -> None:

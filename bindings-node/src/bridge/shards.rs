@@ -155,7 +155,7 @@ impl Shard {
                 *begun += work.len();
                 work.drain(..).for_each(|task| drop(tokio::spawn(task)));
             } else if has_calls && BUSY[self.number].load(Relaxed) == 0 {
-                // What the last call left: its connection goes back to the others.
+                // What the last call left runs on: tasks of connections, and what looks after them.
                 return yield_now().await;
             } else {
                 self.wake.notified().await;
@@ -202,8 +202,11 @@ impl Shard {
                 // What came while nobody drove: a connection that the platform closed is not written into.
                 yield_now().await;
                 drop(tokio::spawn(work));
-                // Runs as far as it goes without waiting.
-                yield_now().await;
+                // Runs as far as it goes without waiting: at the first turn, or where its connection rested and is looked at
+                // before, at the others.
+                for _ in 0..3 {
+                    yield_now().await;
+                }
             }));
             if let Begin::HereAndWait(waiting, wait) = begin
                 && wait()

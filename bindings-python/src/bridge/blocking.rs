@@ -144,7 +144,7 @@ impl Places {
 /// Ends when Python's handler of a signal raised something, as that of Ctrl-C does, or the client was closed. Handlers run on
 /// the main thread alone.
 async fn stopped(looks: &mut Interval, closing: &CancellationToken) -> Failure {
-    // Most calls end before the first look, and with that pay nothing for being stoppable.
+    // Calls that follow each other share the looks: most end before the next one, and pay nothing for being stoppable.
     looks.tick().await;
     loop {
         if let Err(error) = Python::attach(|py| py.check_signals()) {

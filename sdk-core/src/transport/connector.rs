@@ -29,7 +29,7 @@ pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 /// Time between two signs of life on an idle connection.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// Opens connections; a clone is cheap, and one is made for each request.
+/// Opens connections; a clone is cheap, and one is made for each connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Connector(Arc<Parts>);
 

@@ -24,6 +24,8 @@ pub(super) struct Http1 {
     host: HeaderValue,
     /// Whether a proxy at its other end passes requests on, and has to be told where to.
     is_forwarded: bool,
+    /// Whose it is.
+    process: u32,
 }
 
 impl Http1 {
@@ -35,7 +37,8 @@ impl Http1 {
             .handshake(stream)
             .await?;
         let connection = Some(connection);
-        Ok(Self { to: to.clone(), sender, connection, host: to.host(), is_forwarded })
+        let process = std::process::id();
+        Ok(Self { to: to.clone(), sender, connection, host: to.host(), is_forwarded, process })
     }
 
     /// Sends a request and waits for the answer's head. A request that was not begun comes back with the error.
@@ -62,12 +65,30 @@ impl Http1 {
         drive(&mut self.connection, cx);
     }
 
-    /// Whether it can carry another request, as far as that is known without waiting.
+    /// Whether it can carry another request, as far as that is known without waiting. It wakes nobody from here on: else the
+    /// next request would wake the task that sends it, which is awake, and have it look in vain for what has come.
     pub(super) fn is_free(&mut self) -> bool {
-        if !self.sender.is_ready() {
-            self.drive(&mut Context::from_waker(Waker::noop()));
-        }
+        self.rests(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// The same; its end wakes whoever asks.
+    pub(super) fn rests(&mut self, cx: &mut Context<'_>) -> bool {
+        self.drive(cx);
         self.connection.is_some() && self.sender.is_ready()
+    }
+
+    /// Whether it is a parent's: this process was forked off while it was open.
+    pub(super) fn is_parents(&self) -> bool {
+        self.process != std::process::id()
+    }
+}
+
+impl Drop for Http1 {
+    /// A parent's is not closed: that would tell the system, and the runtime, which the parent goes on with, to forget it.
+    fn drop(&mut self) {
+        if self.connection.is_some() && self.is_parents() {
+            std::mem::forget(self.connection.take());
+        }
     }
 }
 

@@ -2,9 +2,9 @@
 //! nobody uses is kept.
 
 use std::{
-    pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Context,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -18,7 +18,12 @@ use hyper_util::{
     client::legacy::connect::Connection as _,
     rt::{TokioExecutor, TokioTimer},
 };
-use tokio::{runtime::Handle, sync::Notify, time::Instant};
+use tokio::{
+    runtime::Handle,
+    sync::Notify,
+    task::{JoinHandle, yield_now},
+    time::{Instant, Sleep, sleep},
+};
 use tower_service::Service as _;
 
 use super::{
@@ -27,11 +32,11 @@ use super::{
     http1::Http1,
 };
 
-/// How long a connection that nobody uses is kept: less than the minute and a half after which many servers close theirs.
+/// How long a connection that nobody uses is kept, where a runtime runs: less than the minute and a half after which many servers close theirs.
 const IDLE: Duration = Duration::from_secs(85);
 
-/// A connection that rested for so long is looked at before it is used, since the other end may have closed it. A runtime that
-/// runs for single calls does not look by itself.
+/// A connection that rested for so long is waited for, so that it is closed when the other end closes it; and it is looked at
+/// before it is used, since a runtime that runs for single calls does not wait.
 const RESTED: Duration = Duration::from_secs(1);
 
 /// Open connections. Clones are the same pool.
@@ -51,14 +56,20 @@ struct Open {
     http1: Vec<(Instant, Box<Http1>)>,
     /// At most one to each place.
     http2: Vec<Http2>,
-    /// Whether a task closes what is not used any more.
-    is_tended: bool,
+    /// Closes what is not used any more, or was closed at the other end. It ends with its runtime.
+    tending: Option<JoinHandle<()>>,
 }
 
 struct Http2 {
     to: Destination,
     sender: http2::SendRequest<SendBody>,
     used: Instant,
+}
+
+impl Http2 {
+    fn is_sound(&self) -> bool {
+        self.used.elapsed() < IDLE && self.sender.is_ready()
+    }
 }
 
 /// Where a connection leads to.
@@ -112,7 +123,7 @@ impl Pool {
         mut request: Request<SendBody>,
     ) -> Result<(http::Response<Incoming>, Option<Lease>), Failed> {
         loop {
-            let (mut taken, is_reused) = match self.0.take(request.uri()).await {
+            let (mut taken, was_open) = match self.0.take(request.uri()).await {
                 Some(taken) => (taken, true),
                 None => {
                     let Some(to) = Destination::of(request.uri()) else {
@@ -121,7 +132,7 @@ impl Pool {
                     };
                     // On the heap: the largest part of a call's state, and the rarest.
                     let connected = Box::pin(self.0.connect(&to)).await;
-                    (connected.map_err(|why| Failed { why, to: Some(to.authority) })?, false)
+                    connected.map_err(|why| Failed { why, to: Some(to.authority) })?
                 }
             };
             let sent = match &mut taken {
@@ -137,7 +148,7 @@ impl Pool {
             };
             match failed.take_message() {
                 // The other end had closed the connection before the request was begun.
-                Some(unsent) if is_reused => {
+                Some(unsent) if was_open => {
                     request = unsent;
                     *request.uri_mut() = taken.to().uri(request.uri().path_and_query());
                 }
@@ -153,29 +164,29 @@ impl Pool {
 impl Shared {
     /// A connection that is open, if there is a free one.
     async fn take(&self, uri: &Uri) -> Option<Taken> {
+        let mut is_seen = false;
         loop {
-            let (since, mut connection) = match self.free(|to| to.is_of(uri))? {
-                (since, Taken::Http1(connection)) => (since, connection),
-                (_, shared) => return Some(shared),
-            };
-            let rested = since.elapsed();
-            if rested < RESTED {
-                return Some(Taken::Http1(connection));
+            let (since, mut taken) = self.free(|to| to.is_of(uri))?;
+            if since.elapsed() < RESTED {
+                return Some(taken);
             }
-            if rested < IDLE {
-                tokio::task::yield_now().await;
-                std::future::poll_fn(|cx| {
-                    connection.drive(cx);
-                    std::task::Poll::Ready(())
-                })
-                .await;
-                if connection.is_free() {
-                    return Some(Taken::Http1(connection));
-                }
+            if !is_seen {
+                // What came meanwhile is seen at the first, and a connection that has a task of its own runs until the second.
+                yield_now().await;
+                yield_now().await;
+                is_seen = true;
+            }
+            let is_sound = match &mut taken {
+                Taken::Http1(connection) => since.elapsed() < IDLE && connection.is_free(),
+                Taken::Http2(_, sender) => sender.is_ready(),
+            };
+            if is_sound {
+                return Some(taken);
             }
         }
     }
 
+    /// One that is free as far as is known, and since when.
     fn free(&self, leads: impl Fn(&Destination) -> bool) -> Option<(Instant, Taken)> {
         let mut open = self.open();
         if let Some(at) = open.http1.iter().rposition(|(_, connection)| leads(&connection.to)) {
@@ -183,25 +194,24 @@ impl Shared {
             return Some((since, Taken::Http1(connection)));
         }
         let at = open.http2.iter().position(|connection| leads(&connection.to))?;
-        if !open.http2[at].sender.is_ready() {
+        if !open.http2[at].is_sound() {
             open.http2.swap_remove(at);
             return None;
         }
         let connection = &mut open.http2[at];
-        connection.used = Instant::now();
-        let taken = Taken::Http2(connection.to.clone(), connection.sender.clone());
-        Some((connection.used, taken))
+        let since = std::mem::replace(&mut connection.used, Instant::now());
+        Some((since, Taken::Http2(connection.to.clone(), connection.sender.clone())))
     }
 
-    /// A new connection, or one that comes free before it is there.
-    async fn connect(self: &Arc<Self>, to: &Destination) -> Result<Taken, Why> {
+    /// A new connection, or one that comes free before it is there, and whether it is that.
+    async fn connect(self: &Arc<Self>, to: &Destination) -> Result<(Taken, bool), Why> {
         let mut opened = pin!(self.open_another(to));
         loop {
             match select(opened.as_mut(), pin!(self.freed.notified())).await {
-                Either::Left((opened, _)) => return opened,
+                Either::Left((opened, _)) => return opened.map(|opened| (opened, false)),
                 Either::Right(((), _)) => {
                     if let Some((_, free)) = self.free(|other| other == to) {
-                        return Ok(free);
+                        return Ok((free, true));
                     }
                 }
             }
@@ -248,26 +258,41 @@ impl Shared {
 
     /// Sees to it that what is not used any more is closed; `false` where no runtime is there to do so.
     fn tend(self: &Arc<Self>, open: &mut Open) -> bool {
-        if open.is_tended {
+        if open.tending.as_ref().is_some_and(|task| !task.is_finished()) {
             return true;
         }
         let Ok(runtime) = Handle::try_current() else { return false };
         let pool = Arc::downgrade(self);
-        runtime.spawn(async move {
-            loop {
-                tokio::time::sleep(IDLE).await;
-                let Some(pool) = pool.upgrade() else { return };
-                let mut open = pool.open();
-                open.http1.retain(|(since, _)| since.elapsed() < IDLE);
-                open.http2.retain(|http2| http2.used.elapsed() < IDLE);
-                if open.http1.is_empty() && open.http2.is_empty() {
-                    open.is_tended = false;
-                    return;
-                }
-            }
-        });
-        open.is_tended = true;
+        open.tending = Some(runtime.spawn(async move {
+            let mut next = pin!(sleep(RESTED));
+            std::future::poll_fn(|cx| Self::look(&pool, next.as_mut(), cx)).await;
+        }));
         true
+    }
+
+    /// Closes what is not used any more and what the other end closed, whose end wakes this; ready when nothing is open.
+    fn look(pool: &Weak<Self>, mut next: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(pool) = pool.upgrade() else { return Poll::Ready(()) };
+        let mut open = pool.open();
+        // Those that are in use all the time are left alone.
+        open.http1.retain_mut(|(since, connection)| {
+            let rested = since.elapsed();
+            rested < RESTED || (rested < IDLE && connection.rests(cx))
+        });
+        open.http2.retain(Http2::is_sound);
+        let used = open.http1.iter().map(|(since, _)| *since);
+        let Some(oldest) = used.chain(open.http2.iter().map(|http2| http2.used)).min() else {
+            open.tending = None;
+            return Poll::Ready(());
+        };
+        let is_any_new = open.http1.iter().any(|(since, _)| since.elapsed() < RESTED);
+        drop(open);
+        let at = if is_any_new { Instant::now() + RESTED } else { oldest + IDLE };
+        next.as_mut().reset(at);
+        if next.poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -291,6 +316,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(mut connection) = self.connection.take()
+            && !connection.is_parents()
             && connection.is_free()
         {
             self.pool.keep(connection);
