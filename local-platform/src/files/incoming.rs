@@ -6,6 +6,7 @@ use std::{
     fs::File,
     io::{self, Write as _},
     path::PathBuf,
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -20,7 +21,6 @@ const SMALL: u64 = 256 * 1024;
 
 /// A file that is being taken in; removed when dropped.
 pub(crate) struct Incoming {
-    temporary: Temporary,
     filling: Block,
     disk: Disk,
     size: u64,
@@ -35,9 +35,10 @@ enum Disk {
 }
 
 struct Writer {
-    path: PathBuf,
-    /// Made with the first block.
+    /// Made with the first block, and closed before it is removed.
     file: Option<File>,
+    /// Its own too: a write that was begun may make the file after whoever wanted it is gone.
+    temporary: Arc<Temporary>,
     hash: Sha256,
     /// The block that was written, to be filled again.
     block: Block,
@@ -45,7 +46,7 @@ struct Writer {
 
 /// A whole file that has no asset yet; removed when dropped.
 pub(crate) struct Received {
-    pub(super) temporary: Temporary,
+    pub(super) temporary: Arc<Temporary>,
     /// In bytes.
     pub(crate) size: u64,
     /// Hexadecimal.
@@ -56,7 +57,7 @@ pub(crate) struct Received {
 
 impl Received {
     pub(super) fn on_disk(temporary: Temporary, size: u64, sha256: String) -> Self {
-        Self { temporary, size, sha256, unwritten: None }
+        Self { temporary: Arc::new(temporary), size, sha256, unwritten: None }
     }
 
     /// The same on the disk, where a small one may not be yet.
@@ -111,15 +112,13 @@ impl Received {
 impl Incoming {
     /// A new file, made when there is something to write.
     pub(super) fn new(path: PathBuf, durable: bool) -> Self {
-        let writer =
-            Writer { path: path.clone(), file: None, hash: Sha256::new(), block: Block::default() };
-        Self {
-            temporary: Temporary::new(path),
-            filling: Block::default(),
-            disk: Disk::Idle(Box::new(writer)),
-            size: 0,
-            durable,
-        }
+        let writer = Writer {
+            file: None,
+            temporary: Arc::new(Temporary::new(path)),
+            hash: Sha256::new(),
+            block: Block::default(),
+        };
+        Self { filling: Block::default(), disk: Disk::Idle(Box::new(writer)), size: 0, durable }
     }
 
     /// How many bytes have been taken in.
@@ -142,7 +141,7 @@ impl Incoming {
     /// Writes the last bytes. The file is on disk when this returns, but for one so small that it goes there with its asset.
     pub(crate) async fn finish(mut self) -> io::Result<Received> {
         let (mut writer, durable) = (self.next().await?, self.durable);
-        let (temporary, size) = (self.temporary, self.size);
+        let (temporary, size) = (Arc::clone(&writer.temporary), self.size);
         if size <= SMALL {
             writer.hash();
             let sha256 = hex::encode(writer.hash.clone().finalize());
@@ -157,7 +156,7 @@ impl Incoming {
             Ok(hex::encode(writer.hash.finalize()))
         })
         .await?;
-        Ok(Received::on_disk(temporary, size, sha256))
+        Ok(Received { temporary, size, sha256, unwritten: None })
     }
 
     /// Has the filled block written, once the one before it is.
@@ -205,7 +204,7 @@ impl Writer {
     fn write(&mut self) -> io::Result<&File> {
         let mut file = match self.file.take() {
             Some(file) => file,
-            None => File::create_new(&self.path)?,
+            None => File::create_new(self.temporary.path())?,
         };
         file.write_all(self.block.filled())?;
         self.block.clear();
@@ -216,5 +215,44 @@ impl Writer {
 impl std::fmt::Debug for Received {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Received").field("size", &self.size).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+
+    /// Has `work` done in a runtime whose one thread for blocking work is taken until it is over, and says whether a file is left
+    /// when that thread has done all that it was given.
+    fn leaves_a_file(work: impl AsyncFnOnce(Incoming)) -> bool {
+        let folder = tempfile::tempdir().expect("a folder");
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build();
+        runtime.expect("a runtime").block_on(async {
+            let (free, taken) = std::sync::mpsc::channel::<()>();
+            drop(tokio::task::spawn_blocking(move || taken.recv()));
+            work(Incoming::new(folder.path().join("in"), false)).await;
+            drop(free);
+            blocking(|| Ok(())).await.expect("what was given before is done");
+        });
+        std::fs::read_dir(folder.path()).expect("the folder").count() > 0
+    }
+
+    #[test]
+    fn a_form_that_breaks_off_before_its_block_is_written_leaves_no_file() {
+        assert!(!leaves_a_file(async |mut incoming| {
+            let block = Bytes::from(vec![7; 600 * 1024]);
+            incoming.write(block).await.expect("there is room for one block more");
+        }));
+    }
+
+    #[test]
+    fn a_client_that_hangs_up_before_its_file_is_written_leaves_none() {
+        assert!(!leaves_a_file(async |mut incoming| {
+            incoming.write(Bytes::from(vec![7; 300 * 1024])).await.expect("it fits in a block");
+            let mut finishing = pin!(incoming.finish());
+            assert!(futures_util::poll!(&mut finishing).is_pending());
+        }));
     }
 }

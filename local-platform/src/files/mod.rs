@@ -15,6 +15,7 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 pub(crate) use appending::{Appending, Checksum, Hashes};
@@ -105,28 +106,34 @@ pub(crate) async fn blocking<T: Send + 'static>(
     }
 }
 
-/// A file or folder that is removed when dropped.
+/// A file or folder that is removed when dropped, so that whoever makes or fills it has to own it.
 #[derive(Debug)]
-pub(crate) struct Temporary(Option<PathBuf>);
+pub(crate) struct Temporary {
+    path: PathBuf,
+    forgotten: AtomicBool,
+}
 
 impl Temporary {
     fn new(path: PathBuf) -> Self {
-        Self(Some(path))
+        Self { path, forgotten: AtomicBool::new(false) }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.0.as_deref().expect("a path is there until it is forgotten or dropped")
+        &self.path
     }
 
     /// Leaves it where it is: it is something else now.
-    fn forget(mut self) {
-        self.0 = None;
+    fn forget(&self) {
+        self.forgotten.store(true, Ordering::Release);
     }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        let Some(path) = &self.0 else { return };
+        if *self.forgotten.get_mut() {
+            return;
+        }
+        let path = &self.path;
         let removed =
             if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
         if let Err(error) = removed

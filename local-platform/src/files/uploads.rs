@@ -98,7 +98,7 @@ impl Files {
         known: Option<Sha256>,
     ) -> io::Result<Received> {
         let to = self.incoming.join(crate::ids::new("in"));
-        let temporary = super::Temporary::new(to.clone());
+        let temporary = super::Temporary::new(to);
         let (from, durable) =
             (ids.iter().map(|id| self.upload(id)).collect::<Vec<_>>(), self.durable);
         let all = from.clone();
@@ -108,8 +108,8 @@ impl Files {
             }
             _ => hash_of(Sha256::new(), &from),
         });
-        let size = blocking(move || {
-            let mut file = File::create_new(to)?;
+        let written = blocking(move || {
+            let mut file = File::create_new(temporary.path())?;
             let mut size = 0;
             for part in all {
                 // The kernel copies by itself, or, where the file system can, shares the bytes.
@@ -118,12 +118,12 @@ impl Files {
             if durable {
                 file.sync_all()?;
             }
-            Ok(size)
+            Ok((temporary, size))
         })
         .await;
-        // The temporary file is not let go of while someone may still write to it.
         let sha256 = hashed.await.map_err(io::Error::other)??;
-        Ok(Received::on_disk(temporary, size?, sha256))
+        let (temporary, size) = written?;
+        Ok(Received::on_disk(temporary, size, sha256))
     }
 }
 

@@ -4,6 +4,8 @@
 mod documents;
 mod leftovers;
 mod listing;
+#[cfg(test)]
+mod tests;
 mod together;
 
 use std::{
@@ -43,10 +45,10 @@ pub(crate) struct Store {
     documents: Cache<String, CachedDocument>,
     totals: Cache<String, (u64, i64)>,
     /// Counts the commits that changed each table; what was cached under an older count is not used.
-    generations: [AtomicU64; Table::COUNT],
+    generations: Arc<[AtomicU64; Table::COUNT]>,
     together: Together,
     /// Whoever writes has it, until everybody can see what was changed.
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
     directory: PathBuf,
     _lock: File,
     _temporary: Option<tempfile::TempDir>,
@@ -138,9 +140,9 @@ impl Store {
             reader,
             documents: Cache::new(CACHED_DOCUMENTS),
             totals: Cache::new(1024),
-            generations: std::array::from_fn(|_| AtomicU64::new(0)),
+            generations: Arc::new(std::array::from_fn(|_| AtomicU64::new(0))),
             together: Together::default(),
-            turn: tokio::sync::Mutex::default(),
+            turn: Arc::default(),
             directory,
             _lock: lock,
             _temporary: temporary,
@@ -157,9 +159,11 @@ impl Store {
         &self.reader
     }
 
-    /// Starts a transaction that may write; waits while another one runs.
+    /// Starts a transaction that may write; waits while another one runs, but no longer than for a connection.
     pub(crate) async fn begin(&self) -> Result<Tx<'_>, sqlx::Error> {
-        let turn = self.turn.lock().await;
+        let turn = Arc::clone(&self.turn).lock_owned();
+        let turn = tokio::time::timeout(self.writer.options().get_acquire_timeout(), turn);
+        let turn = turn.await.map_err(|_| sqlx::Error::PoolTimedOut)?;
         let inner = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         Ok(Tx { inner, store: self, changes: Changes::default(), turn })
     }
@@ -261,7 +265,7 @@ pub(crate) struct Tx<'a> {
     inner: sqlx::Transaction<'static, sqlx::Sqlite>,
     store: &'a Store,
     changes: Changes,
-    turn: tokio::sync::MutexGuard<'a, ()>,
+    turn: tokio::sync::OwnedMutexGuard<()>,
 }
 
 impl Tx<'_> {
@@ -285,24 +289,39 @@ impl Tx<'_> {
         self.changes.after_commit(then);
     }
 
-    /// Makes the changes last and visible.
-    pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
-        let query = Changes::query(&[&self.changes])?;
+    /// Makes the changes last and visible. Whoever is dropped meanwhile finds them done or not, and all the others what follows
+    /// from them.
+    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+        let Self { mut inner, store, changes, turn } = self;
+        let query = Changes::query(&[&changes])?;
         if let Some(query) = query {
-            query.execute(&mut *self.inner).await?;
+            query.execute(&mut *inner).await?;
         }
-        self.inner.commit().await?;
-        for (generation, changed) in self.store.generations.iter().zip(self.changes.changed) {
-            if changed {
-                generation.fetch_add(1, Ordering::Release);
+        let generations = Arc::clone(&store.generations);
+        // On a task of its own: SQLite would commit although nobody waits for it any more, and nobody would count it.
+        let committing = tokio::spawn(async move {
+            let committed = inner.commit().await;
+            // Also where it failed: one too many makes somebody read anew, no more.
+            for (generation, changed) in generations.iter().zip(changes.changed) {
+                if changed {
+                    generation.fetch_add(1, Ordering::Release);
+                }
             }
+            // Not before: the next one may go by what these say.
+            drop(turn);
+            committed?;
+            for then in changes.after {
+                then();
+            }
+            Ok(())
+        });
+        match committing.await {
+            Ok(committed) => committed,
+            // Of what follows: it is committed.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime ends.
+            Err(_) => Err(sqlx::Error::WorkerCrashed),
         }
-        // Not before: the next one may go by what these say.
-        drop(self.turn);
-        for then in self.changes.after {
-            then();
-        }
-        Ok(())
     }
 }
 

@@ -112,7 +112,18 @@ impl Store {
                 outcomes
             }
         };
-        tell(batch, outcomes).unwrap_or(Err(sqlx::Error::WorkerCrashed))
+        let mut after = Vec::new();
+        for (one, outcome) in batch.iter_mut().zip(&outcomes) {
+            if matches!(outcome, Ok(true)) {
+                after.append(&mut one.changes.after);
+            }
+        }
+        // They are told first: whatever comes of the rest, theirs is committed.
+        let own = tell(batch, outcomes);
+        for then in after {
+            then();
+        }
+        own.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 
     async fn commit_alone(&self, one: &mut Waiting) -> Outcome {
@@ -134,17 +145,16 @@ async fn write(
         query.execute(tx.sql()).await?;
     }
     tx.commit().await?;
-    for (one, _) in batch.iter_mut().zip(&done).filter(|(_, done)| **done) {
-        for then in one.changes.after.drain(..) {
-            then();
-        }
-    }
     Ok(done)
 }
 
 /// What those who are in the transaction write, as many of them in one query as SQLite has prepared before: a text for any number
 /// would each time be prepared anew.
-fn queries(batch: &[Waiting], done: &[bool], all: &mut Changes) -> Result<Vec<Query>, sqlx::Error> {
+fn queries(
+    batch: &mut [Waiting],
+    done: &[bool],
+    all: &mut Changes,
+) -> Result<Vec<Query>, sqlx::Error> {
     let written = batch.iter().zip(done).filter(|(_, done)| **done);
     let written: Vec<&Changes> = written.map(|(one, _)| &one.changes).collect();
     let (mut left, mut queries) = (&*written, Vec::new());
@@ -174,13 +184,18 @@ fn tell(batch: Vec<Waiting>, outcomes: Vec<Outcome>) -> Option<Outcome> {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures_util::future::join_all;
+pub(super) mod tests {
+    use std::panic::AssertUnwindSafe;
+
+    use futures_util::{
+        FutureExt as _,
+        future::{join, join_all},
+    };
 
     use super::*;
     use crate::{config::Data, resources::assets::TABLE, store::Value};
 
-    fn asset(id: &str) -> Changes {
+    pub(in crate::store) fn asset(id: &str) -> Changes {
         let mut changes = Changes::default();
         changes.add(
             "INSERT INTO assets (id, organization_id, file_name, doc) VALUES (?, 'org', ?, '{}')",
@@ -190,7 +205,7 @@ mod tests {
         changes
     }
 
-    async fn store() -> Store {
+    pub(in crate::store) async fn store() -> Store {
         let store = Store::open(&Data::InMemory).await.expect("a store");
         let mut tx = store.begin().await.expect("the writer");
         let sql = "INSERT INTO organizations (id, name, created_at) VALUES ('org', '', '')";
@@ -199,7 +214,7 @@ mod tests {
         store
     }
 
-    async fn count(store: &Store) -> i64 {
+    pub(in crate::store) async fn count(store: &Store) -> i64 {
         let count = sqlx::query_scalar("SELECT count(*) FROM assets").fetch_one(store.reader());
         count.await.expect("a count")
     }
@@ -224,6 +239,25 @@ mod tests {
         assert!(store.commit_together(asset("ast_new")).await.expect("it is written"));
         assert!(!store.commit_together(old).await.expect("it is refused"));
         assert_eq!(count(&store).await, 1);
+        store.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_follows_from_one_and_breaks_is_nobody_elses_loss() {
+        let store = store().await;
+        let held = store.begin().await.expect("the writer");
+        let mut first = asset("ast_first");
+        first.after_commit(|| panic!("what follows breaks"));
+        let first = AssertUnwindSafe(store.commit_together(first)).catch_unwind();
+        let mut first = Box::pin(first);
+        let mut second = Box::pin(store.commit_together(asset("ast_second")));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(held);
+        let (first, second) = join(first, second).await;
+        assert!(first.is_err(), "it broke");
+        assert!(second.expect("it is told that it is committed"));
+        assert_eq!(count(&store).await, 2);
         store.close().await;
     }
 
