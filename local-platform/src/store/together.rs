@@ -150,11 +150,7 @@ async fn write(
 
 /// What those who are in the transaction write, as many of them in one query as SQLite has prepared before: a text for any number
 /// would each time be prepared anew.
-fn queries(
-    batch: &mut [Waiting],
-    done: &[bool],
-    all: &mut Changes,
-) -> Result<Vec<Query>, sqlx::Error> {
+fn queries(batch: &[Waiting], done: &[bool], all: &mut Changes) -> Result<Vec<Query>, sqlx::Error> {
     let written = batch.iter().zip(done).filter(|(_, done)| **done);
     let written: Vec<&Changes> = written.map(|(one, _)| &one.changes).collect();
     let (mut left, mut queries) = (&*written, Vec::new());
