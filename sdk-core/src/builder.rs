@@ -306,7 +306,7 @@ fn base_url(text: &str, insecure: bool) -> Result<Url, Error> {
         ));
     }
     let url = Url::parse(text).map_err(|e| {
-        // The tables that such a name is turned into ASCII by are a tenth of a library for phones: the lock file leaves them out.
+        // The tables that such a name is turned into ASCII by are a fortieth of a library for phones: the lock file leaves them out.
         let hint = if text.is_ascii() { "" } else { "; write the host in ASCII, as `xn--…`" };
         Error::config(format!("the base URL is no URL: {e}{hint}"))
     })?;

@@ -30,8 +30,8 @@ pub(crate) fn parse(text: &str, rules: Rules) -> Result<Url, String> {
     if text.len() > MAX_URL {
         return Err(format!("must have at most {MAX_URL} characters"));
     }
-    // It also brings every spelling of an IPv4 address (decimal, octal, hexadecimal, short, full-width, a dot at the
-    // end) into one, the same for this check as for the connection.
+    // It also brings every spelling of an IPv4 address (decimal, octal, hexadecimal, short, a dot at the end) into one, the
+    // same for this check as for the connection, and refuses a host that is not ASCII, such as one in full-width digits.
     let url = Url::parse(text).map_err(|error| format!("is no URL: {error}"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not have a user name or a password in it".into());
