@@ -67,6 +67,21 @@ async fn a_platform_that_was_busy_for_a_moment_is_still_on_this_machine() {
 }
 
 #[tokio::test]
+async fn a_platform_that_fails_when_it_is_asked_once_more_takes_the_upload() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("film.bin", LARGE, 1);
+    for (nth, action) in [(1, json!({"delay_ms": 60})), (2, json!({"status": 400}))] {
+        let fault = json!({"method": "OPTIONS", "path": "/api/assets/uploads", "nth": nth, "action": action});
+        world.fault(fault).await;
+    }
+    let uploaded = world.upload(&path).send().await.unwrap();
+    assert_eq!((uploaded.failures, uploaded.restarts), (0, Vec::new()));
+    world.only_asset(&sha256).await;
+    assert_eq!(world.requests("OPTIONS").await, 2);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_chunk_that_broke_off_before_its_checksum_is_sent_again() {
     let world = World::new().await;
     let faults: Vec<_> = [

@@ -53,6 +53,8 @@ pub(crate) struct Context<'a> {
     pub(crate) trailers: AtomicBool,
     /// What a file is read into, chunk after chunk, for a platform on this machine.
     pub(crate) buffers: Buffers,
+    /// Other uploads run beside this one, and memory is for all of them.
+    pub(crate) shares: bool,
     /// The hash of it all, as far as it is known.
     pub(crate) whole: Whole,
     pub(crate) metadata: String,
@@ -82,6 +84,7 @@ impl<'a> Setup<'a> {
             checksums: self.abilities.sha256 && self.settings.checksums,
             trailers: AtomicBool::new(false),
             buffers: Buffers::default(),
+            shares: self.settings.shares,
             whole: Whole::default(),
             metadata: self.described(),
             retries: self.settings.retries,

@@ -17,6 +17,8 @@ pub(super) struct Settings {
     pub(super) max_streams: usize,
     /// The caller said how many, be it as many as by default.
     pub(super) streams_chosen: bool,
+    /// Others run beside it, with which it shares what one may have.
+    pub(super) shares: bool,
     pub(super) multipart_below: u64,
     pub(super) checksums: bool,
     pub(super) retries: u32,
@@ -75,5 +77,8 @@ mod tests {
         // Who asks for streams gets them, and who shares them with others is still near.
         assert_eq!(upload().max_streams(4).settings.streams(large, true, soon), 4);
         assert_eq!(upload().sharing(4).settings.streams(large, true, soon), 1);
+        // Memory is shared with others where there are any, whatever streams are asked for.
+        assert!(upload().sharing(8).max_streams(16).settings.shares);
+        assert!(!upload().sharing(16).settings.shares);
     }
 }

@@ -222,7 +222,7 @@ pub(crate) fn read(
     let mut left = range.end - range.start;
     let (piece, is_whole) = (way.piece(left), matches!(way, Way::Whole));
     let buffers = match way {
-        Way::Near(buffers) => buffers,
+        Way::Near(near) => near.buffers,
         Way::Whole | Way::Part => Buffers::default(),
     };
     while left > 0 {
@@ -252,7 +252,27 @@ pub(crate) enum Way {
     /// Beside others.
     Part,
     /// One chunk after another for a platform on this machine, with the same buffers.
-    Near(Buffers),
+    Near(Near),
+}
+
+/// How a file is read for a platform on this machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Near {
+    /// What the bytes are read into, chunk after chunk.
+    pub(crate) buffers: Buffers,
+    /// Other uploads run beside it: up to 16 of them have to do with 64 MiB in all.
+    pub(crate) shares: bool,
+}
+
+impl Near {
+    fn piece(&self) -> usize {
+        if self.shares { PIECE } else { 2 * PIECE }
+    }
+
+    /// How many pieces wait for the network, and as many for whoever hashes them.
+    pub(crate) fn ahead(&self) -> usize {
+        if self.shares { AHEAD } else { 2 * AHEAD }
+    }
 }
 
 impl Way {
@@ -262,7 +282,7 @@ impl Way {
         let most = match self {
             Self::Whole => 4 * PIECE,
             Self::Part => PIECE,
-            Self::Near(_) => return 2 * PIECE,
+            Self::Near(near) => return near.piece(),
         };
         let share = usize::try_from(length / 32).unwrap_or(most).clamp(PIECE, most);
         usize::try_from(length).map_or(share, |length| length.min(share))
@@ -273,7 +293,7 @@ impl Way {
     fn ahead(&self, length: u64) -> usize {
         match self {
             Self::Whole if length >= 64 * 1024 * 1024 => 3 * AHEAD,
-            Self::Near(_) => 2 * AHEAD,
+            Self::Near(near) => near.ahead(),
             Self::Whole | Self::Part => AHEAD,
         }
     }
@@ -313,5 +333,32 @@ impl From<&PathBuf> for UploadSource {
 impl From<&Path> for UploadSource {
     fn from(path: &Path) -> Self {
         Self::Path(path.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The most bytes that wait at a time, of one upload to a platform on this machine: for the network, for whoever hashes them,
+    /// and the piece that each of the two and the reader has in hand.
+    async fn held(near: Near) -> usize {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(32 << 20).unwrap();
+        let ahead = near.ahead();
+        let source = UploadSource::from(file.path());
+        let mut pieces = Box::pin(source.pieces(0..32 << 20, Way::Near(near)));
+        let mut largest = 0;
+        while let Some(piece) = pieces.next().await {
+            largest = largest.max(piece.unwrap().len());
+        }
+        (2 * ahead + 3) * largest
+    }
+
+    #[tokio::test]
+    async fn sixteen_uploads_beside_each_other_have_at_most_64_mib_in_memory() {
+        let near = |shares| Near { buffers: Buffers::default(), shares };
+        assert!(16 * held(near(true)).await <= 64 << 20);
+        assert!(held(near(false)).await <= 64 << 20);
     }
 }

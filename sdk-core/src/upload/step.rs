@@ -15,6 +15,7 @@ use super::{
     part::{Halt, Kind, Part},
     progress::InFlight,
     recover::recover,
+    source::Near,
     trailing::Trailing,
     tus::{Chunk, New, Proof, expires_at},
 };
@@ -186,7 +187,7 @@ async fn send(
             Proof::After(Trailing {
                 along: part.along(ctx, offset),
                 ledger: ledger.map(|ledger| (ledger, part.number, first, length)),
-                buffers: ctx.buffers.clone(),
+                near: Near { buffers: ctx.buffers.clone(), shares: ctx.shares },
             })
         }
         None => Proof::None,

@@ -10,11 +10,10 @@ use http_body::Frame;
 use tokio::sync::mpsc;
 
 use super::{
-    buffers::Buffers,
     journal::SentChunk,
     ledger::Ledger,
     multipart::SourceFailed,
-    source::AHEAD,
+    source::Near,
     thread::{self, Running},
     tus::{CHECKSUM, checksum},
     whole::{Along, Hashing},
@@ -27,8 +26,8 @@ pub(crate) struct Trailing {
     pub(crate) along: Option<Along>,
     /// The part, where the chunk begins in it, and how long it is.
     pub(crate) ledger: Option<(Ledger, usize, u64, u64)>,
-    /// What the bytes are read into, chunk after chunk.
-    pub(crate) buffers: Buffers,
+    /// How the bytes are read.
+    pub(crate) near: Near,
 }
 
 /// What is left to send.
@@ -45,7 +44,7 @@ impl Trailing {
         &self,
         pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
     ) -> Result<SendBody, Error> {
-        let (hashed, receiver) = mpsc::channel(2 * AHEAD);
+        let (hashed, receiver) = mpsc::channel(self.near.ahead());
         let along = self.along.clone();
         let mut hash = thread::run(move || hash(receiver, along.as_ref()));
         if let Some(error) = hash.failed() {

@@ -202,7 +202,7 @@ impl<'a> Wire<'a> {
         let range = chunk.start..chunk.start + chunk.length;
         let (source, counters) = (chunk.source.clone(), Arc::clone(request));
         let way = match &trailing {
-            Some(trailing) => Way::Near(trailing.buffers.clone()),
+            Some(trailing) => Way::Near(trailing.near.clone()),
             None => Way::Part,
         };
         let make = move || {
