@@ -29,6 +29,8 @@ export interface UploadProgress {
   rate: number;
   /** Time left at that rate in milliseconds, once there is one. */
   timeLeft?: number;
+  /** Time since the upload began in milliseconds. */
+  elapsed: number;
 }
 
 export interface UploadOptions extends CallOptions {

@@ -130,6 +130,7 @@ impl NativeClient {
 pub(super) fn told(now: Progress) -> serde_json::Value {
     let mut told = json!({
         "sent": now.sent, "acknowledged": now.acknowledged, "total": now.total, "rate": now.rate,
+        "elapsed": milliseconds(now.elapsed),
     });
     if let Some(time) = now.time_left {
         told["timeLeft"] = milliseconds(time);

@@ -238,10 +238,10 @@ async function upload(client, args, given) {
     maxStreams: args.streams,
     stallTimeout: args.stall_ms,
     control: args.control === undefined ? undefined : control(args.control),
-    onProgress: (progress) => told.push([performance.now(), progress]),
+    onProgress: (progress) => told.push(progress),
   });
-  const last = told.at(-1)?.[1];
-  const gaps = told.slice(1, -1).map(([at], number) => Math.floor(at - told[number][0]));
+  const last = told.at(-1);
+  const gaps = told.slice(1, -1).map(({ elapsed }, number) => Math.floor(elapsed - told[number].elapsed));
   const shortest = gaps.length > 0 ? Math.min(...gaps) : null;
   return { asset, ...report, progress: { last: last && { acknowledged: last.acknowledged, total: last.total }, shortest_ms: shortest } };
 }

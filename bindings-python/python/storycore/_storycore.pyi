@@ -304,6 +304,9 @@ class Progress:
     @property
     def time_left(self) -> float | None:
         """Seconds left at that rate, once there is one."""
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the upload began."""
 
 @final
 class UploadAllProgress:

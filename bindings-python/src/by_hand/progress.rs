@@ -45,6 +45,12 @@ impl Progress {
         self.0.time_left.map(|time| time.as_secs_f64())
     }
 
+    /// Seconds since the upload began.
+    #[getter]
+    fn elapsed(&self) -> f64 {
+        self.0.elapsed.as_secs_f64()
+    }
+
     fn __repr__(&self) -> String {
         let upload::Progress { sent, acknowledged, total, rate, .. } = self.0;
         format!("Progress(sent={sent}, acknowledged={acknowledged}, total={total}, rate={rate:.0})")
@@ -57,7 +63,7 @@ impl Progress {
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let this = slf.get();
         let upload::Progress { sent, acknowledged, total, rate, .. } = this.0;
-        let fields = (sent, acknowledged, total, rate, this.time_left());
+        let fields = (sent, acknowledged, total, rate, this.time_left(), this.elapsed());
         (slf.get_type().getattr("_restore")?, fields).into_pyobject(slf.py())
     }
 
@@ -69,9 +75,11 @@ impl Progress {
         total: u64,
         rate: f64,
         time_left: Option<f64>,
+        elapsed: f64,
     ) -> Self {
-        let time_left = time_left.and_then(|left| Duration::try_from_secs_f64(left).ok());
-        Self(upload::Progress { sent, acknowledged, total, rate, time_left })
+        let time = |seconds| Duration::try_from_secs_f64(seconds).ok();
+        let (time_left, elapsed) = (time_left.and_then(time), time(elapsed).unwrap_or_default());
+        Self(upload::Progress { sent, acknowledged, total, rate, time_left, elapsed })
     }
 }
 

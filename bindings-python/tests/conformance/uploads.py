@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,13 @@ class Upload:
     def __init__(self, args: dict[str, Any]) -> None:
         path = Path(args["path"])
         self.file: Any = path
-        self.told: list[tuple[float, Any]] = []
+        self.told: list[Any] = []
         self.control = control(args["control"]) if "control" in args else storycore.UploadControl()
         self.options: dict[str, Any] = {
             "type": "document",
             "journal": args.get("journal", False),
             "control": self.control,
-            "progress": lambda progress: self.told.append((time.monotonic(), progress)),
+            "progress": self.told.append,
         }
         if args.get("source") in ("bytes", "stream"):
             content = path.read_bytes()
@@ -40,9 +39,9 @@ class Upload:
             self.options["stall_timeout"] = args["stall_ms"] / 1000
 
     def told_of(self, asset: Any) -> dict[str, Any]:
-        times = [at for at, _ in self.told][:-1]
+        times = [progress.elapsed for progress in self.told][:-1]
         gaps = [int((after - before) * 1000) for before, after in zip(times, times[1:])]
-        last = self.told[-1][1] if self.told else None
+        last = self.told[-1] if self.told else None
         return {
             "asset": plain(asset),
             "sent": self.control.sent,

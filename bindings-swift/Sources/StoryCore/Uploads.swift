@@ -110,11 +110,14 @@ public struct UploadProgress: Hashable, Sendable {
     public let rate: Double
     /// Time left at that rate, once there is one.
     public let timeLeft: Duration?
+    /// Time since the upload began.
+    public let elapsed: Duration
 
     init(_ from: StoryCoreNative.UploadProgress) {
         (sent, acknowledged, total) = (Int(clamping: from.sent), Int(clamping: from.acknowledged), Int(clamping: from.total))
         rate = from.rate
         timeLeft = from.timeLeft.map { .seconds($0) }
+        elapsed = .seconds(from.elapsed)
     }
 }
 

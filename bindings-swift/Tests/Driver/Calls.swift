@@ -273,21 +273,21 @@ actor Calls {
 /// What was told of an upload's progress.
 private final class Heard: @unchecked Sendable {
     private let lock = NSLock()
-    private var all: [(ContinuousClock.Instant, StoryCore.UploadProgress)] = []
+    private var all: [StoryCore.UploadProgress] = []
 
     func note(_ progress: StoryCore.UploadProgress) {
         lock.lock()
         defer { lock.unlock() }
-        all.append((.now, progress))
+        all.append(progress)
     }
 
     var last: StoryCore.UploadProgress? {
-        all.last?.1
+        all.last
     }
 
     /// The shortest time between two that were told, the last left out: it comes at the end, whenever that is.
     var shortest: Int? {
-        let times = all.dropLast().map(\.0)
+        let times = all.dropLast().map(\.elapsed)
         return zip(times, times.dropFirst()).map { milliseconds($1 - $0) }.min()
     }
 }

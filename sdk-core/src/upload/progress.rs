@@ -24,6 +24,9 @@ pub struct Progress {
     pub rate: f64,
     /// Time left at that rate, once there is one.
     pub time_left: Option<Duration>,
+    /// Time since the call began. Two that are told are 0.1 s apart at least by it, the last one aside; whoever is told over a
+    /// queue may hear them closer together.
+    pub elapsed: Duration,
 }
 
 /// At most ten calls a second, and one at the end.
@@ -189,14 +192,15 @@ pub(crate) struct Teller {
     on_progress: OnProgress,
     window: Window,
     last: Option<(u64, u64, u64)>,
+    began: tokio::time::Instant,
     due: tokio::time::Instant,
 }
 
 impl Teller {
     pub(crate) fn new(on_progress: OnProgress) -> Self {
         let window = Window(VecDeque::new());
-        let due = tokio::time::Instant::now() + EVERY;
-        Self { on_progress, window, last: None, due }
+        let began = tokio::time::Instant::now();
+        Self { on_progress, window, last: None, began, due: began + EVERY }
     }
 
     /// Does `work` and tells of it meanwhile.
@@ -233,7 +237,8 @@ impl Teller {
         let left = (total - sent.min(total)) as f64;
         let time_left =
             (rate > 0.0).then(|| Duration::try_from_secs_f64(left / rate).ok()).flatten();
-        (self.on_progress)(Progress { sent, acknowledged, total, rate, time_left });
+        let elapsed = self.began.elapsed();
+        (self.on_progress)(Progress { sent, acknowledged, total, rate, time_left, elapsed });
     }
 }
 

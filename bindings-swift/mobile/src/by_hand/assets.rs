@@ -179,6 +179,8 @@ pub struct UploadProgress {
     pub rate: f64,
     /// Time left at that rate.
     pub time_left: Option<Duration>,
+    /// Time since the upload began.
+    pub elapsed: Duration,
 }
 
 /// What came of an upload.
@@ -308,7 +310,7 @@ impl UploadSettings {
 
 impl From<upload::Progress> for UploadProgress {
     fn from(now: upload::Progress) -> Self {
-        let upload::Progress { sent, acknowledged, total, rate, time_left } = now;
-        Self { sent, acknowledged, total, rate, time_left }
+        let upload::Progress { sent, acknowledged, total, rate, time_left, elapsed } = now;
+        Self { sent, acknowledged, total, rate, time_left, elapsed }
     }
 }

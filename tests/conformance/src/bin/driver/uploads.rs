@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, LazyLock, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_util::stream;
@@ -23,7 +23,7 @@ const PIECE: usize = 100_000;
 /// What was told of the progress.
 #[derive(Default)]
 struct Told {
-    all: Vec<(Instant, Progress)>,
+    all: Vec<Progress>,
 }
 
 /// Uploads the file at `path`: as such, or its bytes, or a stream of them.
@@ -50,7 +50,7 @@ pub(crate) async fn upload(client: &Client, args: &Value) -> Result<Value, Error
         .journal(journal)
         .on_progress(move |progress| {
             let mut told = notes.lock().unwrap_or_else(PoisonError::into_inner);
-            told.all.push((Instant::now(), progress));
+            told.all.push(progress);
         });
     if let Some(kib) = args["chunk_kib"].as_u64() {
         upload = upload.chunk_size(kib * 1024);
@@ -66,13 +66,11 @@ pub(crate) async fn upload(client: &Client, args: &Value) -> Result<Value, Error
     }
     let uploaded = upload.send().await?;
     let told = told.lock().unwrap_or_else(PoisonError::into_inner);
-    let last = told
-        .all
-        .last()
-        .map(|(_, last)| json!({"acknowledged": last.acknowledged, "total": last.total}));
+    let last =
+        told.all.last().map(|last| json!({"acknowledged": last.acknowledged, "total": last.total}));
     let shortest = told.all[..told.all.len().saturating_sub(1)]
         .windows(2)
-        .map(|pair| pair[1].0.duration_since(pair[0].0).as_millis() as u64)
+        .map(|pair| pair[1].elapsed.saturating_sub(pair[0].elapsed).as_millis() as u64)
         .min();
     Ok(
         json!({"asset": uploaded.asset, "sent": uploaded.sent, "failures": uploaded.failures, "restarts": uploaded.restarts,

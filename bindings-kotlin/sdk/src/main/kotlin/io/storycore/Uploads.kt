@@ -98,6 +98,7 @@ public data class UploadTuning(
  * @param total Bytes of the file. Of a stream, what was read of it so far.
  * @param rate Bytes a second over the last five seconds.
  * @param timeLeft Time left at that rate, once there is one.
+ * @param elapsed Time since the upload began.
  */
 public data class UploadProgress(
     public val sent: Long,
@@ -105,10 +106,13 @@ public data class UploadProgress(
     public val total: Long,
     public val rate: Double,
     public val timeLeft: Duration?,
+    public val elapsed: Duration,
 )
 
 internal fun NativeUploadProgress.progress() =
-    UploadProgress(readLong(sent), readLong(acknowledged), readLong(total), rate, timeLeft?.toKotlinDuration())
+    UploadProgress(
+        readLong(sent), readLong(acknowledged), readLong(total), rate, timeLeft?.toKotlinDuration(), elapsed.toKotlinDuration(),
+    )
 
 /**
  * A finished upload.

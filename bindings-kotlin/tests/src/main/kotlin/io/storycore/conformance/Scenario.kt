@@ -179,7 +179,7 @@ class Scenario {
             "stream" -> UploadSource.Stream("film.bin", Files.newInputStream(path))
             else -> UploadSource.File(path)
         }
-        val told = Collections.synchronizedList(mutableListOf<Pair<Long, UploadProgress>>())
+        val told = Collections.synchronizedList(mutableListOf<UploadProgress>())
         val report = client.media.uploadReport(
             source,
             type = "document",
@@ -190,9 +190,9 @@ class Scenario {
                 maxStreams = args.long("streams")?.toInt(),
                 stallTimeout = args.long("stall_ms")?.milliseconds,
             ),
-        ) { told += System.nanoTime() to it }
-        val last = told.lastOrNull()?.second
-        val shortest = told.dropLast(1).map { it.first }.zipWithNext { a, b -> (b - a) / 1_000_000 }.minOrNull()
+        ) { told += it }
+        val last = told.lastOrNull()
+        val shortest = told.dropLast(1).zipWithNext { a, b -> (b.elapsed - a.elapsed).inWholeMilliseconds }.minOrNull()
         return buildJsonObject {
             put("asset", plain(report.asset))
             put("sent", report.sent)
