@@ -10,6 +10,7 @@ use super::{
     body::SendBody,
     credentials::Credential,
     pacing::{Pacer, Turn},
+    pool::BulkAnswer,
     read::read_error,
     response::Response,
     watch,
@@ -169,6 +170,9 @@ impl Transport {
         *request.method_mut() = call.request.method.clone();
         *request.uri_mut() = call.uri.clone();
         *request.headers_mut() = headers;
+        if call.request.follows_redirects {
+            request.extensions_mut().insert(BulkAnswer);
+        }
         self.http.execute(request).await
     }
 }

@@ -16,10 +16,11 @@ use hyper_util::client::{
     legacy::connect::{Connected, Connection, HttpConnector, proxy::Tunnel},
     proxy::matcher::Intercept,
 };
-use rustls::ClientConfig;
-use tower_service::Service;
+use rustls::{AlertDescription, ClientConfig};
+use tower_service::Service as _;
 
 use super::{
+    pool::Lane,
     proxy::Proxies,
     sockets::{Opening, SocketWatch, Tcp},
 };
@@ -37,8 +38,8 @@ pub(crate) struct Connector(Arc<Parts>);
 struct Parts {
     tcp: Tcp,
     tls: Arc<ClientConfig>,
-    /// To proxies, which are asked for tunnels in HTTP/1.1.
-    tls_to_proxy: Arc<ClientConfig>,
+    /// Where HTTP/1.1 alone will do: for a file's bytes, and to proxies, which are asked for tunnels.
+    tls_http1: Arc<ClientConfig>,
     proxies: Arc<Proxies>,
     timeout: Duration,
 }
@@ -56,32 +57,57 @@ impl Connector {
         tcp.set_keepalive(Some(KEEPALIVE));
         // Divided among a name's addresses.
         tcp.set_connect_timeout(Some(timeout));
-        let mut tls_to_proxy = tls.clone();
-        tls_to_proxy.alpn_protocols.clear();
+        let mut tls_http1 = tls.clone();
+        tls_http1.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self(Arc::new(Parts {
             tcp: Tcp { connector: tcp, watch },
             tls: Arc::new(tls),
-            tls_to_proxy: Arc::new(tls_to_proxy),
+            tls_http1: Arc::new(tls_http1),
             proxies,
             timeout,
         }))
     }
+
+    /// Opens a connection.
+    pub(super) async fn open(&self, to: Uri, lane: Lane) -> Result<Stream, BoxError> {
+        let parts = &*self.0;
+        let _opening = parts.tcp.watch.as_deref().map(Opening::new);
+        match tokio::time::timeout(parts.timeout, parts.connect_for(to, lane)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ConnectTimedOut(parts.timeout).into()),
+        }
+    }
 }
 
 impl Parts {
-    async fn connect(&self, to: Uri) -> Result<Stream, BoxError> {
+    /// In HTTP/1.1 for what is large; where the other end does not take that, as for everything else.
+    async fn connect_for(&self, to: Uri, lane: Lane) -> Result<Stream, BoxError> {
+        if lane == Lane::Bulk {
+            match self.connect(to.clone(), &self.tls_http1).await {
+                Err(error) if is_of_protocol(&*error) => {}
+                outcome => return outcome,
+            }
+        }
+        self.connect(to, &self.tls).await
+    }
+
+    async fn connect(&self, to: Uri, tls: &Arc<ClientConfig>) -> Result<Stream, BoxError> {
         match self.proxies.of(&to) {
             None => {
-                let mut direct = HttpsConnector::from((self.tcp.clone(), Arc::clone(&self.tls)));
+                let mut direct = HttpsConnector::from((self.tcp.clone(), Arc::clone(tls)));
                 Ok(Stream { io: Box::new(direct.call(to).await?), is_forwarded: false })
             }
-            Some(proxy) => self.connect_through(&proxy, to).await,
+            Some(proxy) => self.connect_through(&proxy, to, tls).await,
         }
     }
 
-    async fn connect_through(&self, proxy: &Intercept, to: Uri) -> Result<Stream, BoxError> {
-        let tls = Arc::clone(&self.tls_to_proxy);
-        let mut to_proxy = HttpsConnector::from((self.tcp.clone(), tls));
+    async fn connect_through(
+        &self,
+        proxy: &Intercept,
+        to: Uri,
+        tls: &Arc<ClientConfig>,
+    ) -> Result<Stream, BoxError> {
+        let mut to_proxy = HttpsConnector::from((self.tcp.clone(), Arc::clone(&self.tls_http1)));
         if to.scheme() != Some(&Scheme::HTTPS) {
             let io = Box::new(to_proxy.call(proxy.uri().clone()).await?);
             return Ok(Stream { io, is_forwarded: true });
@@ -90,30 +116,28 @@ impl Parts {
         if let Some(credential) = proxy.basic_auth() {
             tunnel = tunnel.with_auth(credential.clone());
         }
-        let mut through = HttpsConnector::from((tunnel, Arc::clone(&self.tls)));
+        let mut through = HttpsConnector::from((tunnel, Arc::clone(tls)));
         Ok(Stream { io: Box::new(through.call(to).await?), is_forwarded: false })
     }
 }
 
-impl Service<Uri> for Connector {
-    type Response = Stream;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
+/// Whether the other end takes none of the protocols that it was offered.
+fn is_of_protocol(error: &(dyn StdError + 'static)) -> bool {
+    const REFUSED: rustls::Error =
+        rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol);
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref() == Some(&REFUSED) {
+            return true;
+        }
+        // What an I/O error holds is not its source, but that one's own.
+        let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match held {
+            Some(held) => Some(held),
+            None => error.source(),
+        };
     }
-
-    fn call(&mut self, to: Uri) -> Self::Future {
-        let parts = Arc::clone(&self.0);
-        Box::pin(async move {
-            let _opening = parts.tcp.watch.as_deref().map(Opening::new);
-            match tokio::time::timeout(parts.timeout, parts.connect(to)).await {
-                Ok(outcome) => outcome,
-                Err(_) => Err(ConnectTimedOut(parts.timeout).into()),
-            }
-        })
-    }
+    false
 }
 
 /// No connection within the time that it may take.

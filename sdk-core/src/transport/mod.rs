@@ -11,6 +11,7 @@ mod connector;
 mod credentials;
 mod failure;
 mod http1;
+mod http2;
 mod pacing;
 mod policy;
 mod pool;

@@ -13,23 +13,20 @@ use http::{
     HeaderValue, Request, Uri,
     uri::{Authority, Parts, PathAndQuery, Scheme},
 };
-use hyper::{body::Incoming, client::conn::http2};
-use hyper_util::{
-    client::legacy::connect::Connection as _,
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::Connection as _;
 use tokio::{
     runtime::Handle,
     sync::Notify,
     task::{JoinHandle, yield_now},
     time::{Instant, Sleep, sleep},
 };
-use tower_service::Service as _;
 
 use super::{
     body::SendBody,
     connector::{BoxError, Connector},
     http1::Http1,
+    http2::Http2,
 };
 
 /// How long a connection that nobody uses is kept, where a runtime runs: less than the minute and a half after which many servers close theirs.
@@ -54,21 +51,31 @@ struct Shared {
 struct Open {
     /// Those that carry nothing now, and since when; the one that was used last stands last.
     http1: Vec<(Instant, Box<Http1>)>,
-    /// At most one to each place.
-    http2: Vec<Http2>,
+    /// At most one to each place, and when it was used last.
+    http2: Vec<(Instant, Http2)>,
     /// Closes what is not used any more, or was closed at the other end. It ends with its runtime.
     tending: Option<JoinHandle<()>>,
 }
 
-struct Http2 {
-    to: Destination,
-    sender: http2::SendRequest<SendBody>,
-    used: Instant,
+/// What a request needs of its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// It may share one with others.
+    Shared,
+    /// A file's bytes, there or back: a connection of its own wherever the other end takes HTTP/1.1. Over a shared one the
+    /// parallel parts of a file would be one stream again, and an answer that is read slowly would hold up every other.
+    Bulk,
 }
 
-impl Http2 {
-    fn is_sound(&self) -> bool {
-        self.used.elapsed() < IDLE && self.sender.is_ready()
+/// Of a request whose answer is large. One with a stream as its body needs no such mark.
+#[derive(Clone)]
+pub(super) struct BulkAnswer;
+
+impl Lane {
+    fn of(request: &Request<SendBody>) -> Self {
+        let is_bulk = matches!(request.body(), SendBody::Stream(_))
+            || request.extensions().get::<BulkAnswer>().is_some();
+        if is_bulk { Self::Bulk } else { Self::Shared }
     }
 }
 
@@ -94,14 +101,14 @@ pub(crate) enum Why {
 /// A connection for one request.
 enum Taken {
     Http1(Box<Http1>),
-    Http2(Destination, http2::SendRequest<SendBody>),
+    Http2(Http2),
 }
 
 impl Taken {
     fn to(&self) -> &Destination {
         match self {
             Self::Http1(connection) => &connection.to,
-            Self::Http2(to, _) => to,
+            Self::Http2(connection) => &connection.to,
         }
     }
 }
@@ -122,8 +129,9 @@ impl Pool {
         &self,
         mut request: Request<SendBody>,
     ) -> Result<(http::Response<Incoming>, Option<Lease>), Failed> {
+        let lane = Lane::of(&request);
         loop {
-            let (mut taken, was_open) = match self.0.take(request.uri()).await {
+            let (mut taken, was_open) = match self.0.take(request.uri(), lane).await {
                 Some(taken) => (taken, true),
                 None => {
                     let Some(to) = Destination::of(request.uri()) else {
@@ -131,19 +139,19 @@ impl Pool {
                         return Err(Failed { why, to: None });
                     };
                     // On the heap: the largest part of a call's state, and the rarest.
-                    let connected = Box::pin(self.0.connect(&to)).await;
+                    let connected = Box::pin(self.0.connect(&to, lane)).await;
                     connected.map_err(|why| Failed { why, to: Some(to.authority) })?
                 }
             };
             let sent = match &mut taken {
                 Taken::Http1(connection) => connection.exchange(request).await,
-                Taken::Http2(_, sender) => sender.try_send_request(request).await,
+                Taken::Http2(connection) => connection.exchange(request).await,
             };
             let (mut failed, taken) = match (sent, taken) {
                 (Ok(answer), Taken::Http1(connection)) => {
                     return Ok((answer, Some(Lease::new(connection, &self.0))));
                 }
-                (Ok(answer), Taken::Http2(..)) => return Ok((answer, None)),
+                (Ok(answer), Taken::Http2(_)) => return Ok((answer, None)),
                 (Err(failed), taken) => (failed, taken),
             };
             match failed.take_message() {
@@ -163,10 +171,10 @@ impl Pool {
 
 impl Shared {
     /// A connection that is open, if there is a free one.
-    async fn take(&self, uri: &Uri) -> Option<Taken> {
+    async fn take(&self, uri: &Uri, lane: Lane) -> Option<Taken> {
         let mut is_seen = false;
         loop {
-            let (since, mut taken) = self.free(|to| to.is_of(uri))?;
+            let (since, mut taken) = self.free(|to| to.is_of(uri), lane)?;
             if since.elapsed() < RESTED {
                 return Some(taken);
             }
@@ -178,7 +186,7 @@ impl Shared {
             }
             let is_sound = match &mut taken {
                 Taken::Http1(connection) => since.elapsed() < IDLE && connection.is_free(),
-                Taken::Http2(_, sender) => sender.is_ready(),
+                Taken::Http2(connection) => connection.is_free(),
             };
             if is_sound {
                 return Some(taken);
@@ -187,30 +195,33 @@ impl Shared {
     }
 
     /// One that is free as far as is known, and since when.
-    fn free(&self, leads: impl Fn(&Destination) -> bool) -> Option<(Instant, Taken)> {
+    fn free(&self, leads: impl Fn(&Destination) -> bool, lane: Lane) -> Option<(Instant, Taken)> {
         let mut open = self.open();
         if let Some(at) = open.http1.iter().rposition(|(_, connection)| leads(&connection.to)) {
             let (since, connection) = open.http1.remove(at);
             return Some((since, Taken::Http1(connection)));
         }
-        let at = open.http2.iter().position(|connection| leads(&connection.to))?;
-        if !open.http2[at].is_sound() {
+        let at = open.http2.iter().position(|(_, connection)| leads(&connection.to))?;
+        let (used, connection) = &mut open.http2[at];
+        if used.elapsed() >= IDLE || !connection.is_free() {
             open.http2.swap_remove(at);
             return None;
         }
-        let connection = &mut open.http2[at];
-        let since = std::mem::replace(&mut connection.used, Instant::now());
-        Some((since, Taken::Http2(connection.to.clone(), connection.sender.clone())))
+        if lane == Lane::Bulk && !connection.is_all_there_is {
+            return None;
+        }
+        let since = std::mem::replace(used, Instant::now());
+        Some((since, Taken::Http2(connection.clone())))
     }
 
     /// A new connection, or one that comes free before it is there, and whether it is that.
-    async fn connect(self: &Arc<Self>, to: &Destination) -> Result<(Taken, bool), Why> {
-        let mut opened = pin!(self.open_another(to));
+    async fn connect(self: &Arc<Self>, to: &Destination, lane: Lane) -> Result<(Taken, bool), Why> {
+        let mut opened = pin!(self.open_another(to, lane));
         loop {
             match select(opened.as_mut(), pin!(self.freed.notified())).await {
                 Either::Left((opened, _)) => return opened.map(|opened| (opened, false)),
                 Either::Right(((), _)) => {
-                    if let Some((_, free)) = self.free(|other| other == to) {
+                    if let Some((_, free)) = self.free(|other| other == to, lane) {
                         return Ok((free, true));
                     }
                 }
@@ -218,32 +229,27 @@ impl Shared {
         }
     }
 
-    async fn open_another(self: &Arc<Self>, to: &Destination) -> Result<Taken, Why> {
-        let stream = self.connector.clone().call(to.uri(None)).await.map_err(Why::Connect)?;
+    async fn open_another(self: &Arc<Self>, to: &Destination, lane: Lane) -> Result<Taken, Why> {
+        let stream = self.connector.open(to.uri(None), lane).await.map_err(Why::Connect)?;
         if !stream.connected().is_negotiated_h2() {
             let connection = Http1::open(stream, to).await.map_err(Why::Exchange)?;
             return Ok(Taken::Http1(Box::new(connection)));
         }
-        let builder = http2::Builder::new(TokioExecutor::new()).timer(TokioTimer::new()).clone();
-        let (mut sender, connection) = builder.handshake(stream).await.map_err(Why::Exchange)?;
-        // It serves many calls at a time, so that none of them can be the one that drives it.
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended");
-            }
-        });
-        sender.ready().await.map_err(Why::Exchange)?;
-        let used = Instant::now();
+        let is_all_there_is = lane == Lane::Bulk;
+        let connection = Http2::open(stream, to, is_all_there_is).await.map_err(Why::Exchange)?;
         let mut open = self.open();
         // Another call may have opened one meanwhile: this one ends with its only request then.
-        if !open.http2.iter().any(|other| other.to == *to && other.sender.is_ready()) {
-            open.http2.retain(|other| other.to != *to);
-            open.http2.push(Http2 { to: to.clone(), sender: sender.clone(), used });
+        match open.http2.iter_mut().find(|(_, other)| other.to == *to && other.is_free()) {
+            Some((_, other)) => other.is_all_there_is |= is_all_there_is,
+            None => {
+                open.http2.retain(|(_, other)| other.to != *to);
+                open.http2.push((Instant::now(), connection.clone()));
+            }
         }
         self.tend(&mut open);
         drop(open);
         self.freed.notify_waiters();
-        Ok(Taken::Http2(to.clone(), sender))
+        Ok(Taken::Http2(connection))
     }
 
     /// Keeps a connection for the next request.
@@ -279,9 +285,9 @@ impl Shared {
             let rested = since.elapsed();
             rested < RESTED || (rested < IDLE && connection.rests(cx))
         });
-        open.http2.retain(Http2::is_sound);
+        open.http2.retain(|(used, connection)| used.elapsed() < IDLE && connection.is_free());
         let used = open.http1.iter().map(|(since, _)| *since);
-        let Some(oldest) = used.chain(open.http2.iter().map(|http2| http2.used)).min() else {
+        let Some(oldest) = used.chain(open.http2.iter().map(|(used, _)| *used)).min() else {
             open.tending = None;
             return Poll::Ready(());
         };
