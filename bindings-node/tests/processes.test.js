@@ -6,6 +6,7 @@ const { execFile } = require("node:child_process");
 const { once } = require("node:events");
 const { createServer } = require("node:http");
 const { after, before, test } = require("node:test");
+const { setTimeout: sleep } = require("node:timers/promises");
 const { promisify } = require("node:util");
 const { Worker } = require("node:worker_threads");
 const { CallCancelledError, JobCancelledError, StoryCoreClient, WaitTimeoutError } = require("storycore");
@@ -161,6 +162,43 @@ test("a worker that is ended takes its calls with it, and nobody else's", async 
   }
   await platform.clearFaults();
   await client.close();
+});
+
+test("a worker that is ended leaves no request behind", async () => {
+  const open = new Set();
+  const asked = new Map();
+  const server = createServer((request) => {
+    request.resume();
+    request.socket.setTimeout(0);
+    open.add(request.socket.once("close", () => open.delete(request.socket)));
+    asked.get(open.size)?.();
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const code = `const { workerData } = require("node:worker_threads");
+    const client = new (require(workerData.path).StoryCoreClient)(workerData.options);
+    for (let n = 0; n < workerData.reads; n++) client.projects.get("never").catch(() => {});
+    for (let n = 0; n < workerData.uploads; n++) client.media.upload(Buffer.alloc(1000), { fileName: "a.mp4" }).catch(() => {});
+    (async () => {
+      const sources = Array.from({ length: workerData.many }, () => ({ source: Buffer.alloc(1000), fileName: "a.mp4" }));
+      for await (const _ of client.media.uploadAll(sources));
+    })();`;
+  const workerData = { path: require.resolve("storycore"), options: { baseUrl: `http://127.0.0.1:${server.address().port}`, apiKey: "a-key" } };
+  try {
+    // The first alone is the one that the worker's own event loop waits for.
+    for (const [reads, uploads, many] of [[1, 0, 0], [5, 0, 0], [0, 1, 0], [0, 0, 2], [10, 5, 3]]) {
+      const all = new Promise((resolve) => asked.set(reads + uploads + many, resolve));
+      const worker = new Worker(code, { eval: true, workerData: { ...workerData, reads, uploads, many } });
+      await Promise.race([all, once(worker, "error").then(([error]) => assert.fail(error))]);
+      await worker.terminate();
+      for (let wait = 0; open.size > 0; wait++) {
+        assert(wait < 500, `${open.size} of ${reads} reads and ${uploads + many} uploads go on when their worker has ended`);
+        await sleep(10);
+      }
+    }
+  } finally {
+    for (const socket of open) socket.destroy();
+    server.close();
+  }
 });
 
 test("a signal ends a call with its reason, and its request", async () => {

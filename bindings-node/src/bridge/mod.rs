@@ -141,6 +141,14 @@ impl Environment {
         Ok(FnArgs::from((text, buffers)))
     }
 
+    /// The environment ends: nobody is left to hear of its calls, which end with it.
+    fn ended(&self) {
+        let running = std::mem::take(&mut *lock(&self.running));
+        running.values().for_each(AbortHandle::abort);
+        // One of them may be what its event loop waited for, which waits no more.
+        shards::hand_over();
+    }
+
     #[allow(deprecated, reason = "there is no other way to keep an environment for a while")]
     fn opened(&self, env: &Env) -> napi::Result<()> {
         match (self.open.fetch_add(1, Relaxed), &mut *lock(&self.wake)) {
@@ -174,7 +182,11 @@ impl Bridge {
     /// `fetched` is given the text of several answers and the bytes beside it. `waits` says that the environment's event loop
     /// is libuv's own, which can wait for an answer itself.
     #[napi(constructor)]
-    pub fn new(fetched: Function<'_, Told, UnknownReturnValue>, waits: bool) -> napi::Result<Self> {
+    pub fn new(
+        env: Env,
+        fetched: Function<'_, Told, UnknownReturnValue>,
+        waits: bool,
+    ) -> napi::Result<Self> {
         #[cfg(not(target_os = "linux"))]
         let _ = waits;
         let environment = Arc::new(Environment {
@@ -193,6 +205,7 @@ impl Bridge {
             },
         )?;
         *lock(&environment.wake) = Some(wake);
+        env.add_env_cleanup_hook(Arc::clone(&environment), |ended| ended.ended())?;
         Ok(Self(environment))
     }
 
