@@ -236,9 +236,17 @@ impl Changes {
         self.rely_on.push((table.slot, generation));
     }
 
-    fn holds(&self, store: &Store) -> bool {
+    /// Whether what they rely on is as it was; `before` are the tables that the same transaction has changed by then.
+    fn holds(&self, store: &Store, before: &[bool; Table::COUNT]) -> bool {
         let now = |slot: usize| store.generations[slot].load(Ordering::Acquire);
-        self.rely_on.iter().all(|(slot, generation)| now(*slot) == *generation)
+        self.rely_on.iter().all(|(slot, then)| !before[*slot] && now(*slot) == *then)
+    }
+
+    /// Adds the tables that they change.
+    fn mark(&self, changed: &mut [bool; Table::COUNT]) {
+        for (all, one) in changed.iter_mut().zip(self.changed) {
+            *all |= one;
+        }
     }
 
     /// The statements of all of them, to be run on a transaction's connection; nothing where there are none.

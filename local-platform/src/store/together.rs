@@ -139,9 +139,17 @@ async fn write(
     batch: &mut [Waiting],
 ) -> Result<Vec<bool>, sqlx::Error> {
     // Nobody else writes from here on, and who wrote before has said what it changed.
-    let done: Vec<bool> = batch.iter().map(|one| one.changes.holds(store)).collect();
-    let queries = queries(batch, &done, &mut tx.changes)?;
-    for query in queries {
+    let mut changed = tx.changes.changed;
+    let mut holds = |one: &Waiting| {
+        let holds = one.changes.holds(store, &changed);
+        if holds {
+            one.changes.mark(&mut changed);
+        }
+        holds
+    };
+    let done: Vec<bool> = batch.iter().map(&mut holds).collect();
+    tx.changes.changed = changed;
+    for query in queries(batch, &done)? {
         query.execute(tx.sql()).await?;
     }
     tx.commit().await?;
@@ -150,7 +158,7 @@ async fn write(
 
 /// What those who are in the transaction write, as many of them in one query as SQLite has prepared before: a text for any number
 /// would each time be prepared anew.
-fn queries(batch: &[Waiting], done: &[bool], all: &mut Changes) -> Result<Vec<Query>, sqlx::Error> {
+fn queries(batch: &[Waiting], done: &[bool]) -> Result<Vec<Query>, sqlx::Error> {
     let written = batch.iter().zip(done).filter(|(_, done)| **done);
     let written: Vec<&Changes> = written.map(|(one, _)| &one.changes).collect();
     let (mut left, mut queries) = (&*written, Vec::new());
@@ -158,11 +166,6 @@ fn queries(batch: &[Waiting], done: &[bool], all: &mut Changes) -> Result<Vec<Qu
         let (next, rest) = left.split_at((1 << left.len().ilog2()).min(MOST));
         left = rest;
         queries.extend(Changes::query(next)?);
-        for one in next {
-            for (all, one) in all.changed.iter_mut().zip(one.changed) {
-                *all |= one;
-            }
-        }
     }
     Ok(queries)
 }
@@ -234,6 +237,24 @@ pub(super) mod tests {
         old.only_while(&TABLE, store.generation(&TABLE));
         assert!(store.commit_together(asset("ast_new")).await.expect("it is written"));
         assert!(!store.commit_together(old).await.expect("it is refused"));
+        assert_eq!(count(&store).await, 1);
+        store.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_relies_on_a_table_that_changes_in_the_same_transaction_is_not_written() {
+        let store = store().await;
+        let held = store.begin().await.expect("the writer");
+        let mut relying = asset("ast_relying");
+        relying.only_while(&TABLE, store.generation(&TABLE));
+        let mut first = Box::pin(store.commit_together(asset("ast_first")));
+        let mut second = Box::pin(store.commit_together(relying));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(held);
+        let (first, second) = join(first, second).await;
+        assert!(first.expect("it is written"));
+        assert!(!second.expect("it is refused"));
         assert_eq!(count(&store).await, 1);
         store.close().await;
     }
