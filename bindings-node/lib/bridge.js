@@ -27,6 +27,44 @@ let last = 0;
 const { bun, deno, electron, nw } = process.versions;
 const bridge = new Bridge(fetched, !(bun || deno || electron || nw));
 
+/**
+ * A call that nothing was heard of yet.
+ *
+ * Once it ends it holds nothing. Of a map that goes on for ever V8 keeps, behind each table that was outgrown, the next one: as
+ * soon as one of them is in the old generation, those after it and all that ever stood in them survive every collection of the
+ * young one. With the promises' values in them, pages were copied twice and waited for a collection of the whole heap.
+ */
+class Call {
+  constructor(id, owner, resolve, reject, told, signal) {
+    this.id = id;
+    this.owner = owner;
+    this.resolve = resolve;
+    this.reject = reject;
+    this.told = told;
+    this.signal = signal;
+  }
+
+  end() {
+    waiting.delete(this.id);
+    if (this.signal !== undefined) signals.unwatch(this.signal, this);
+    this.owner = this.resolve = this.reject = this.told = this.signal = undefined;
+  }
+
+  /** Ends it without an answer, and gives what rejects its promise. */
+  takeBack() {
+    const { id, reject } = this;
+    this.end();
+    bridge.cancel(id);
+    return reject;
+  }
+
+  /** Its signal was aborted. */
+  abort() {
+    const { reason } = this.signal;
+    this.takeBack()(reason);
+  }
+}
+
 function fetched(text, buffers) {
   const batch = JSON.parse(text);
   for (let at = 0; at < batch.length; at += 3) {
@@ -39,26 +77,26 @@ function fetched(text, buffers) {
       tell(call, value);
       continue;
     }
-    waiting.delete(id);
-    if (call.signal !== undefined) signals.unwatch(call.signal, call.onAbort);
+    const { resolve, reject } = call;
+    call.end();
     switch (batch[at + 1]) {
       case RESULT:
-        call.resolve(value);
+        resolve(value);
         break;
       case ROWS: {
         const page = Array.isArray(value) ? value[1] : value;
         page.data = (rows ??= require("./rows.js")).objects(page.data);
-        call.resolve(value);
+        resolve(value);
         break;
       }
       case BYTES:
-        call.resolve(buffers[value]);
+        resolve(buffers[value]);
         break;
       case ANSWER:
-        call.resolve({ ...value[1], body: buffers[value[0]] });
+        resolve({ ...value[1], body: buffers[value[0]] });
         break;
       case FAILURE:
-        call.reject(fromFields(value));
+        reject(fromFields(value));
         break;
     }
   }
@@ -87,15 +125,10 @@ function start(owner, signal, told, begin) {
     else signal = undefined;
     if (signal?.aborted) throw signal.reason;
     const id = (last = (last + 1) >>> 0);
-    const call = { owner, resolve, reject, told, signal, onAbort: undefined };
+    const call = new Call(id, owner, resolve, reject, told, signal);
     native(() => begin(bridge, id));
     waiting.set(id, call);
-    if (signal !== undefined) {
-      call.onAbort = () => {
-        if (takeBack(id)) reject(signal.reason);
-      };
-      (signals ??= require("./signals.js")).watch(signal, call.onAbort);
-    }
+    if (signal !== undefined) (signals ??= require("./signals.js")).watch(signal, call);
   });
 }
 
@@ -105,14 +138,9 @@ function checkSignal(signal) {
   }
 }
 
-/** Ends a call without an answer. */
+/** Ends a call of which nobody hears any more. */
 function takeBack(id) {
-  const call = waiting.get(id);
-  if (call === undefined) return false;
-  waiting.delete(id);
-  if (call.signal !== undefined) signals.unwatch(call.signal, call.onAbort);
-  bridge.cancel(id);
-  return true;
+  waiting.get(id)?.takeBack();
 }
 
 /** A number under which something native can tell `told`, as long as the environment lasts. */
@@ -129,8 +157,8 @@ function unlisten(id) {
 
 /** Ends every call of a client that is closed. */
 function closeAll(owner) {
-  for (const [id, call] of waiting) {
-    if (call.owner === owner && takeBack(id)) call.reject(closed());
+  for (const call of waiting.values()) {
+    if (call.owner === owner) call.takeBack()(closed());
   }
 }
 

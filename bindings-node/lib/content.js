@@ -18,13 +18,15 @@ class ContentStream {
     this.size = size;
     this.contentType = contentType;
     this.#signal = signal ?? undefined;
-    if (this.#signal !== undefined) watch(this.#signal, this.#onAbort);
+    if (this.#signal !== undefined) watch(this.#signal, this.#watcher);
   }
 
-  #onAbort = () => {
-    this.#failure = { reason: this.#signal.reason };
-    this.cancel();
-    this.#destroy?.(this.#signal.reason);
+  #watcher = {
+    abort: () => {
+      this.#failure = { reason: this.#signal.reason };
+      this.cancel();
+      this.#destroy?.(this.#signal.reason);
+    },
   };
 
   async next() {
@@ -52,7 +54,7 @@ class ContentStream {
   cancel() {
     if (this.#isOver) return;
     this.#isOver = true;
-    if (this.#signal !== undefined) unwatch(this.#signal, this.#onAbort);
+    if (this.#signal !== undefined) unwatch(this.#signal, this.#watcher);
     this.#source.close();
   }
 

@@ -4,25 +4,28 @@
 /** What is to be told when a signal is aborted, by signals. */
 const watched = new WeakMap();
 
-/** Tells `told` when the signal is aborted. */
-function watch(signal, told) {
+/**
+ * Calls `watcher.abort()` when the signal is aborted. A watcher that is watched no more must hold nothing: of a set, too, V8
+ * keeps what was taken out, see `Call` in `bridge.js`.
+ */
+function watch(signal, watcher) {
   let all = watched.get(signal);
   if (all === undefined) {
     all = new Set();
     all.listener = () => {
       watched.delete(signal);
-      for (const told of all) told();
+      for (const watcher of all) watcher.abort();
     };
     watched.set(signal, all);
     signal.addEventListener("abort", all.listener, { once: true });
   }
-  all.add(told);
+  all.add(watcher);
 }
 
-/** Tells it no more. */
-function unwatch(signal, told) {
+/** Calls it no more. */
+function unwatch(signal, watcher) {
   const all = watched.get(signal);
-  if (all === undefined || !all.delete(told) || all.size > 0) return;
+  if (all === undefined || !all.delete(watcher) || all.size > 0) return;
   watched.delete(signal);
   signal.removeEventListener("abort", all.listener);
 }
