@@ -7,6 +7,7 @@ mod part;
 mod stream;
 
 use std::{
+    fs::Metadata,
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -167,10 +168,15 @@ impl Download {
     }
 }
 
+async fn metadata(path: &Path) -> io::Result<Metadata> {
+    let path = path.to_owned();
+    part::blocking(move || path.metadata()).await
+}
+
 /// Whether a file can be at `to`.
 async fn check_target(to: &Path) -> Result<(), Error> {
     let refuse = |why: String| Err(Error::config(why));
-    if to.file_name().is_none() || tokio::fs::metadata(to).await.is_ok_and(|data| data.is_dir()) {
+    if to.file_name().is_none() || metadata(to).await.is_ok_and(|data| data.is_dir()) {
         return refuse(format!(
             "{} is a directory: a download needs the file's name too",
             to.display()
@@ -178,7 +184,7 @@ async fn check_target(to: &Path) -> Result<(), Error> {
     }
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    match tokio::fs::metadata(folder).await {
+    match metadata(folder).await {
         Ok(data) if data.is_dir() => Ok(()),
         Ok(_) => refuse(format!("{} is no directory", folder.display())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

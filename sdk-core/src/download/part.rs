@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
 use crate::{
+    beside,
     models::Asset,
     upload::{
         lock::is_at,
@@ -325,8 +326,8 @@ fn hash(path: &Path, fronts: &std::sync::mpsc::Receiver<u64>) -> io::Result<Stri
     Ok(hex::encode(hash.finalize()))
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+    beside::blocking(work).await.map_err(io::Error::other)?
 }

@@ -10,11 +10,13 @@ use http::{Request, Response};
 use hyper::{
     body::Incoming,
     client::conn::{TrySendError, http2},
+    rt::Executor as _,
 };
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::time::Instant;
 
 use super::{body::SendBody, connector::Stream, pool::Destination};
+use crate::beside::Tasks;
 
 /// A connection that gave no answer for so long, until somebody waited no more, carries no further request: what it leads to
 /// may not be there any more, and the system would go on sending for a quarter of an hour.
@@ -44,10 +46,10 @@ impl Http2 {
         to: &Destination,
         is_all_there_is: bool,
     ) -> Result<Self, hyper::Error> {
-        let builder = http2::Builder::new(TokioExecutor::new()).timer(TokioTimer::new()).clone();
+        let builder = http2::Builder::new(Tasks).timer(TokioTimer::new()).clone();
         let (mut sender, connection) = builder.handshake(stream).await?;
         // It serves many calls at a time, so that none of them can be the one that drives it.
-        tokio::spawn(async move {
+        Tasks.execute(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended");
             }

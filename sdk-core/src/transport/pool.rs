@@ -28,6 +28,7 @@ use super::{
     http1::Http1,
     http2::Http2,
 };
+use crate::beside::Task;
 
 /// How long a connection that nobody uses is kept, where a runtime runs: less than the minute and a half after which many servers close theirs.
 const IDLE: Duration = Duration::from_secs(85);
@@ -269,10 +270,11 @@ impl Shared {
         }
         let Ok(runtime) = Handle::try_current() else { return false };
         let pool = Arc::downgrade(self);
-        open.tending = Some(runtime.spawn(async move {
+        let tending: Task = Box::pin(async move {
             let mut next = pin!(sleep(RESTED));
             std::future::poll_fn(|cx| Self::look(&pool, next.as_mut(), cx)).await;
-        }));
+        });
+        open.tending = Some(runtime.spawn(tending));
         true
     }
 

@@ -16,7 +16,7 @@ use super::{
     Progress, Upload, UploadSource, Uploaded,
     progress::{Tally, Teller},
 };
-use crate::{client::Client, error::Error, models::UploadOptions};
+use crate::{beside, client::Client, error::Error, models::UploadOptions};
 
 /// As many small files as a platform answers side by side; more brought nothing.
 const AT_ONCE: usize = 16;
@@ -191,7 +191,7 @@ impl UploadAll {
     /// How many bytes there are. Not `&self`: what runs need not be shared, so that the whole can be moved to a thread.
     async fn measure(&mut self) {
         let paths: Vec<_> = self.waiting.iter().map(|(_, source)| source.clone()).collect();
-        let measured = tokio::task::spawn_blocking(move || {
+        let measured = beside::blocking(move || {
             let size = |source: &UploadSource| match source {
                 UploadSource::Path(path) => path.metadata().map_or(0, |data| data.len()),
                 UploadSource::Bytes { bytes, .. } => bytes.len() as u64,

@@ -18,7 +18,7 @@ use super::{
     lock::Lock,
     place::broke,
 };
-use crate::error::Error;
+use crate::{beside, error::Error};
 
 /// Where uploads are written down, so that they continue after a crash.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -185,7 +185,7 @@ impl Book {
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let book = self.clone();
-        tokio::task::spawn_blocking(move || book.now(work)).await.map_err(broke)?
+        beside::blocking(move || book.now(work)).await.map_err(broke)?
     }
 
     /// The same on this thread, which it may block.

@@ -15,7 +15,7 @@ use super::{
     multipart::FEW,
     source::{cannot_read, whole},
 };
-use crate::error::Error;
+use crate::{beside, error::Error};
 
 /// An upload's place in the journal, held for this process.
 pub(crate) struct Place {
@@ -57,7 +57,7 @@ impl Place {
         }
         let (journal, path) = (journal.clone(), path.clone());
         let (origin, described) = (origin.as_str().to_owned(), described.to_owned());
-        let taking = tokio::task::spawn_blocking(move || {
+        let taking = beside::blocking(move || {
             let taken = Self::at_once(&journal, &path, origin, &described)?;
             let done = match &taken {
                 Taken::Place(place) => Some(more(place)?),
@@ -105,7 +105,7 @@ impl Place {
         let (book, path) = (self.book.clone(), self.path.clone());
         let (identity, origin) = (self.identity.clone(), self.origin.clone());
         let writing = move || book.begin(&identity, &origin, &path, &upload, expires);
-        tokio::task::spawn_blocking(writing).await.map_err(broke)?
+        beside::blocking(writing).await.map_err(broke)?
     }
 
     /// The same on this thread, which it may block.

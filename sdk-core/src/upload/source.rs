@@ -19,7 +19,7 @@ use super::{
     thread,
     whole::{Along, Hashing},
 };
-use crate::error::Error;
+use crate::{beside, error::Error};
 
 const PIECE: usize = 256 * 1024;
 /// Pieces between a thread and whom it serves.
@@ -149,7 +149,7 @@ impl UploadSource {
                     }
                 };
                 if !waits {
-                    tokio::task::spawn_blocking(reading);
+                    beside::blocking_alone(reading);
                 } else if let Some(error) = thread::run(reading).failed() {
                     let _ = told.try_send(Err(error));
                 }
@@ -172,7 +172,7 @@ impl UploadSource {
     ) -> io::Result<[u8; 32]> {
         let (alive, dropped) = tokio::sync::oneshot::channel::<()>();
         let source = self.clone();
-        let hashing = tokio::task::spawn_blocking(move || {
+        let hashing = beside::blocking(move || {
             let mut hash = Hashing::new(along.as_ref());
             match &source {
                 Self::Bytes { bytes, .. } => hash.update(&bytes[within(bytes, &range)]),
