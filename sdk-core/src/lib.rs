@@ -45,6 +45,7 @@ mod random;
 pub mod recorder;
 pub mod resources;
 pub mod secret;
+mod times;
 mod transport;
 pub mod upload;
 pub mod webhooks;
@@ -57,6 +58,8 @@ pub use list::{Items, Pages};
 pub use options::{CallOptions, Capture, RawResponse};
 pub use platform::{Platform, Resource};
 pub use secret::Secret;
+#[doc(hidden)]
+pub use times::day;
 #[doc(hidden)]
 pub use transport::SocketWatch;
 pub use transport::{CircuitBreaker, JwtCredential};

@@ -30,7 +30,7 @@ pub(crate) fn read_object(name: &str, text: &str) -> Result<Map<String, Value>, 
 
 /// A date from its text.
 pub(crate) fn read_date(name: &str, text: &str) -> Result<Date, Failure> {
-    text.parse().map_err(|_| {
+    storycore::day(text).ok_or_else(|| {
         Failure::invalid(name, format!("`{name}` is no date such as 2026-01-31: {text:?}"))
     })
 }

@@ -50,16 +50,16 @@ pub struct ApiKey {
     #[serde(default)]
     pub usage_count: Option<u64>,
     /// When it was last used.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub last_used_at: Option<Timestamp>,
     /// When it ends; never when absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub revoked_at: Option<Timestamp>,
     /// When it was made.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub created_at: Option<Timestamp>,
     /// Fields that this version does not know.
     #[serde(flatten)]

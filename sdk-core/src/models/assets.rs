@@ -54,7 +54,7 @@ pub struct Asset {
     #[serde(default, deserialize_with = "super::or_default")]
     pub metadata: Map<String, Value>,
     /// When it was made.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub created_at: Option<Timestamp>,
     /// Fields that this version does not know.
     #[serde(flatten)]

@@ -15,7 +15,7 @@ pub struct PlatformEvent {
     #[serde(default, deserialize_with = "super::or_default")]
     pub event: String,
     /// When.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub timestamp: Option<Timestamp>,
     /// In which organization.
     #[serde(default)]

@@ -60,13 +60,13 @@ pub struct Job {
     #[serde(default)]
     pub error_message: Option<String>,
     /// When it was made.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub created_at: Option<Timestamp>,
     /// When it began.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub started_at: Option<Timestamp>,
     /// When it ended.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub completed_at: Option<Timestamp>,
     /// Fields that this version does not know.
     #[serde(flatten)]

@@ -62,10 +62,10 @@ pub struct Project {
     #[serde(default)]
     pub spent: Option<f64>,
     /// Its first day.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub start_date: Option<Date>,
     /// Its last day.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub end_date: Option<Date>,
     /// Settings of one's own.
     #[serde(default, deserialize_with = "super::or_default")]
@@ -74,10 +74,10 @@ pub struct Project {
     #[serde(default)]
     pub organization_id: Option<String>,
     /// When it was made.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub created_at: Option<Timestamp>,
     /// When it was last changed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub updated_at: Option<Timestamp>,
     /// Fields that this version does not know.
     #[serde(flatten)]

@@ -31,10 +31,10 @@ pub struct Webhook {
     #[serde(default)]
     pub is_active: Option<bool>,
     /// When it was made.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub created_at: Option<Timestamp>,
     /// When it was last changed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub updated_at: Option<Timestamp>,
     /// Fields that this version does not know.
     #[serde(flatten)]
@@ -146,7 +146,7 @@ pub struct Delivery {
     #[serde(default)]
     pub retry_attempt: Option<u32>,
     /// When it was made.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub created_at: Option<Timestamp>,
     /// Fields that this version does not know.
     #[serde(flatten)]

@@ -31,7 +31,7 @@ pub struct Event {
 #[non_exhaustive]
 pub struct Payload {
     /// When it happened.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::times::read")]
     pub timestamp: Option<Timestamp>,
     /// In which organization.
     #[serde(default)]
