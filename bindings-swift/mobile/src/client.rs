@@ -12,8 +12,9 @@ use storycore::{CircuitBreaker, Client as Core, ClientBuilder, JwtCredential, Pl
 use crate::{
     by_hand::oauth::{OAuthSettings, TokensListener},
     failure::Failure,
+    given::Given,
     options::CallOptions,
-    runtime::{self, Closing, Place, Running, SHARDS, Started, Work},
+    runtime::{self, Closing, Place, Running, SHARDS, Started, Untyped, Work},
     streams::{Pieces, Stream},
 };
 
@@ -188,10 +189,9 @@ impl Shared {
         call: impl FnOnce(Core) -> F + 'static,
     ) -> Running<T>
     where
-        F: Future<Output = Result<T, Failure>> + Send + 'static,
-        T: Send + 'static,
+        F: Future<Output = Result<Given<T>, Failure>> + Send + 'static,
     {
-        Running::of(self.begin(options, Box::new(|client| runtime::work(call(client)))))
+        Running::of(self.begin(options, Box::new(|client| Box::pin(Untyped::new(call(client))))))
     }
 
     fn begin(&self, options: Option<CallOptions>, call: Box<dyn FnOnce(Core) -> Work>) -> Started {

@@ -33,11 +33,11 @@ pub fn watch_seen(what: String) -> String {
 pub async fn advance(by: Duration) -> Result<(), Failure> {
     let open = Closing::default();
     for thread in 0..SHARDS {
-        let moved = runtime::work(async move {
+        let moved = Box::pin(async move {
             tokio::time::pause();
             tokio::time::advance(by).await;
             tokio::time::resume();
-            Ok(())
+            Ok(Vec::new())
         });
         Running::<()>::of(runtime::start(Place::on(thread), &open, moved)).await?;
     }

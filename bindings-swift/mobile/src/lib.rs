@@ -11,6 +11,7 @@ mod client;
 mod conformance;
 mod convert;
 mod failure;
+mod given;
 mod models;
 mod options;
 mod resources;

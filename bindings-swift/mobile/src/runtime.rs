@@ -6,7 +6,6 @@
 mod shards;
 
 use std::{
-    any::Any,
     future::Future,
     marker::PhantomData,
     pin::Pin,
@@ -14,11 +13,15 @@ use std::{
 };
 
 use futures_util::future::{AbortHandle, Abortable, BoxFuture, Either, FutureExt as _, select};
+use pin_project_lite::pin_project;
 use tokio::sync::{oneshot, watch};
 
 use self::shards::Begin;
 pub(crate) use self::shards::{Place, SHARDS};
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    given::{Given, Lowered},
+};
 
 /// The system's allocator gives memory back by itself.
 fn give_back() {}
@@ -48,55 +51,61 @@ impl Closing {
     }
 }
 
-/// What a call made. Its type is known where the call was begun and where it is waited for, so that all between the two is
-/// compiled once for every call there is.
-pub(crate) type Made = Box<dyn Any + Send>;
+/// A call on its way to a thread. All between the two ends is compiled once for every call there is.
+pub(crate) type Work = BoxFuture<'static, Result<Lowered, Failure>>;
 
-/// A call on its way to a thread.
-pub(crate) type Work = BoxFuture<'static, Result<Made, Failure>>;
-
-/// A call, without the type of what it makes.
-pub(crate) fn work<T: Send + 'static>(
-    call: impl Future<Output = Result<T, Failure>> + Send + 'static,
-) -> Work {
-    Box::pin(async move { Ok(Box::new(call.await?) as Made) })
+pin_project! {
+    /// A call, without the type of what it gives.
+    pub(crate) struct Untyped<F> {
+        #[pin]
+        call: F,
+    }
 }
 
-/// What a call made.
-pub(crate) fn taken<T: 'static>(made: Made) -> Result<T, Failure> {
-    made.downcast().map(|made| *made).map_err(|_| Failure::inside())
+impl<F> Untyped<F> {
+    pub(crate) fn new(call: F) -> Self {
+        Self { call }
+    }
+}
+
+impl<T, F: Future<Output = Result<Given<T>, Failure>>> Future for Untyped<F> {
+    type Output = Result<Lowered, Failure>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().call.poll(cx).map_ok(Given::lowered)
+    }
 }
 
 /// A call that runs on a thread. Dropping it ends the call, as closing the client does.
 pub(crate) struct Running<T> {
     work: Started,
-    makes: PhantomData<fn() -> T>,
+    gives: PhantomData<fn() -> T>,
 }
 
-impl<T: Send + 'static> Running<T> {
-    /// A call that makes a `T`.
+impl<T> Running<T> {
+    /// A call that gives a `T`.
     pub(crate) fn of(work: Started) -> Self {
-        Self { work, makes: PhantomData }
+        Self { work, gives: PhantomData }
     }
 }
 
-impl<T: 'static> Future for Running<T> {
-    type Output = Result<T, Failure>;
+impl<T> Future for Running<T> {
+    type Output = Result<Given<T>, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.work.poll(cx).map(|made| made.and_then(taken))
+        self.work.poll(cx).map_ok(Given::of_lowered)
     }
 }
 
 /// What a call that was begun is known by.
 pub(crate) enum Started {
-    Yes { ended: oneshot::Receiver<Result<Made, Failure>>, _ends_with_this: AbortOnDrop },
+    Yes { ended: oneshot::Receiver<Result<Lowered, Failure>>, _ends_with_this: AbortOnDrop },
     Not(Option<Failure>),
 }
 
 impl Started {
     /// What it made, once it has ended; an error where it broke inside, which its thread has caught.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Made, Failure>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Lowered, Failure>> {
         match self {
             Self::Yes { ended, .. } => {
                 ended.poll_unpin(cx).map(|ended| ended.unwrap_or_else(|_| Err(Failure::inside())))

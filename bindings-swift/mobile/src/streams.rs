@@ -1,18 +1,25 @@
 //! What goes on by itself: the pages of a list, the events of a job. One thing is asked for after another; between them, what
 //! was asked for ahead waits on its thread.
 
-use std::{future::Future, marker::PhantomData, sync::Arc};
+use std::{any::Any, future::Future, marker::PhantomData, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use storycore::{Pages, models as core};
 use tokio::sync::Mutex;
 
+use uniffi::Lower;
+
 use crate::{
+    UniFfiTag,
     failure::Failure,
+    given::{Given, Lowered},
     models::JobEvent,
-    runtime::{self, Closing, Made, Place, Running},
+    runtime::{self, Closing, Place, Running, Started},
 };
+
+/// A piece as the core has it.
+type Piece = Box<dyn Any + Send>;
 
 /// Something that comes piece by piece.
 pub(crate) trait Pieces: Send + 'static {
@@ -42,17 +49,17 @@ impl Pieces for storycore::jobs::JobEvents {
 
 /// The same without the pieces' type, so that a stream is compiled once.
 trait Source: Send {
-    fn next(&mut self) -> BoxFuture<'_, Result<Option<Made>, storycore::Error>>;
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Piece>, storycore::Error>>;
 }
 
 impl<S: Pieces> Source for S {
-    fn next(&mut self) -> BoxFuture<'_, Result<Option<Made>, storycore::Error>> {
-        Box::pin(async move { Ok(Pieces::next(self).await?.map(|piece| Box::new(piece) as Made)) })
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Piece>, storycore::Error>> {
+        Box::pin(async move { Ok(Pieces::next(self).await?.map(|piece| Box::new(piece) as Piece)) })
     }
 }
 
-/// A piece as the languages have it.
-type Convert = fn(Made) -> Result<Made, Failure>;
+/// Makes of a piece, or of the end, what the languages have for it.
+type Convert = fn(Option<Piece>) -> Result<Lowered, Failure>;
 
 /// A stream as the languages hold it.
 pub(crate) struct Stream<S> {
@@ -67,11 +74,16 @@ impl<S: Pieces> Stream<S> {
         Self { held, of: PhantomData }
     }
 
-    pub(crate) async fn next<T: From<S::Piece> + Send + 'static>(
-        &self,
-    ) -> Result<Option<T>, Failure> {
-        let convert: Convert = |piece| Ok(Box::new(T::from(runtime::taken::<S::Piece>(piece)?)));
-        self.held.next(convert).await?.map(runtime::taken).transpose()
+    pub(crate) fn next<T>(&self) -> Running<Option<T>>
+    where
+        T: From<S::Piece> + Lower<UniFfiTag>,
+    {
+        let convert: Convert = |piece| {
+            let piece = piece.map(|piece| piece.downcast::<S::Piece>()).transpose();
+            let piece = piece.map_err(|_| Failure::inside())?;
+            Ok(Given::of(piece.map(|piece| T::from(*piece))).lowered())
+        };
+        Running::of(self.held.next(convert))
     }
 }
 
@@ -86,21 +98,21 @@ struct Held {
 }
 
 impl Held {
-    fn next(&self, convert: Convert) -> Running<Option<Made>> {
+    fn next(&self, convert: Convert) -> Started {
         let stream = Arc::clone(&self.stream);
         let next = async move {
             let mut held = stream.lock().await;
             match held.take() {
                 // Put back before it is waited for: a call that is dropped must not lose it.
                 Some(Ok(opened)) => {
-                    let Ok(opened) = held.insert(Ok(opened)) else { return Ok(None) };
-                    opened.next().await?.map(convert).transpose()
+                    let Ok(opened) = held.insert(Ok(opened)) else { return convert(None) };
+                    convert(opened.next().await?)
                 }
                 Some(Err(failure)) => Err(failure),
-                None => Ok(None),
+                None => convert(None),
             }
         };
-        Running::of(runtime::start(Place::on(self.thread), &self.closing, runtime::work(next)))
+        runtime::start(Place::on(self.thread), &self.closing, Box::pin(next))
     }
 }
 
@@ -117,7 +129,7 @@ pub struct JobEvents(pub(crate) Stream<storycore::jobs::JobEvents>);
 #[uniffi::export]
 impl JobEvents {
     /// What happens next, or nothing when the job has ended.
-    pub async fn next(&self) -> Result<Option<JobEvent>, Failure> {
+    pub async fn next(&self) -> Result<Given<Option<JobEvent>>, Failure> {
         self.0.next().await
     }
 }

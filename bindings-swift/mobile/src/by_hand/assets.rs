@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     failure::{self, CallbackFailure, Failure},
+    given::Given,
     models::Asset,
     options::CallOptions,
     resources::Assets,
@@ -242,7 +243,7 @@ impl Assets {
         control: Option<Arc<UploadControl>>,
         listener: Option<Arc<dyn ProgressListener>>,
         options: Option<CallOptions>,
-    ) -> Result<UploadReport, Failure> {
+    ) -> Result<Given<UploadReport>, Failure> {
         let source = source.read()?;
         self.0
             .call(options, move |client| async move {
@@ -257,12 +258,12 @@ impl Assets {
                 }
                 // On the heap: a type that has all of an upload in it is deeper than the compiler follows.
                 let done = upload.send().boxed().await?;
-                Ok(UploadReport {
+                Ok(Given::of(UploadReport {
                     asset: done.asset.into(),
                     sent: done.sent,
                     failures: done.failures,
                     restarts: done.restarts,
-                })
+                }))
             })
             .await
     }

@@ -6,6 +6,7 @@ use storycore::jobs::WaitOptions;
 
 use crate::{
     failure::{self, CallbackFailure, Failure},
+    given::{Given, given},
     models::Job,
     options::CallOptions,
     resources::Jobs,
@@ -27,7 +28,7 @@ impl Jobs {
         timeout: Option<Duration>,
         listener: Option<Arc<dyn JobListener>>,
         options: Option<CallOptions>,
-    ) -> Result<Job, Failure> {
+    ) -> Result<Given<Job>, Failure> {
         self.0
             .call(options, move |client| async move {
                 let mut waiting = WaitOptions::new();
@@ -39,7 +40,7 @@ impl Jobs {
                         failure::told(listener.on_job(job.clone().into()));
                     });
                 }
-                Ok(client.jobs().wait_with(&id, waiting).await?.into())
+                given(client.jobs().wait_with(&id, waiting).await)
             })
             .await
     }

@@ -7,6 +7,7 @@ use storycore::{Secret, oauth};
 use crate::{
     client::Client,
     failure::{self, CallbackFailure, Failure},
+    given::Given,
 };
 
 /// What a token endpoint gives.
@@ -120,11 +121,11 @@ impl Authorization {
         client: Arc<Client>,
         code: String,
         state: String,
-    ) -> Result<TokenSet, Failure> {
+    ) -> Result<Given<TokenSet>, Failure> {
         let authorization = Arc::clone(&self.0);
         let exchange = move |client| async move {
             let tokens = authorization.exchange(&client, &code, &state).await?;
-            Ok(TokenSet::from(&tokens))
+            Ok(Given::of(TokenSet::from(&tokens)))
         };
         client.shared.call(None, exchange).await
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{client::Client, failure::Failure, options::CallOptions};
+use crate::{client::Client, failure::Failure, given::Given, options::CallOptions};
 
 /// A request that is not typed.
 #[derive(uniffi::Record)]
@@ -67,7 +67,7 @@ impl Client {
         self: Arc<Self>,
         request: RawRequest,
         options: Option<CallOptions>,
-    ) -> Result<RawResponse, Failure> {
+    ) -> Result<Given<RawResponse>, Failure> {
         let RawRequest { method, path, query, body } = request;
         let send = move |client: storycore::Client| async move {
             let mut request = client.request(&method, &path);
@@ -92,12 +92,12 @@ impl Client {
                 name: name.to_string(),
                 value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
             });
-            Ok(RawResponse {
+            Ok(Given::of(RawResponse {
                 status: answer.status,
                 headers: headers.collect(),
                 request_id: answer.request_id,
                 body: answer.body.into(),
-            })
+            }))
         };
         self.shared.call(options, send).await
     }

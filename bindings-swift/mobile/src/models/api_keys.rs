@@ -3,7 +3,7 @@
 use super::Pagination;
 use storycore::models as core;
 
-use crate::{changes::IntegerChange, convert, failure::Failure, streams::Stream};
+use crate::{changes::IntegerChange, convert, failure::Failure, given::Given, streams::Stream};
 
 /// A key, without its text.
 #[derive(uniffi::Record)]
@@ -84,7 +84,7 @@ pub struct ApiKeyPages(pub(crate) Stream<storycore::Pages<core::ApiKey>>);
 #[uniffi::export]
 impl ApiKeyPages {
     /// The next page, or nothing at the end.
-    pub async fn next(&self) -> Result<Option<ApiKeyPage>, Failure> {
+    pub async fn next(&self) -> Result<Given<Option<ApiKeyPage>>, Failure> {
         self.0.next().await
     }
 }

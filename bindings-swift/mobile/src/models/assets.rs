@@ -3,7 +3,7 @@
 use super::Pagination;
 use storycore::models as core;
 
-use crate::{convert, failure::Failure, streams::Stream};
+use crate::{convert, failure::Failure, given::Given, streams::Stream};
 
 /// A file on the platform.
 #[derive(uniffi::Record)]
@@ -81,7 +81,7 @@ pub struct AssetPages(pub(crate) Stream<storycore::Pages<core::Asset>>);
 #[uniffi::export]
 impl AssetPages {
     /// The next page, or nothing at the end.
-    pub async fn next(&self) -> Result<Option<AssetPage>, Failure> {
+    pub async fn next(&self) -> Result<Given<Option<AssetPage>>, Failure> {
         self.0.next().await
     }
 }

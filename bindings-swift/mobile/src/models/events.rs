@@ -3,7 +3,7 @@
 use super::Pagination;
 use storycore::models as core;
 
-use crate::{convert, failure::Failure, streams::Stream};
+use crate::{convert, failure::Failure, given::Given, streams::Stream};
 
 /// An event in the platform's log, whether it was delivered to a webhook or not.
 #[derive(uniffi::Record)]
@@ -60,7 +60,7 @@ pub struct PlatformEventPages(pub(crate) Stream<storycore::Pages<core::PlatformE
 #[uniffi::export]
 impl PlatformEventPages {
     /// The next page, or nothing at the end.
-    pub async fn next(&self) -> Result<Option<PlatformEventPage>, Failure> {
+    pub async fn next(&self) -> Result<Given<Option<PlatformEventPage>>, Failure> {
         self.0.next().await
     }
 }

@@ -3,7 +3,7 @@
 use super::Pagination;
 use storycore::models as core;
 
-use crate::{convert, failure::Failure, streams::Stream};
+use crate::{convert, failure::Failure, given::Given, streams::Stream};
 
 /// Whether nothing more will happen to it. A status that this version does not know is not final.
 #[uniffi::export]
@@ -91,7 +91,7 @@ pub struct JobPages(pub(crate) Stream<storycore::Pages<core::Job>>);
 #[uniffi::export]
 impl JobPages {
     /// The next page, or nothing at the end.
-    pub async fn next(&self) -> Result<Option<JobPage>, Failure> {
+    pub async fn next(&self) -> Result<Given<Option<JobPage>>, Failure> {
         self.0.next().await
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     changes::{NumberChange, TextChange},
     convert,
     failure::Failure,
+    given::Given,
     streams::Stream,
 };
 
@@ -92,7 +93,7 @@ pub struct ProjectPages(pub(crate) Stream<storycore::Pages<core::Project>>);
 #[uniffi::export]
 impl ProjectPages {
     /// The next page, or nothing at the end.
-    pub async fn next(&self) -> Result<Option<ProjectPage>, Failure> {
+    pub async fn next(&self) -> Result<Given<Option<ProjectPage>>, Failure> {
         self.0.next().await
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     changes::{BoolChange, IntegerChange, TextChange, TextsChange},
     convert,
     failure::Failure,
+    given::Given,
     streams::Stream,
 };
 
@@ -77,7 +78,7 @@ pub struct WebhookPages(pub(crate) Stream<storycore::Pages<core::Webhook>>);
 #[uniffi::export]
 impl WebhookPages {
     /// The next page, or nothing at the end.
-    pub async fn next(&self) -> Result<Option<WebhookPage>, Failure> {
+    pub async fn next(&self) -> Result<Given<Option<WebhookPage>>, Failure> {
         self.0.next().await
     }
 }
@@ -263,7 +264,7 @@ pub struct DeliveryPages(pub(crate) Stream<storycore::Pages<core::Delivery>>);
 #[uniffi::export]
 impl DeliveryPages {
     /// The next page, or nothing at the end.
-    pub async fn next(&self) -> Result<Option<DeliveryPage>, Failure> {
+    pub async fn next(&self) -> Result<Given<Option<DeliveryPage>>, Failure> {
         self.0.next().await
     }
 }

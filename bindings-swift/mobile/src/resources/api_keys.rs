@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     client::Shared,
     failure::Failure,
+    given::{Given, given},
     models::{ApiKey, ApiKeyPage, ApiKeyPages, ApiKeyUsage, CreatedApiKey, Deleted, NewApiKey},
     options::{CallOptions, ListParams},
 };
@@ -20,23 +21,21 @@ impl ApiKeys {
         &self,
         key: NewApiKey,
         options: Option<CallOptions>,
-    ) -> Result<CreatedApiKey, Failure> {
+    ) -> Result<Given<CreatedApiKey>, Failure> {
         let key = key.read()?;
         self.0
-            .call(options, move |client| async move {
-                let given = client.api_keys().create(key).await?;
-                Ok(given.into())
-            })
+            .call(options, move |client| async move { given(client.api_keys().create(key).await) })
             .await
     }
 
     /// The key with this id, without its text.
-    pub async fn get(&self, id: String, options: Option<CallOptions>) -> Result<ApiKey, Failure> {
+    pub async fn get(
+        &self,
+        id: String,
+        options: Option<CallOptions>,
+    ) -> Result<Given<ApiKey>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.api_keys().get(&id).await?;
-                Ok(given.into())
-            })
+            .call(options, move |client| async move { given(client.api_keys().get(&id).await) })
             .await
     }
 
@@ -45,12 +44,9 @@ impl ApiKeys {
         &self,
         id: String,
         options: Option<CallOptions>,
-    ) -> Result<Deleted, Failure> {
+    ) -> Result<Given<Deleted>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.api_keys().revoke(&id).await?;
-                Ok(given.into())
-            })
+            .call(options, move |client| async move { given(client.api_keys().revoke(&id).await) })
             .await
     }
 
@@ -60,11 +56,10 @@ impl ApiKeys {
         id: String,
         grace_seconds: Option<u32>,
         options: Option<CallOptions>,
-    ) -> Result<CreatedApiKey, Failure> {
+    ) -> Result<Given<CreatedApiKey>, Failure> {
         self.0
             .call(options, move |client| async move {
-                let given = client.api_keys().rotate(&id, grace_seconds).await?;
-                Ok(given.into())
+                given(client.api_keys().rotate(&id, grace_seconds).await)
             })
             .await
     }
@@ -75,11 +70,10 @@ impl ApiKeys {
         id: String,
         period_days: Option<u32>,
         options: Option<CallOptions>,
-    ) -> Result<ApiKeyUsage, Failure> {
+    ) -> Result<Given<ApiKeyUsage>, Failure> {
         self.0
             .call(options, move |client| async move {
-                let given = client.api_keys().usage(&id, period_days).await?;
-                Ok(given.into())
+                given(client.api_keys().usage(&id, period_days).await)
             })
             .await
     }
@@ -89,11 +83,10 @@ impl ApiKeys {
         &self,
         params: ListParams,
         options: Option<CallOptions>,
-    ) -> Result<ApiKeyPage, Failure> {
+    ) -> Result<Given<ApiKeyPage>, Failure> {
         self.0
             .call(options, move |client| async move {
-                let given = client.api_keys().list(params.read()).await?;
-                Ok(given.into())
+                given(client.api_keys().list(params.read()).await)
             })
             .await
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     client::Shared,
     failure::Failure,
+    given::{Given, given},
     models::{Asset, AssetPage, AssetPages, Deleted, Job, VideoSettings},
     options::{CallOptions, ListParams},
 };
@@ -21,23 +22,23 @@ impl Assets {
         asset_id: String,
         output_settings: VideoSettings,
         options: Option<CallOptions>,
-    ) -> Result<Job, Failure> {
+    ) -> Result<Given<Job>, Failure> {
         let output_settings = output_settings.read()?;
         self.0
             .call(options, move |client| async move {
-                let given = client.assets().process(&asset_id, output_settings).await?;
-                Ok(given.into())
+                given(client.assets().process(&asset_id, output_settings).await)
             })
             .await
     }
 
     /// The asset with this id.
-    pub async fn get(&self, id: String, options: Option<CallOptions>) -> Result<Asset, Failure> {
+    pub async fn get(
+        &self,
+        id: String,
+        options: Option<CallOptions>,
+    ) -> Result<Given<Asset>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.assets().get(&id).await?;
-                Ok(given.into())
-            })
+            .call(options, move |client| async move { given(client.assets().get(&id).await) })
             .await
     }
 
@@ -46,12 +47,9 @@ impl Assets {
         &self,
         id: String,
         options: Option<CallOptions>,
-    ) -> Result<Deleted, Failure> {
+    ) -> Result<Given<Deleted>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.assets().delete(&id).await?;
-                Ok(given.into())
-            })
+            .call(options, move |client| async move { given(client.assets().delete(&id).await) })
             .await
     }
 
@@ -60,12 +58,12 @@ impl Assets {
         &self,
         params: ListParams,
         options: Option<CallOptions>,
-    ) -> Result<AssetPage, Failure> {
+    ) -> Result<Given<AssetPage>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.assets().list(params.read()).await?;
-                Ok(given.into())
-            })
+            .call(
+                options,
+                move |client| async move { given(client.assets().list(params.read()).await) },
+            )
             .await
     }
 
@@ -81,12 +79,9 @@ impl Assets {
         &self,
         id: String,
         options: Option<CallOptions>,
-    ) -> Result<Vec<u8>, Failure> {
+    ) -> Result<Given<Vec<u8>>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.assets().content(&id).await?;
-                Ok(given.into())
-            })
+            .call(options, move |client| async move { given(client.assets().content(&id).await) })
             .await
     }
 
@@ -96,12 +91,12 @@ impl Assets {
         id: String,
         to: String,
         options: Option<CallOptions>,
-    ) -> Result<Asset, Failure> {
+    ) -> Result<Given<Asset>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.assets().download(&id, to).await?;
-                Ok(given.into())
-            })
+            .call(
+                options,
+                move |client| async move { given(client.assets().download(&id, to).await) },
+            )
             .await
     }
 }

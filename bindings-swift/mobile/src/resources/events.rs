@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     client::Shared,
     failure::Failure,
+    given::{Given, given},
     models::{PlatformEvent, PlatformEventPage, PlatformEventPages},
     options::{CallOptions, ListParams},
 };
@@ -20,12 +21,9 @@ impl Events {
         &self,
         id: String,
         options: Option<CallOptions>,
-    ) -> Result<PlatformEvent, Failure> {
+    ) -> Result<Given<PlatformEvent>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.events().get(&id).await?;
-                Ok(given.into())
-            })
+            .call(options, move |client| async move { given(client.events().get(&id).await) })
             .await
     }
 
@@ -34,12 +32,12 @@ impl Events {
         &self,
         params: ListParams,
         options: Option<CallOptions>,
-    ) -> Result<PlatformEventPage, Failure> {
+    ) -> Result<Given<PlatformEventPage>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.events().list(params.read()).await?;
-                Ok(given.into())
-            })
+            .call(
+                options,
+                move |client| async move { given(client.events().list(params.read()).await) },
+            )
             .await
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     client::Shared,
     failure::Failure,
+    given::{Given, given},
     models::{Job, JobPage, JobPages, NewJob},
     options::{CallOptions, ListParams},
     streams::JobEvents,
@@ -17,33 +18,34 @@ pub struct Jobs(pub(crate) Arc<Shared>);
 #[uniffi::export]
 impl Jobs {
     /// Makes a job, which then waits for its turn.
-    pub async fn create(&self, job: NewJob, options: Option<CallOptions>) -> Result<Job, Failure> {
+    pub async fn create(
+        &self,
+        job: NewJob,
+        options: Option<CallOptions>,
+    ) -> Result<Given<Job>, Failure> {
         let job = job.read()?;
         self.0
-            .call(options, move |client| async move {
-                let given = client.jobs().create(job).await?;
-                Ok(given.into())
-            })
+            .call(options, move |client| async move { given(client.jobs().create(job).await) })
             .await
     }
 
     /// The job with this id, as it is now.
-    pub async fn get(&self, id: String, options: Option<CallOptions>) -> Result<Job, Failure> {
-        self.0
-            .call(options, move |client| async move {
-                let given = client.jobs().get(&id).await?;
-                Ok(given.into())
-            })
-            .await
+    pub async fn get(
+        &self,
+        id: String,
+        options: Option<CallOptions>,
+    ) -> Result<Given<Job>, Failure> {
+        self.0.call(options, move |client| async move { given(client.jobs().get(&id).await) }).await
     }
 
     /// Cancels the job.
-    pub async fn cancel(&self, id: String, options: Option<CallOptions>) -> Result<Job, Failure> {
+    pub async fn cancel(
+        &self,
+        id: String,
+        options: Option<CallOptions>,
+    ) -> Result<Given<Job>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.jobs().cancel(&id).await?;
-                Ok(given.into())
-            })
+            .call(options, move |client| async move { given(client.jobs().cancel(&id).await) })
             .await
     }
 
@@ -52,12 +54,12 @@ impl Jobs {
         &self,
         params: ListParams,
         options: Option<CallOptions>,
-    ) -> Result<JobPage, Failure> {
+    ) -> Result<Given<JobPage>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.jobs().list(params.read()).await?;
-                Ok(given.into())
-            })
+            .call(
+                options,
+                move |client| async move { given(client.jobs().list(params.read()).await) },
+            )
             .await
     }
 

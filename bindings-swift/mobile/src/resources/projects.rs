@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     client::Shared,
     failure::Failure,
+    given::{Given, given},
     models::{Deleted, NewProject, Project, ProjectPage, ProjectPages, ProjectUpdate},
     options::{CallOptions, ListParams},
 };
@@ -20,23 +21,24 @@ impl Projects {
         &self,
         project: NewProject,
         options: Option<CallOptions>,
-    ) -> Result<Project, Failure> {
+    ) -> Result<Given<Project>, Failure> {
         let project = project.read()?;
         self.0
-            .call(options, move |client| async move {
-                let given = client.projects().create(project).await?;
-                Ok(given.into())
-            })
+            .call(
+                options,
+                move |client| async move { given(client.projects().create(project).await) },
+            )
             .await
     }
 
     /// The project with this id.
-    pub async fn get(&self, id: String, options: Option<CallOptions>) -> Result<Project, Failure> {
+    pub async fn get(
+        &self,
+        id: String,
+        options: Option<CallOptions>,
+    ) -> Result<Given<Project>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.projects().get(&id).await?;
-                Ok(given.into())
-            })
+            .call(options, move |client| async move { given(client.projects().get(&id).await) })
             .await
     }
 
@@ -46,12 +48,11 @@ impl Projects {
         id: String,
         update: ProjectUpdate,
         options: Option<CallOptions>,
-    ) -> Result<Project, Failure> {
+    ) -> Result<Given<Project>, Failure> {
         let update = update.read()?;
         self.0
             .call(options, move |client| async move {
-                let given = client.projects().update(&id, update).await?;
-                Ok(given.into())
+                given(client.projects().update(&id, update).await)
             })
             .await
     }
@@ -61,12 +62,9 @@ impl Projects {
         &self,
         id: String,
         options: Option<CallOptions>,
-    ) -> Result<Deleted, Failure> {
+    ) -> Result<Given<Deleted>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.projects().delete(&id).await?;
-                Ok(given.into())
-            })
+            .call(options, move |client| async move { given(client.projects().delete(&id).await) })
             .await
     }
 
@@ -75,11 +73,10 @@ impl Projects {
         &self,
         params: ListParams,
         options: Option<CallOptions>,
-    ) -> Result<ProjectPage, Failure> {
+    ) -> Result<Given<ProjectPage>, Failure> {
         self.0
             .call(options, move |client| async move {
-                let given = client.projects().list(params.read()).await?;
-                Ok(given.into())
+                given(client.projects().list(params.read()).await)
             })
             .await
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     client::Shared,
     failure::Failure,
+    given::{Given, given},
     models::{
         CreatedWebhook, Deleted, Delivery, DeliveryPage, DeliveryPages, NewWebhook, Webhook,
         WebhookPage, WebhookPages, WebhookStats, WebhookUpdate,
@@ -23,23 +24,24 @@ impl Webhooks {
         &self,
         webhook: NewWebhook,
         options: Option<CallOptions>,
-    ) -> Result<CreatedWebhook, Failure> {
+    ) -> Result<Given<CreatedWebhook>, Failure> {
         let webhook = webhook.read()?;
         self.0
-            .call(options, move |client| async move {
-                let given = client.webhooks().create(webhook).await?;
-                Ok(given.into())
-            })
+            .call(
+                options,
+                move |client| async move { given(client.webhooks().create(webhook).await) },
+            )
             .await
     }
 
     /// The webhook with this id.
-    pub async fn get(&self, id: String, options: Option<CallOptions>) -> Result<Webhook, Failure> {
+    pub async fn get(
+        &self,
+        id: String,
+        options: Option<CallOptions>,
+    ) -> Result<Given<Webhook>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.webhooks().get(&id).await?;
-                Ok(given.into())
-            })
+            .call(options, move |client| async move { given(client.webhooks().get(&id).await) })
             .await
     }
 
@@ -49,12 +51,11 @@ impl Webhooks {
         id: String,
         update: WebhookUpdate,
         options: Option<CallOptions>,
-    ) -> Result<Webhook, Failure> {
+    ) -> Result<Given<Webhook>, Failure> {
         let update = update.read()?;
         self.0
             .call(options, move |client| async move {
-                let given = client.webhooks().update(&id, update).await?;
-                Ok(given.into())
+                given(client.webhooks().update(&id, update).await)
             })
             .await
     }
@@ -64,12 +65,9 @@ impl Webhooks {
         &self,
         id: String,
         options: Option<CallOptions>,
-    ) -> Result<Deleted, Failure> {
+    ) -> Result<Given<Deleted>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.webhooks().delete(&id).await?;
-                Ok(given.into())
-            })
+            .call(options, move |client| async move { given(client.webhooks().delete(&id).await) })
             .await
     }
 
@@ -78,11 +76,10 @@ impl Webhooks {
         &self,
         params: ListParams,
         options: Option<CallOptions>,
-    ) -> Result<WebhookPage, Failure> {
+    ) -> Result<Given<WebhookPage>, Failure> {
         self.0
             .call(options, move |client| async move {
-                let given = client.webhooks().list(params.read()).await?;
-                Ok(given.into())
+                given(client.webhooks().list(params.read()).await)
             })
             .await
     }
@@ -99,11 +96,10 @@ impl Webhooks {
         &self,
         id: String,
         options: Option<CallOptions>,
-    ) -> Result<CreatedWebhook, Failure> {
+    ) -> Result<Given<CreatedWebhook>, Failure> {
         self.0
             .call(options, move |client| async move {
-                let given = client.webhooks().rotate_secret(&id).await?;
-                Ok(given.into())
+                given(client.webhooks().rotate_secret(&id).await)
             })
             .await
     }
@@ -113,12 +109,9 @@ impl Webhooks {
         &self,
         id: String,
         options: Option<CallOptions>,
-    ) -> Result<Delivery, Failure> {
+    ) -> Result<Given<Delivery>, Failure> {
         self.0
-            .call(options, move |client| async move {
-                let given = client.webhooks().test(&id).await?;
-                Ok(given.into())
-            })
+            .call(options, move |client| async move { given(client.webhooks().test(&id).await) })
             .await
     }
 
@@ -128,11 +121,10 @@ impl Webhooks {
         id: String,
         params: ListParams,
         options: Option<CallOptions>,
-    ) -> Result<DeliveryPage, Failure> {
+    ) -> Result<Given<DeliveryPage>, Failure> {
         self.0
             .call(options, move |client| async move {
-                let given = client.webhooks().deliveries(&id, params.read()).await?;
-                Ok(given.into())
+                given(client.webhooks().deliveries(&id, params.read()).await)
             })
             .await
     }
@@ -155,11 +147,10 @@ impl Webhooks {
         id: String,
         delivery_id: String,
         options: Option<CallOptions>,
-    ) -> Result<Delivery, Failure> {
+    ) -> Result<Given<Delivery>, Failure> {
         self.0
             .call(options, move |client| async move {
-                let given = client.webhooks().redeliver(&id, &delivery_id).await?;
-                Ok(given.into())
+                given(client.webhooks().redeliver(&id, &delivery_id).await)
             })
             .await
     }
@@ -170,11 +161,10 @@ impl Webhooks {
         id: String,
         period_days: Option<u32>,
         options: Option<CallOptions>,
-    ) -> Result<WebhookStats, Failure> {
+    ) -> Result<Given<WebhookStats>, Failure> {
         self.0
             .call(options, move |client| async move {
-                let given = client.webhooks().stats(&id, period_days).await?;
-                Ok(given.into())
+                given(client.webhooks().stats(&id, period_days).await)
             })
             .await
     }

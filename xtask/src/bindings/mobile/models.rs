@@ -126,7 +126,7 @@ fn listed(name: &str) -> String {
         /// Every page, one after another.\n#[derive(uniffi::Object)]\n\
         pub struct {name}Pages(pub(crate) Stream<storycore::Pages<core::{name}>>);\n\n\
         #[uniffi::export]\nimpl {name}Pages {{\n/// The next page, or nothing at the end.\n\
-        pub async fn next(&self) -> Result<Option<{name}Page>, Failure> {{\nself.0.next().await\n}}\n}}\n\n"
+        pub async fn next(&self) -> Result<Given<Option<{name}Page>>, Failure> {{\nself.0.next().await\n}}\n}}\n\n"
     )
 }
 
@@ -283,6 +283,9 @@ fn imports(body: &str) -> String {
     }
     if body.contains("Failure>") {
         ours.push("failure::Failure".to_owned());
+    }
+    if body.contains("Given<") {
+        ours.push("given::Given".to_owned());
     }
     if body.contains("Stream<") {
         ours.push("streams::Stream".to_owned());

@@ -92,11 +92,11 @@ fn function(sdk: &Sdk, resource: &Resource, method: &Method) -> Result<String> {
     let call =
         format!("client.{}().{}({})", accessor(sdk, resource), method.name, passed.join(", "));
     let name = &method.name;
-    let is_call = |gives: &str, way: String| {
+    let is_call = |gives: &str| {
         format!(
-            "{doc}pub async fn {name}(&self, {params}options: Option<CallOptions>) -> Result<{gives}, Failure> {{\n\
+            "{doc}pub async fn {name}(&self, {params}options: Option<CallOptions>) -> Result<Given<{gives}>, Failure> {{\n\
             {read}self.0.call(options, move |client| async move {{\n\
-            let given = {call}.await?;\nOk({way})\n}}).await\n}}\n\n"
+            given({call}.await)\n}}).await\n}}\n\n"
         )
     };
     let is_stream = |gives: &str, made: String, behind: &str| {
@@ -106,8 +106,9 @@ fn function(sdk: &Sdk, resource: &Resource, method: &Method) -> Result<String> {
         )
     };
     Ok(match &method.gives {
-        Gives::One(ty) => is_call(&crossing(ty)?, outward(ty, "given")),
-        Gives::Page(of) => is_call(&format!("{of}Page"), "given.into()".to_owned()),
+        Gives::One(ty) if outward(ty, "given") == "given.into()" => is_call(&crossing(ty)?),
+        Gives::One(ty) => bail!("an answer that is {ty:?} cannot be expressed"),
+        Gives::Page(of) => is_call(&format!("{of}Page")),
         Gives::Pages(of) => is_stream(&format!("{of}Pages"), format!("{of}Pages"), ""),
         Gives::Items(of) => is_stream(&format!("{of}Pages"), format!("{of}Pages"), ".into_pages()"),
         Gives::Stream(of) if of == "JobEvent" => is_stream("JobEvents", "JobEvents".to_owned(), ""),
@@ -134,7 +135,7 @@ fn imports(sdk: &Sdk, body: &str) -> String {
         options.push("ListParams");
     }
     let mut text = format!(
-        "\nuse std::sync::Arc;\n\nuse crate::{{client::Shared, failure::Failure, models::{{{}}}, options::{{{}}}",
+        "\nuse std::sync::Arc;\n\nuse crate::{{client::Shared, failure::Failure, given::{{Given, given}}, models::{{{}}}, options::{{{}}}",
         models.join(", "),
         options.join(", ")
     );
