@@ -18,7 +18,8 @@ cargo build --locked --package storycore-bindgen
 "$target/debug/storycore-bindgen" kotlin-android "$target/debug/libstorycore_mobile.so" "$out/generated"
 
 # API 26: what `java.time` and `java.nio.file` need. Pages of 16 KiB, which Android 15 and the store ask for.
-export RUSTFLAGS="-C link-arg=-Wl,-z,max-page-size=16384"
+# In place of what size.toml says for Rust.
+export RUSTFLAGS="-C force-frame-pointers=yes -C link-arg=-Wl,-z,max-page-size=16384"
 cargo ndk --platform 26 --output-dir "$out/jniLibs" \
   --target arm64-v8a --target armeabi-v7a --target x86_64 \
   build --locked --config bindings-swift/mobile/size.toml --profile mobile --package storycore-mobile
