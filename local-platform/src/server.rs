@@ -10,7 +10,7 @@ use crate::{
     config::{Config, Data, StartError},
     delivery,
     files::{self, Files},
-    http::{self, Connection, Listener, strict::Spec},
+    http::{self, Connection, Listener, idempotency, strict::Spec},
     jobs,
     keys::KeyRing,
     oauth::{self, Grants},
@@ -69,6 +69,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let spec = if config.strict { Some(Spec::load().map_err(StartError::Other)?) } else { None };
     let url = format!("http://{address}");
     let app = App::new(Parts { config, url: url.clone(), store, files, seal, keys, grants, spec });
+    idempotency::load(&app).await.map_err(other)?;
     files::sweep(&app).await.map_err(other)?;
     jobs::requeue(&app).await.map_err(other)?;
 

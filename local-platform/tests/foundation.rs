@@ -240,6 +240,21 @@ async fn data_and_key_are_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn an_answer_is_still_the_first_one_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let p = Platform::with(Config::in_directory(folder.path())).await;
+        let request = p.request(Method::POST, "/api/projects").header("idempotency-key", "k");
+        let made = answer(request.json(&json!({"name": "Film"}))).await.expect(201);
+        answers.push((made.header("idempotent-replayed").to_owned(), made.body));
+        p.running.shutdown().await;
+    }
+    assert_eq!((&*answers[0].0, &*answers[1].0), ("", "true"));
+    assert_eq!(answers[0].1, answers[1].1);
+}
+
+#[tokio::test]
 async fn data_of_a_newer_version_is_left_alone_and_told() {
     let data = tempfile::tempdir().unwrap();
     let running = storycore_local::start(Config::in_directory(data.path())).await.unwrap();

@@ -16,7 +16,7 @@ use sha1::{Digest as _, Sha1};
 use storycore_sha256_pair::Sha256;
 
 use super::{
-    block::Block,
+    block::{Block, Spare},
     blocking,
     lane::{Lane, Room},
 };
@@ -103,15 +103,20 @@ struct Writing {
 
 impl Appending {
     /// Goes on at `offset`, which must be the file's end.
-    pub(crate) async fn open(path: PathBuf, offset: u64, hashes: Hashes) -> io::Result<Self> {
+    pub(super) async fn open(
+        path: PathBuf,
+        offset: u64,
+        hashes: Hashes,
+        spare: Spare,
+    ) -> io::Result<Self> {
         blocking(move || {
             let mut file = OpenOptions::new().write(true).open(path)?;
             file.seek(io::SeekFrom::Start(offset))?;
             let is_broken = Arc::new(AtomicBool::new(false));
             let writing = Writing { file, error: None, is_broken: Arc::clone(&is_broken) };
             Ok(Self {
-                filling: Block::default(),
-                room: Room::new(),
+                filling: spare.block(),
+                room: Room::new(spare),
                 writing: Lane::new(writing),
                 hashing: Lane::new(hashes),
                 is_broken,

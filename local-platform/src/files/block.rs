@@ -2,7 +2,11 @@
 //! pages, and AMD's processors need up to three times as long for a copy whose other end begins a few bytes into one, as
 //! what an allocator gives does.
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 
@@ -10,12 +14,43 @@ use bytes::Bytes;
 const SIZE: usize = 512 * 1024;
 const PAGE: usize = 4096;
 
+/// Blocks that are kept for whoever comes next, 8 MiB: a new one's memory is had from the system page by page, which takes as long
+/// as a small file's way through it.
+const KEPT: usize = 16;
+
 /// Room for 512 KiB, taken from memory at its first use.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     bytes: Vec<u8>,
     start: usize,
     length: usize,
+    /// Where its room goes when it is dropped.
+    spare: Option<Spare>,
+}
+
+/// Room that nobody needs at the moment. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Spare {
+    /// An empty block, whose room comes from here and returns to here.
+    pub(super) fn block(&self) -> Block {
+        let mut block = Block::default();
+        block.spare = Some(self.clone());
+        block
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        let bytes = mem::take(&mut self.bytes);
+        if let Some(Spare(spare)) = self.spare.take().filter(|_| bytes.capacity() > 0) {
+            let mut spare = spare.lock().unwrap_or_else(PoisonError::into_inner);
+            if spare.len() < KEPT {
+                spare.push(bytes);
+            }
+        }
+    }
 }
 
 impl Block {
@@ -58,9 +93,46 @@ impl Block {
     /// Finds where a page begins.
     fn settle(&mut self) {
         if self.bytes.capacity() == 0 {
-            self.bytes.reserve_exact(SIZE + PAGE);
+            let spare = self.spare.as_ref().and_then(|Spare(spare)| {
+                spare.lock().unwrap_or_else(PoisonError::into_inner).pop()
+            });
+            self.bytes = spare.unwrap_or_else(|| Vec::with_capacity(SIZE + PAGE));
             self.start = self.bytes.as_ptr().align_offset(PAGE).min(PAGE);
-            self.bytes.resize(self.start, 0);
+            self.bytes.resize(self.bytes.len().max(self.start), 0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_files_bytes_are_not_in_the_next_ones_block() {
+        let spare = Spare::default();
+        let mut first = spare.block();
+        first.take(&mut Bytes::from(vec![1; SIZE]));
+        assert!(first.is_full());
+        drop(first);
+        // The same room, then room of its own.
+        for mut block in [spare.block(), spare.block()] {
+            for bytes in [vec![2; 1000], vec![3; 5000]] {
+                block.take(&mut Bytes::from(bytes));
+            }
+            assert_eq!(block.filled(), [vec![2; 1000], vec![3; 5000]].concat());
+            assert_eq!(block.filled().as_ptr().align_offset(PAGE), 0);
+        }
+    }
+
+    #[test]
+    fn only_so_much_room_is_kept() {
+        let spare = Spare::default();
+        let full = || {
+            let mut block = spare.block();
+            block.take(&mut Bytes::from_static(b"bytes"));
+            block
+        };
+        drop((0..2 * KEPT).map(|_| full()).collect::<Vec<_>>());
+        assert_eq!(spare.0.lock().expect("nobody broke").len(), KEPT);
     }
 }

@@ -13,7 +13,11 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 
-use super::{Temporary, block::Block, blocking};
+use super::{
+    Temporary,
+    block::{Block, Spare},
+    blocking,
+};
 
 /// Hashed by whoever receives it, and written when its asset is made: 256 KiB take 0.2 ms, a way to another thread and back a
 /// quarter of that.
@@ -58,6 +62,11 @@ pub(crate) struct Received {
 impl Received {
     pub(super) fn on_disk(temporary: Temporary, size: u64, sha256: String) -> Self {
         Self { temporary: Arc::new(temporary), size, sha256, unwritten: None }
+    }
+
+    /// Whether it is so small that it waits in memory for its asset.
+    pub(super) fn is_small(&self) -> bool {
+        self.unwritten.is_some()
     }
 
     /// The same on the disk, where a small one may not be yet.
@@ -111,14 +120,14 @@ impl Received {
 
 impl Incoming {
     /// A new file, made when there is something to write.
-    pub(super) fn new(path: PathBuf, durable: bool) -> Self {
+    pub(super) fn new(path: PathBuf, durable: bool, spare: &Spare) -> Self {
         let writer = Writer {
             file: None,
             temporary: Arc::new(Temporary::new(path)),
             hash: Sha256::new(),
-            block: Block::default(),
+            block: spare.block(),
         };
-        Self { filling: Block::default(), disk: Disk::Idle(Box::new(writer)), size: 0, durable }
+        Self { filling: spare.block(), disk: Disk::Idle(Box::new(writer)), size: 0, durable }
     }
 
     /// How many bytes have been taken in.
@@ -232,7 +241,7 @@ mod tests {
         runtime.expect("a runtime").block_on(async {
             let (free, taken) = std::sync::mpsc::channel::<()>();
             drop(tokio::task::spawn_blocking(move || taken.recv()));
-            work(Incoming::new(folder.path().join("in"), false)).await;
+            work(Incoming::new(folder.path().join("in"), false, &Spare::default())).await;
             drop(free);
             blocking(|| Ok(())).await.expect("what was given before is done");
         });

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::block::Block;
+use super::block::{Block, Spare};
 
 /// Blocks that wait or are worked on.
 const UNDER_WAY: u32 = 6;
@@ -19,6 +19,7 @@ const AT_ONCE: u32 = UNDER_WAY / 2;
 /// Room for the blocks of one file.
 #[derive(Debug)]
 pub(super) struct Room {
+    spare: Spare,
     free: Arc<Mutex<Vec<Block>>>,
     places: Arc<Semaphore>,
     /// Places that were waited for and have no block yet.
@@ -62,9 +63,10 @@ impl<S> Drop for Guard<'_, S> {
 }
 
 impl Room {
-    pub(super) fn new() -> Self {
+    /// Its blocks come from `spare` and return there: what the chunk before was in is still in the processor's cache.
+    pub(super) fn new(spare: Spare) -> Self {
         let places = Arc::new(Semaphore::new(UNDER_WAY as usize));
-        Self { free: Arc::default(), places, taken: Vec::new() }
+        Self { spare, free: Arc::default(), places, taken: Vec::new() }
     }
 
     /// Takes a full block, once there is a place for it, and leaves an empty one.
@@ -73,7 +75,7 @@ impl Room {
             Some(place) => place,
             None => self.place().await,
         };
-        let empty = lock(&self.free).pop().unwrap_or_default();
+        let empty = lock(&self.free).pop().unwrap_or_else(|| self.spare.block());
         let free = Arc::clone(&self.free);
         Arc::new(Filled { block: mem::replace(block, empty), free, _place })
     }
@@ -175,7 +177,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_lane_whose_worker_panics_ends_with_nothing_and_holds_no_place() {
-        let (mut room, lane) = (Room::new(), Lane::new(()));
+        let (mut room, lane) = (Room::new(Spare::default()), Lane::new(()));
         // More than there are places: some are pushed after the panic.
         let pushed = async {
             for _ in 0..2 * UNDER_WAY {

@@ -18,6 +18,8 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use block::Spare;
+
 pub(crate) use appending::{Appending, Checksum, Hashes};
 pub(crate) use incoming::{Incoming, Received};
 pub(crate) use kind::{content_type_of, extension};
@@ -32,6 +34,8 @@ pub(crate) struct Files {
     uploads: PathBuf,
     /// Whether what is written must outlive a power cut.
     durable: bool,
+    /// Room for what arrives.
+    spare: Spare,
 }
 
 impl Files {
@@ -43,7 +47,7 @@ impl Files {
         for folder in [&incoming, &assets, &work, &uploads] {
             std::fs::create_dir_all(folder)?;
         }
-        Ok(Self { incoming, assets, work, uploads, durable })
+        Ok(Self { incoming, assets, work, uploads, durable, spare: Spare::default() })
     }
 
     /// Where the bytes of an asset are.
@@ -53,7 +57,7 @@ impl Files {
 
     /// Begins to take a file in.
     pub(crate) fn receive(&self) -> Incoming {
-        Incoming::new(self.incoming.join(crate::ids::new("in")), self.durable)
+        Incoming::new(self.incoming.join(crate::ids::new("in")), self.durable, &self.spare)
     }
 
     /// Makes an empty folder for a run of a job; it is removed when dropped.
@@ -72,7 +76,8 @@ impl Files {
     /// calls [`Files::remove`].
     pub(crate) async fn place(&self, mut file: Received, id: &str) -> io::Result<()> {
         let (to, folder, durable) = (self.asset(id), self.assets.clone(), self.durable);
-        blocking(move || {
+        let is_quick = !durable && file.is_small();
+        let place = move || {
             file.write_down()?;
             std::fs::rename(file.path(), &to)?;
             file.forget();
@@ -81,8 +86,9 @@ impl Files {
                 File::open(folder)?.sync_all()?;
             }
             Ok(())
-        })
-        .await
+        };
+        // What need not last waits for no disk: a way to another thread and back takes longer than a small file's bytes.
+        if is_quick { place() } else { blocking(place).await }
     }
 
     /// Removes an asset's bytes; where that fails, the next start tries again.

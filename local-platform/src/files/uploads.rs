@@ -8,7 +8,7 @@ use std::{
 
 use storycore_sha256_pair::Sha256;
 
-use super::{Checksum, Files, Received, block::Block, blocking};
+use super::{Appending, Checksum, Files, Hashes, Received, block::Block, blocking};
 
 impl Files {
     /// Where an upload's bytes are.
@@ -20,6 +20,16 @@ impl Files {
     pub(crate) async fn begin_upload(&self, id: &str) -> io::Result<()> {
         let path = self.upload(id);
         blocking(move || File::create_new(path).map(|_| ())).await
+    }
+
+    /// Goes on with an upload's bytes at `offset`, which must be where they end.
+    pub(crate) async fn append_upload(
+        &self,
+        id: &str,
+        offset: u64,
+        hashes: Hashes,
+    ) -> io::Result<Appending> {
+        Appending::open(self.upload(id), offset, hashes, self.spare.clone()).await
     }
 
     /// How many bytes of an upload there are.

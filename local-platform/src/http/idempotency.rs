@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashSet,
+    hash::{BuildHasher as _, RandomState},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -23,10 +24,58 @@ use crate::{
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 const MAX_KEY: usize = 255;
 
+/// How many keys are known without asking the database, in some 4 MiB.
+const MOST_KNOWN: usize = 256 * 1024;
+
 /// Keys whose first request is still running.
 #[derive(Debug, Default)]
 pub(crate) struct InProgress {
     keys: Mutex<HashSet<String>>,
+    kept: Kept,
+}
+
+/// Which keys may have an answer, as hashes: those that the database has and had since the start. So a key that is new, as nearly
+/// every one is, costs no way to SQLite's thread and back.
+#[derive(Debug, Default)]
+struct Kept {
+    hasher: RandomState,
+    /// Nothing when they are not known: there were too many, or they were not read yet.
+    hashes: Mutex<Option<HashSet<u64>>>,
+}
+
+impl Kept {
+    fn hash(&self, owner: &str, key: &str) -> u64 {
+        self.hasher.hash_one((owner, key))
+    }
+
+    fn add(&self, owner: &str, key: &str) {
+        let mut hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &mut *hashes {
+            known.insert(self.hash(owner, key));
+            if known.len() > MOST_KNOWN {
+                *hashes = None;
+            }
+        }
+    }
+
+    fn may_have(&self, owner: &str, key: &str) -> bool {
+        let hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
+        hashes.as_ref().is_none_or(|known| known.contains(&self.hash(owner, key)))
+    }
+}
+
+/// Learns which keys have an answer, before the first request.
+pub(crate) async fn load(app: &App) -> Result<(), ApiError> {
+    let rows: Vec<(String, String)> = sqlx::query_as("SELECT owner, key FROM idempotency LIMIT ?1")
+        .bind(MOST_KNOWN as i64 + 1)
+        .fetch_all(app.store.reader())
+        .await?;
+    let kept = &app.in_progress.kept;
+    if rows.len() <= MOST_KNOWN {
+        let hashes = rows.iter().map(|(owner, key)| kept.hash(owner, key)).collect();
+        *kept.hashes.lock().unwrap_or_else(PoisonError::into_inner) = Some(hashes);
+    }
+    Ok(())
 }
 
 /// One call's key, held while the call runs.
@@ -117,6 +166,9 @@ impl Idempotency {
     /// The first answer, if there was one; an error when it was to another request.
     pub(crate) async fn replay(&self, fingerprint: [u8; 32]) -> Result<Option<Reply>, ApiError> {
         *self.fingerprint.lock().unwrap_or_else(PoisonError::into_inner) = Some(fingerprint);
+        if !self.app.in_progress.kept.may_have(&self.owner, &self.key) {
+            return Ok(None);
+        }
         let row = sqlx::query(
             "SELECT fingerprint, status, sealed_body FROM idempotency WHERE owner = ?1 AND key = ?2 AND created_at > ?3",
         )
@@ -153,6 +205,7 @@ impl Idempotency {
                 "an answer was to be kept before its request was known",
             ));
         };
+        self.app.in_progress.kept.add(&self.owner, &self.key);
         let now = self.app.clock.now();
         changes.add("DELETE FROM idempotency WHERE created_at <= ?", [Value::Text(&oldest(now))]);
         changes.add(
@@ -172,4 +225,26 @@ impl Idempotency {
 
 fn oldest(now: Timestamp) -> String {
     clock::text(now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_with_an_answer_is_never_taken_for_a_new_one() {
+        let kept = Kept::default();
+        // They were not read yet.
+        assert!(kept.may_have("org/usr", "key"));
+        *kept.hashes.lock().expect("nobody broke") = Some(HashSet::new());
+        assert!(!kept.may_have("org/usr", "key"));
+        kept.add("org/usr", "key");
+        assert!(kept.may_have("org/usr", "key") && !kept.may_have("org/other", "key"));
+        for n in 0..MOST_KNOWN {
+            kept.add("org/usr", &n.to_string());
+        }
+        // Too many to be known.
+        assert!(kept.may_have("org/usr", "key") && kept.may_have("org/other", "new"));
+        assert!(kept.hashes.lock().expect("nobody broke").is_none());
+    }
 }

@@ -17,6 +17,7 @@ use super::{
     ledger::Ledger,
     lock::Lock,
     place::broke,
+    prepared::{execute, prepared},
 };
 use crate::{beside, error::Error};
 
@@ -234,14 +235,16 @@ impl Book {
         let path = path.to_string_lossy();
         self.now(|db| {
             let t = db.transaction()?;
-            t.execute("DELETE FROM upload WHERE identity = ?1", [identity])?;
+            execute(&t, "DELETE FROM upload WHERE identity = ?1", [identity])?;
             let (stamp, file) = (upload.file.stamp, &upload.file);
-            t.execute(
+            execute(
+                &t,
                 "INSERT INTO upload (id, identity, origin, path, size, mtime, inode, head, tail, last_key, touched_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
                 params![upload.id, identity, origin, path, stamp.size.cast_signed(), stamp.mtime, stamp.inode, file.head, file.tail, upload.last_key, clean::now(), expires],
             )?;
             for (number, part) in upload.parts.iter().enumerate() {
-                t.execute(
+                execute(
+                    &t,
                     "INSERT INTO part (upload, number, first, past, key) VALUES (?1, ?2, ?3, ?4, ?5)",
                     params![upload.id, number as i64, part.first.cast_signed(), part.past.cast_signed(), part.key],
                 )?;
@@ -253,7 +256,7 @@ impl Book {
     /// Forgets an upload: it is done, or was taken back.
     pub(crate) async fn forget(&self, id: &str) -> Result<(), Error> {
         let id = id.to_owned();
-        self.run(move |db| db.execute("DELETE FROM upload WHERE id = ?1", [id]).map(drop)).await
+        self.run(move |db| execute(db, "DELETE FROM upload WHERE id = ?1", [id])).await
     }
 
     /// The pages about one upload.
@@ -264,18 +267,17 @@ impl Book {
 
 fn find(db: &Connection, identity: &str) -> rusqlite::Result<Option<Written>> {
     let number = |row: &rusqlite::Row<'_>, at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
-    let upload = db
-        .query_row(
-            "SELECT id, last_key, is_joining, size, mtime, inode, head, tail FROM upload WHERE identity = ?1",
-            [identity],
-            |row| {
-                let stamp = Stamp { size: number(row, 3)?, mtime: row.get(4)?, inode: row.get(5)? };
-                let file = Fingerprint { stamp, head: row.get(6)?, tail: row.get(7)? };
-                let (id, last_key) = (row.get(0)?, row.get(1)?);
-                Ok(Written { id, last_key, is_joining: row.get(2)?, file, parts: Vec::new() })
-            },
-        )
-        .optional()?;
+    let upload = prepared(
+        db,
+        "SELECT id, last_key, is_joining, size, mtime, inode, head, tail FROM upload WHERE identity = ?1",
+    )?
+    .query_row([identity], |row| {
+        let stamp = Stamp { size: number(row, 3)?, mtime: row.get(4)?, inode: row.get(5)? };
+        let file = Fingerprint { stamp, head: row.get(6)?, tail: row.get(7)? };
+        let (id, last_key) = (row.get(0)?, row.get(1)?);
+        Ok(Written { id, last_key, is_joining: row.get(2)?, file, parts: Vec::new() })
+    })
+    .optional()?;
     let Some(mut upload) = upload else { return Ok(None) };
     let mut parts = db.prepare("SELECT first, past, key, location, acknowledged FROM part WHERE upload = ?1 ORDER BY number")?;
     let parts = parts.query_map([&upload.id], |row| {

@@ -20,6 +20,7 @@ mod outcome;
 mod part;
 mod place;
 mod plan;
+mod prepared;
 mod progress;
 pub(crate) mod raw;
 mod recover;

@@ -213,9 +213,8 @@ async fn write(
         _ if row.is_partial && !matches!(checksum, Some(Checksum::Sha256(_))) => None,
         _ => (start == 0).then(Sha256::new),
     };
-    let path = app.files.upload(&row.id);
     let hashes = Hashes { whole: hash.clone(), chunk: checksum };
-    let mut appending = Appending::open(path, start, hashes).await?;
+    let mut appending = app.files.append_upload(&row.id, start, hashes).await?;
     let most = row.length.unwrap_or(MAX_SIZE) - start;
     let (mut end, taken, trailers) = pour(body, &mut appending, &held, most).await;
     let written = appending.finish().await.map_err(|error| {
