@@ -115,8 +115,8 @@ function tell(call, value) {
 }
 
 /**
- * Starts a call and gives the promise of its end. `begin` is given the bridge and the call's number; `owner` is the client
- * that it ends with.
+ * Starts a call and gives the promise of its end. `begin` is given the bridge and the call's number; `owner` is the life of
+ * the client that it ends with.
  */
 function start(owner, signal, told, begin) {
   return new Promise((resolve, reject) => {
@@ -155,10 +155,10 @@ function unlisten(id) {
   listeners.delete(id);
 }
 
-/** Ends every call of a client that is closed. */
+/** Ends every call of a client that is closed, and of those that were made of it. */
 function closeAll(owner) {
   for (const call of waiting.values()) {
-    if (call.owner === owner) call.takeBack()(closed());
+    if (call.owner.endsWith(owner)) call.takeBack()(closed());
   }
 }
 

@@ -14,8 +14,6 @@ const dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
 
 /** What a client and those that `withOptions` made of it share. */
 class Shared {
-  isClosed = false;
-
   /** What is told of this client, beside its calls' ends, by numbers. */
   listeners = [];
 
@@ -42,6 +40,32 @@ class Shared {
   }
 }
 
+/** What a client's calls end with: its own end, or that of the one it was made of. */
+class Life {
+  #isClosed = false;
+  #of;
+
+  constructor(of) {
+    this.#of = of;
+  }
+
+  get isClosed() {
+    return this.#isClosed || (this.#of !== undefined && this.#of.isClosed);
+  }
+
+  get isDerived() {
+    return this.#of !== undefined;
+  }
+
+  endsWith(life) {
+    return this === life || (this.#of !== undefined && this.#of.endsWith(life));
+  }
+
+  close() {
+    this.#isClosed = true;
+  }
+}
+
 /** Clients that nobody has any more, and that were not closed. */
 const dropped = new FinalizationRegistry(tellNoMore);
 
@@ -61,14 +85,32 @@ function toLogger(logger) {
   return ({ level, message, fields }) => logger[level](message, fields);
 }
 
+/** What the client that is made next consists of, whatever a constructor of a subclass passes on. */
+let parts;
+
+/** Makes a client of what there is already. A subclass's own constructor runs, too. */
+function madeOf(Class, given, options) {
+  parts = given;
+  try {
+    return new Class({ ...options });
+  } finally {
+    parts = undefined;
+  }
+}
+
 class StoryCoreClient {
   #shared;
   #options;
+  #life;
   #resources = {};
 
   constructor(options) {
-    if (options instanceof Shared) {
-      this.#shared = options;
+    const made = parts;
+    parts = undefined;
+    this.#options = made?.options;
+    this.#life = new Life(made?.life);
+    if (made !== undefined) {
+      this.#shared = made.shared;
     } else {
       const settings = settingsText(options);
       // A refresh token is good for one use: whoever keeps tokens is told of each new one.
@@ -82,13 +124,15 @@ class StoryCoreClient {
   }
 
   static fromEnv(options) {
-    return new this(new Shared((_, lines, level) => NativeClient.fromEnv(bridge, lines, level), options));
+    const shared = new Shared((_, lines, level) => NativeClient.fromEnv(bridge, lines, level), options);
+    return madeOf(this, { shared }, options);
   }
 
   withOptions(options) {
-    const other = new this.constructor(this.#shared);
-    other.#options = { ...this.#options, ...options, headers: { ...this.#options?.headers, ...options?.headers } };
-    return other;
+    const all = { ...this.#options, ...options, headers: { ...this.#options?.headers, ...options?.headers } };
+    const other = madeOf(this.constructor, { shared: this.#shared, life: this.#life, options: all });
+    // What a subclass, or its user, has put on this one.
+    return Object.assign(other, this);
   }
 
   get platform() {
@@ -120,7 +164,7 @@ class StoryCoreClient {
   _start(options, told, begin) {
     options = this._options(options);
     const shared = this.#shared;
-    return start(shared, options?.signal, told, (bridge, id) => begin(shared.native, bridge, id, optionsText(options)));
+    return start(this.#life, options?.signal, told, (bridge, id) => begin(shared.native, bridge, id, optionsText(options)));
   }
 
   /** The resource of this name, made when it is asked for first. */
@@ -146,7 +190,7 @@ class StoryCoreClient {
     let asked;
     return {
       next: () =>
-        start(shared, options?.signal, undefined, (bridge, id) => {
+        start(this.#life, options?.signal, undefined, (bridge, id) => {
           source ??= begin(shared.native, bridge, optionsText(options));
           source.next(bridge, id);
           asked = id;
@@ -166,10 +210,11 @@ class StoryCoreClient {
   }
 
   async close() {
-    const shared = this.#shared;
-    if (shared.isClosed) return;
-    shared.isClosed = true;
-    closeAll(shared);
+    const [shared, life] = [this.#shared, this.#life];
+    if (life.isClosed) return;
+    life.close();
+    closeAll(life);
+    if (life.isDerived) return;
     tellNoMore(shared);
     shared.native.close();
   }

@@ -198,8 +198,11 @@ export class StoryCoreClient {
    */
   static fromEnv(options?: Pick<ClientOptions, "logger" | "logLevel">): StoryCoreClient;
 
-  /** The same client with options for the calls made through it. It shares this one's connections and limits. */
-  withOptions(options: CallOptions): StoryCoreClient;
+  /**
+   * The same client with options for the calls made through it. It shares this one's connections and limits, and ends with it;
+   * closing it ends its own calls alone.
+   */
+  withOptions(options: CallOptions): this;
 
   /** Sends what is not typed here, with retries, limits and credentials as every call. `path` stands below the base URL. */
   request(method: string, path: string, options?: RequestOptions): Promise<RawResponse>;
@@ -207,7 +210,10 @@ export class StoryCoreClient {
   /** The name of the platform that it speaks to. */
   readonly platform: string;
 
-  /** Ends what is under way with `CallCancelledError` and closes the connections. */
+  /**
+   * Ends what is under way with `CallCancelledError` and closes the connections. Of a client that `withOptions` gave it ends that
+   * one's calls alone: the connections are those of the client that it was made of.
+   */
   close(): Promise<void>;
 
   [Symbol.asyncDispose](): Promise<void>;

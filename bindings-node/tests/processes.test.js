@@ -248,6 +248,64 @@ test("a closed client ends what was under way, and makes no more calls", async (
   await other.close();
 });
 
+test("closing a client that withOptions gave ends its own calls, and nobody else's", async () => {
+  await platform.fault({ path: "/api/projects/never", times: 0, action: { stall: true } });
+  const client = platform.client();
+  const derived = client.withOptions({ maxRetries: 0 });
+  const below = derived.withOptions({ headers: { "x-a": "1" } });
+  const beside = client.withOptions({});
+  const call = (of) => of.projects.get("never").then(assert.fail, (error) => error);
+  const [mine, theirs] = [[derived, below].map(call), [client, beside].map(call)];
+  await derived.close();
+  for (const error of await Promise.all(mine)) assert(error instanceof CallCancelledError);
+  for (const closed of [derived, below]) await assert.rejects(closed.projects.list(), CallCancelledError);
+  for (const open of [client, beside]) assert((await open.projects.list()).pagination);
+  await client.close();
+  for (const error of await Promise.all(theirs)) assert(error instanceof CallCancelledError);
+  await assert.rejects(beside.projects.list(), CallCancelledError);
+  await platform.clearFaults();
+});
+
+test("a subclass with a constructor of its own shares its connections with those made of it", async () => {
+  const ports = new Set();
+  const server = createServer((request, response) => {
+    ports.add(request.socket.remotePort);
+    request.resume().on("end", () => response.end('{"id":"prj_1"}'));
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const baseUrl = `http://127.0.0.1:${server.address().port}`;
+  class Ours extends StoryCoreClient {
+    #team = "cut";
+    floor = 1;
+    constructor({ floor = 2 }) {
+      super({ apiKey: "a-key", baseUrl });
+      this.floor = floor;
+    }
+    get team() {
+      return this.#team;
+    }
+  }
+  const environment = { STORYCORE_API_KEY: "a-key", STORYCORE_BASE_URL: baseUrl, STORYCORE_PLATFORM: "agents" };
+  try {
+    const client = new Ours({ floor: 3 });
+    assert.equal((await client.projects.get("prj_1")).id, "prj_1");
+    const derived = client.withOptions({ maxRetries: 0 });
+    assert.deepEqual([derived instanceof Ours, derived.team, derived.floor], [true, "cut", 3]);
+    assert.equal((await derived.projects.get("prj_1")).id, "prj_1");
+    assert.equal(ports.size, 1, "both clients' calls go through the same connection");
+    await client.close();
+    await assert.rejects(derived.projects.get("prj_1"), CallCancelledError);
+    Object.assign(process.env, environment);
+    const ofEnvironment = Ours.fromEnv();
+    assert.deepEqual([ofEnvironment.platform, ofEnvironment.team, ofEnvironment.floor], ["agents", "cut", 2]);
+    await ofEnvironment.close();
+  } finally {
+    for (const name in environment) delete process.env[name];
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
 test("options of one client and of one call come together", async () => {
   await platform.clearRequests();
   const client = platform.client({ headers: { "x-a": "1" }, appInfo: { name: "cutter", version: "2.0" } });
