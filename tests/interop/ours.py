@@ -111,8 +111,12 @@ class Client:
         return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
 
     def upload(self, port, file, **how):
-        process = self.start(port, file, **how)
-        said, _ = process.communicate(timeout=120)
+        with self.start(port, file, **how) as process:
+            try:
+                said, _ = process.communicate(timeout=120)
+            finally:
+                # One that is not over by then would hold on to the file and the port of the next scenario.
+                process.kill()
         ended = json.loads(said)
         if "uploaded" not in ended:
             raise AssertionError(ended["failed"]["message"])
