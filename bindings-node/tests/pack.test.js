@@ -52,10 +52,11 @@ async function packed(out) {
   return (await readdir(out)).map((file) => join(out, file));
 }
 
-test("what npm pack makes of a clean clone runs the README's example", async () => {
-  // What git has or would take, as it is now. `prepack` puts the library of this build beside it, in place of a release's.
+test("what npm pack makes of these sources and the library of this build runs the README's example", async () => {
+  // No clean clone: what git has or would take, as it is now, without what builds left beside it. `prepack` puts the library
+  // that is tested here beside it, in place of one that it would compile as a release's.
   const { stdout } = await run("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root });
-  const copy = join(folder, "clone");
+  const copy = join(folder, "sources");
   for (const file of stdout.split("\0").filter((file) => file !== "" && existsSync(join(root, file)))) {
     await cp(join(root, file), join(copy, file));
   }
