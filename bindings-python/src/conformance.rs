@@ -1,5 +1,5 @@
 //! What only the conformance driver needs, and no build for users has: a clock that can be moved, by which all timers of the
-//! client go.
+//! client go, and a call that breaks inside.
 
 use std::{
     cell::Cell,
@@ -10,7 +10,7 @@ use std::{
 use pyo3::prelude::*;
 use tokio::sync::{Mutex, watch};
 
-use crate::bridge::Shards;
+use crate::{bridge::Shards, resources::Resources};
 
 /// How far the clock was moved in all.
 static MOVED: LazyLock<watch::Sender<Duration>> =
@@ -61,6 +61,20 @@ async fn advance(by: Duration) {
     tokio::time::pause();
     tokio::time::advance(by).await;
     tokio::time::resume();
+}
+
+/// A call that panics, when it is made or when it is first looked at.
+#[pyfunction]
+#[pyo3(name = "_panic")]
+pub(crate) fn break_inside(client: &Bound<'_, Resources>, at_once: bool) -> PyResult<Py<PyAny>> {
+    client.get().0.run(client.py(), move |_| {
+        assert!(!at_once, "broken on purpose, where the call is made");
+        async { Err::<(), _>(broken()) }
+    })
+}
+
+fn broken() -> storycore::Error {
+    panic!("broken on purpose, in the call")
 }
 
 /// Moves the clock of every timer of this process on by so many milliseconds.

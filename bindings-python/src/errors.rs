@@ -65,13 +65,22 @@ pub(crate) fn closed(py: Python<'_>) -> PyErr {
     of_kind(py, "cancelled", "the client was closed")
 }
 
+/// What a call raises that broke inside.
+pub(crate) fn inside(py: Python<'_>) -> PyErr {
+    of_kind(py, "internal", "the SDK failed inside: please report it with what was called")
+}
+
 /// An error that is made here and not in the client.
 pub(crate) fn of_kind(py: Python<'_>, kind: &str, message: &str) -> PyErr {
     let raised = || {
         let fields = PyDict::new(py);
         fields.set_item("message", message)?;
         fields.set_item("kind", kind)?;
-        let class = py.import("storycore.errors")?.getattr("BY_KIND")?.get_item(kind)?;
+        let errors = py.import("storycore.errors")?;
+        let class = match errors.getattr("BY_KIND")?.cast::<PyDict>()?.get_item(kind)? {
+            Some(class) => class,
+            None => errors.getattr("StoryCoreError")?,
+        };
         class.call1((message, fields)).map(PyErr::from_value)
     };
     raised().unwrap_or_else(|failed| failed)

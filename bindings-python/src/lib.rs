@@ -56,7 +56,10 @@ fn _storycore(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<page::AsyncPage>()?;
     module.add_class::<page::ListCall>()?;
     #[cfg(feature = "conformance")]
-    module.add_function(wrap_pyfunction!(conformance::advance_all, module)?)?;
+    {
+        module.add_function(wrap_pyfunction!(conformance::advance_all, module)?)?;
+        module.add_function(wrap_pyfunction!(conformance::break_inside, module)?)?;
+    }
     models::add(module)?;
     resources::add(module)?;
     webhooks::add(module)

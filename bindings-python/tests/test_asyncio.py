@@ -110,6 +110,29 @@ def test_closing_ends_what_is_under_way(
     asyncio.run(main())
 
 
+def test_closing_a_client_with_options_ends_its_own_calls_and_nobody_elses(
+    async_client: AsyncStoryCoreClient, storycore_platform: LocalPlatform
+) -> None:
+    storycore_platform.fault("/api/projects/never", times=0, delay_ms=60_000)
+
+    async def main() -> None:
+        async with async_client.with_options(max_retries=0) as derived:
+            mine = asyncio.create_task(derived.projects.get("never"))
+            theirs = asyncio.create_task(async_client.projects.get("never"))
+            while len(storycore_platform.requests()) < 2:
+                await asyncio.sleep(0.01)
+        with pytest.raises(CallCancelledError):
+            await mine
+        with pytest.raises(CallCancelledError):
+            derived.projects.list()
+        assert (await async_client.projects.list()).data == [] and not theirs.done()
+        await async_client.aclose()
+        with pytest.raises(CallCancelledError):
+            await theirs
+
+    asyncio.run(main())
+
+
 def test_a_call_that_nobody_awaits_is_told(async_client: AsyncStoryCoreClient) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -2,6 +2,7 @@
 //! wakes the thread that waits for it and no other.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError},
@@ -99,7 +100,7 @@ impl Places {
             clock,
         } = &mut place;
         let runtime = runtime.as_ref().expect("it is taken when the place is dropped");
-        let waited = runtime.block_on(async {
+        let whole = async {
             #[cfg(feature = "conformance")]
             clock.catch_up().await;
             let work = work(client);
@@ -110,11 +111,12 @@ impl Places {
                 outcome = work => Ok(outcome),
                 stopped = stopped(looks, closing) => Err(stopped),
             }
-        });
-        // What was stopped in the middle goes with its place: nobody would drive its connections to their end.
-        let waited = waited?;
+        };
+        let waited = catch_unwind(AssertUnwindSafe(|| runtime.block_on(whole)));
+        // What was stopped in the middle, or broke, goes with its place: nobody would drive its connections to their end.
+        let waited = waited.unwrap_or(Err(Failure::Inside))?;
         if !matches!(waited, Err(Failure::Raised(_))) {
-            self.give_back(place);
+            self.give_back(place, closing);
         }
         waited
     }
@@ -123,9 +125,11 @@ impl Places {
         self.lock().pop()
     }
 
-    fn give_back(&self, place: Place) {
+    /// A client that was closed meanwhile gets none back: nobody would close its connections. It is looked at under the lock
+    /// under which they are closed.
+    fn give_back(&self, place: Place, closing: &CancellationToken) {
         let mut idle = self.lock();
-        if idle.len() < MOST_IDLE {
+        if idle.len() < MOST_IDLE && !closing.is_cancelled() {
             idle.push(place);
         }
     }

@@ -8,9 +8,12 @@ mod process;
 mod shards;
 mod teller;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use futures_util::{TryFutureExt as _, future::AbortHandle};
+use futures_util::{FutureExt as _, TryFutureExt as _, future::AbortHandle};
 use pyo3::prelude::*;
 use storycore::{CallOptions, Client, Error};
 use tokio_util::sync::CancellationToken;
@@ -64,6 +67,8 @@ pub(crate) enum Failure {
     /// Python code that the call uses raised this, or a handler of a signal did.
     Raised(PyErr),
     Closed,
+    /// Something that must not happen; kept from leaving whoever waits without an answer.
+    Inside,
 }
 
 impl From<Error> for Failure {
@@ -84,6 +89,7 @@ impl Failure {
             Self::Client(error) => errors::raised(py, error),
             Self::Raised(error) => error,
             Self::Closed => errors::closed(py),
+            Self::Inside => errors::inside(py),
         }
     }
 }
@@ -232,12 +238,17 @@ impl Handle {
         let client = local.shard_clients.of(shard, &self.shared.client);
         let closing = self.closing.clone();
         Ok(shards.submit(shard, move || {
-            let work = work(configured(&client, options));
+            let work = catch_unwind(AssertUnwindSafe(|| work(configured(&client, options))));
             async move {
-                let outcome = tokio::select! {
-                    biased;
-                    outcome = work => outcome,
-                    () = closing.cancelled() => Err(Failure::Closed),
+                let outcome = match work {
+                    Ok(work) => tokio::select! {
+                        biased;
+                        outcome = AssertUnwindSafe(work).catch_unwind() => {
+                            outcome.unwrap_or(Err(Failure::Inside))
+                        }
+                        () = closing.cancelled() => Err(Failure::Closed),
+                    },
+                    Err(_) => Err(Failure::Inside),
                 };
                 done(outcome);
             }

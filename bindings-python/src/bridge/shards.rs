@@ -3,6 +3,7 @@
 
 use std::{
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -99,7 +100,10 @@ impl Shard {
         std::thread::Builder::new().name(format!("storycore-{number}")).spawn(move || {
             runtime.block_on(async {
                 while let Some(work) = work.recv().await {
-                    tokio::spawn(work());
+                    // What breaks while it is made takes neither this thread nor the other calls with it.
+                    if let Ok(begun) = catch_unwind(AssertUnwindSafe(work)) {
+                        tokio::spawn(begun);
+                    }
                 }
             });
         })?;
