@@ -52,7 +52,10 @@ export interface UploadOptions extends CallOptions {
   control?: UploadControl | undefined;
   /** The bytes of a chunk. Default: 5 to 64 MiB, so that each takes 2 to 8 s. */
   chunkSize?: number | undefined;
-  /** The most requests side by side, from 1 to 16. Default 16: it begins with 4 and adds while that brings more. */
+  /**
+   * The most requests side by side, from 1 to 16. A number that is given holds. Default 16: it begins with 4 and adds while that
+   * brings more; from 128 MiB on, to a platform on this machine, 1.
+   */
   maxStreams?: number | undefined;
   /** Files of fewer bytes go as one request, which cannot be continued. Default 16 MiB. */
   multipartBelow?: number | undefined;

@@ -41,7 +41,10 @@ export interface ClientOptions {
   baseUrl?: string | undefined;
   /** Default `storycore`. */
   platform?: PlatformName | undefined;
-  /** The most that a call may take, retries and waits included. Default 180 000. */
+  /**
+   * The most that a call may take, retries and waits included. Default 180 000. An upload or a download takes as long as its
+   * bytes move: there it bounds each request that carries none of them.
+   */
   timeout?: number | undefined;
   /** The most that one attempt may take, to the answer's last byte. Default 30 000. */
   attemptTimeout?: number | undefined;

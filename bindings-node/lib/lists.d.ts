@@ -4,7 +4,10 @@ import type { Pagination } from "./models";
 
 /** Options of one call; what is not set is as the client has it. */
 export interface CallOptions {
-  /** The most that the whole call may take, retries and waits included, in milliseconds. Default 180 000. */
+  /**
+   * The most that the whole call may take, retries and waits included, in milliseconds: of an upload or a download, too, to the
+   * last byte. Default: the client's, 180 000, which does not bound these two as a whole.
+   */
   timeout?: number | undefined;
   /** Attempts after the first. Default 2; 0 means none. */
   maxRetries?: number | undefined;

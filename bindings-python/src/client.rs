@@ -144,10 +144,12 @@ macro_rules! client {
             made(py, Handle::new(client, $is_async), Self)
         }
 
-        /// The same client with options for the calls made through it. It shares this one's connections and limits.
+        /// The same client with options for the calls made through it. It shares this one's connections and limits, and ends
+        /// with it; closing it ends its own calls alone.
         ///
         /// Args:
-        ///     timeout: The most that a call may take, retries and waits included, in seconds.
+        ///     timeout: The most that the whole call may take, retries and waits included, in seconds: of an upload or a
+        ///         download, too, to the last byte. Default: the client's, which does not bound these two as a whole.
         ///     max_retries: Attempts after the first; 0 means none.
         ///     idempotency_key: The key of a POST, in place of a random one.
         ///     headers: Further headers, or others in the place of the client's own.
@@ -239,7 +241,8 @@ macro_rules! client {
 }
 
 client!(StoryCoreClient, is_async: false, {
-    /// Ends what is under way and closes the connections. A client that was closed makes no more calls.
+    /// Ends what is under way and closes the connections. A client that was closed makes no more calls. Of a client that
+    /// `with_options` gave it ends that one's calls alone: the connections are those of the client that it was made of.
     fn close(slf: &Bound<'_, Self>) {
         slf.as_super().get().0.close();
     }
@@ -255,7 +258,8 @@ client!(StoryCoreClient, is_async: false, {
 });
 
 client!(AsyncStoryCoreClient, is_async: true, {
-    /// Ends what is under way and closes the connections. A client that was closed makes no more calls.
+    /// Ends what is under way and closes the connections. A client that was closed makes no more calls. Of a client that
+    /// `with_options` gave it ends that one's calls alone: the connections are those of the client that it was made of.
     fn close(slf: &Bound<'_, Self>) {
         slf.as_super().get().0.close();
     }

@@ -111,7 +111,9 @@ impl ClientBuilder {
         self
     }
 
-    /// The most that a call may take, retries and waits included. Default 180 s.
+    /// The most that a call may take, retries and waits included. Default 180 s. An upload or a download takes as long as its
+    /// bytes move: there it bounds each request that carries none of them.
+    /// [`CallOptions::timeout`](crate::CallOptions::timeout) bounds the whole of one.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;

@@ -1,6 +1,7 @@
 //! What may be said for one call, and the whole answer for who wants to see it.
 
 use std::{
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -8,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// Options of single calls; what is not set is as the client has it.
 ///
@@ -36,11 +37,27 @@ impl CallOptions {
         Self::default()
     }
 
-    /// The most that the whole call may take, retries and waits included. Default: the client's, 180 s.
+    /// The most that the whole call may take, retries and waits included: of an upload, and of a download into a file, too, to
+    /// the last byte. Default: the client's, 180 s, which does not bound these two as a whole.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
+    }
+
+    /// Ends what takes longer than any of its requests when the time is over that was given for this one call.
+    pub(crate) async fn bound<T>(
+        &self,
+        what: &str,
+        advice: &str,
+        // On the heap: a type that has all of a transfer in it is deeper than the compiler follows.
+        work: Pin<Box<impl Future<Output = Result<T, Error>>>>,
+    ) -> Result<T, Error> {
+        let Some(time) = self.timeout else { return work.await };
+        tokio::time::timeout(time, work).await.unwrap_or_else(|_| {
+            let message = format!("{what} did not end within {time:?}");
+            Err(Error::new(ErrorKind::Timeout, message).explained(advice))
+        })
     }
 
     /// Attempts after the first. Default: the client's, 2; 0 means none.

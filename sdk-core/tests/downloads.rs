@@ -21,7 +21,7 @@ use axum::{
 };
 use common::{MIB, World, bytes, files, sha256};
 use serde_json::json;
-use storycore::{Client, ErrorKind, download::ContentStream, upload::UploadSource};
+use storycore::{CallOptions, Client, ErrorKind, download::ContentStream, upload::UploadSource};
 
 /// The id of a new asset with this content.
 async fn asset(world: &World, content: &[u8]) -> String {
@@ -40,6 +40,29 @@ async fn ranges(world: &World) -> Vec<(Option<String>, u64)> {
             (range.map(str::to_owned), r["status"].as_u64().unwrap_or_default())
         })
         .collect()
+}
+
+#[tokio::test]
+async fn a_timeout_that_is_given_for_a_download_bounds_all_of_it_and_the_clients_own_does_not() {
+    let world = World::new().await;
+    let content = bytes(80 * MIB, 1);
+    let id = asset(&world, &content).await;
+    // Each answer comes in time, and all of them together do not.
+    let slow = json!({"path": "/api/assets/*", "times": 0, "action": {"delay_ms": 1500}});
+    world.fault(slow).await;
+    let patience = Duration::from_millis(2500);
+    let to = world.path("film.bin");
+    let hasty = world.client.with(CallOptions::new().timeout(patience));
+    let error = hasty.media().download(&id, &to).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.message().contains("download it again"), "{error}");
+    assert!(!to.exists());
+    let platform = &world.platform;
+    let own = Client::builder().base_url(platform.url()).api_key(platform.api_key());
+    let own = own.timeout(patience).build().unwrap();
+    own.media().download(&id, &to).await.unwrap();
+    assert!(std::fs::read(&to).unwrap() == content);
+    world.end().await;
 }
 
 #[tokio::test]

@@ -60,7 +60,8 @@ class StoryCoreClient(Resources):
             platform: `storycore`, `powalyze`, `hub_chantier`, `agents` or `registry`. Default `storycore`.
             jwt: Opens it with JWTs that the client signs and renews.
             oauth: Opens it with tokens that the client gets and renews.
-            timeout: The most that a call may take, retries and waits included, in seconds. Default 180.
+            timeout: The most that a call may take, retries and waits included, in seconds. Default 180. An upload or a
+                download takes as long as its bytes move: there it bounds each request that carries none of them.
             attempt_timeout: The most that one attempt may take, in seconds. Default 30.
             connect_timeout: The most that making a connection may take, in seconds. Default 5.
             max_retries: Attempts after the first. Default 2; 0 means none.
@@ -92,10 +93,12 @@ class StoryCoreClient(Resources):
         headers: Mapping[str, object] | None = None,
         capture: Capture | None = None,
     ) -> StoryCoreClient:
-        """The same client with options for the calls made through it. It shares this one's connections and limits.
+        """The same client with options for the calls made through it. It shares this one's connections and limits,
+        and ends with it; closing it ends its own calls alone.
 
         Args:
-            timeout: The most that a call may take, retries and waits included, in seconds.
+            timeout: The most that the whole call may take, retries and waits included, in seconds: of an upload or a download,
+                too, to the last byte. Default: the client's, which does not bound these two as a whole.
             max_retries: Attempts after the first; 0 means none.
             idempotency_key: The key of a POST, in place of a random one.
             headers: Further headers, or others in the place of the client's own.
@@ -120,7 +123,9 @@ class StoryCoreClient(Resources):
         that a request that fails with it is not tried again.
         """
     def close(self) -> None:
-        """Ends what is under way and closes the connections. A client that was closed makes no more calls."""
+        """Ends what is under way and closes the connections. A client that was closed makes no more calls. Of a client that
+        `with_options` gave it ends that one's calls alone: the connections are those of the client that it was made of.
+        """
     def __enter__(self) -> Self: ...
     def __exit__(
         self,
@@ -171,10 +176,12 @@ class AsyncStoryCoreClient(AsyncResources):
         headers: Mapping[str, object] | None = None,
         capture: Capture | None = None,
     ) -> AsyncStoryCoreClient:
-        """The same client with options for the calls made through it. It shares this one's connections and limits.
+        """The same client with options for the calls made through it. It shares this one's connections and limits,
+        and ends with it; closing it ends its own calls alone.
 
         Args:
-            timeout: The most that a call may take, retries and waits included, in seconds.
+            timeout: The most that the whole call may take, retries and waits included, in seconds: of an upload or a download,
+                too, to the last byte. Default: the client's, which does not bound these two as a whole.
             max_retries: Attempts after the first; 0 means none.
             idempotency_key: The key of a POST, in place of a random one.
             headers: Further headers, or others in the place of the client's own.
@@ -196,7 +203,9 @@ class AsyncStoryCoreClient(AsyncResources):
     ) -> RawResponse:
         """Sends what is not typed here, as `StoryCoreClient.request` does."""
     def close(self) -> None:
-        """Ends what is under way and closes the connections. A client that was closed makes no more calls."""
+        """Ends what is under way and closes the connections. A client that was closed makes no more calls. Of a client that
+        `with_options` gave it ends that one's calls alone: the connections are those of the client that it was made of.
+        """
     async def aclose(self) -> None:
         """The same as `close`, for who awaits it."""
     async def __aenter__(self) -> Self: ...

@@ -96,8 +96,14 @@ impl Download {
     ///
     /// # Errors
     /// `config` when the target is a directory or its directory is not there, before anything is asked; `upload` when the
-    /// file cannot be written or what arrived is not the asset; and as every call.
+    /// file cannot be written or what arrived is not the asset; `timeout` when it takes longer than
+    /// [`CallOptions::timeout`](crate::CallOptions::timeout) allows; and as every call.
     pub async fn send(self) -> Result<Asset, Error> {
+        const ADVICE: &str = "; download it again, which goes on from what is there";
+        self.client.options().bound("the download", ADVICE, Box::pin(self.whole())).await
+    }
+
+    async fn whole(&self) -> Result<Asset, Error> {
         check_target(&self.to).await?;
         let (mut restarts, mut breaks) = (0, 0);
         loop {

@@ -216,18 +216,8 @@ impl Upload {
 
     async fn send_counted(self, tally: &Arc<Tally>) -> Result<Uploaded, Error> {
         let on_progress = self.settings.on_progress.clone();
-        let deadline = self.client.options().timeout;
-        let uploading = told(tally, on_progress.as_ref(), self.choose(tally));
-        match deadline {
-            None => uploading.await,
-            Some(deadline) => {
-                let outcome = tokio::time::timeout(deadline, uploading).await;
-                outcome.unwrap_or_else(|_| {
-                    let what = format!("the upload did not end within {deadline:?}");
-                    Err(Error::new(ErrorKind::Timeout, what).explained(self.advice()))
-                })
-            }
-        }
+        let uploading = Box::pin(told(tally, on_progress.as_ref(), self.choose(tally)));
+        self.client.options().bound("the upload", self.advice(), uploading).await
     }
 
     /// What to do about an error that may pass.
