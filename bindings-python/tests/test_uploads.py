@@ -3,6 +3,7 @@
 import asyncio
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,6 +114,35 @@ def test_many_files_go_up_from_asyncio(async_client: AsyncStoryCoreClient, paper
 
     asyncio.run(run())
     assert told[-1].files_done == 20
+
+
+def test_streams_and_the_checksums_of_chunks_are_the_callers_choice(
+    client: StoryCoreClient, storycore_platform: LocalPlatform, tmp_path: Path
+) -> None:
+    film = tmp_path / "film.bin"
+    film.write_bytes(bytes(range(256)) * 4096 * 40)
+
+    def sent(**how: Any) -> tuple[set[str | None], set[bool]]:
+        """What the uploads that were made are part of, and whether chunks came with checksums."""
+        storycore_platform.clear_requests()
+        described: dict[str, Any] = {"journal": False, "multipart_below": 1, "chunk_size": 1 << 20}
+        assert client.media.upload(film, **described, **how).size == film.stat().st_size
+        of_one = storycore_platform.requests()
+        storycore_platform.clear_requests()
+        assert [file.error for file in client.media.upload_all([film], **described, **how)] == [None]
+        for requests in (of_one, storycore_platform.requests()):
+            tus = [one for one in requests if "tus-resumable" in one.headers]
+            parts = {one.headers.get("upload-concat") for one in tus if one.method == "POST"}
+            sums = {"upload-checksum" in one.headers for one in tus if one.method == "PATCH"}
+            found.append(({part and part.split(";")[0] for part in parts}, sums))
+        first, second = found[-2:]
+        assert first == second
+        return first
+
+    found: list[tuple[set[str | None], set[bool]]] = []
+    assert sent(max_streams=1) == ({None}, {True})
+    assert sent(max_streams=4) == ({"partial", "final"}, {True})
+    assert sent(max_streams=1, chunk_checksums=False) == ({None}, {False})
 
 
 def test_one_path_is_not_taken_for_many(client: StoryCoreClient) -> None:

@@ -31,6 +31,7 @@ class Assets:
         chunk_size: int | None = None,
         max_streams: int | None = None,
         multipart_below: int | None = None,
+        chunk_checksums: bool | None = None,
         retries: int | None = None,
         stall_timeout: float | timedelta | None = None,
         journal: str | PathLike[str] | bool | None = None,
@@ -51,8 +52,10 @@ class Assets:
                 same call continues.
             control: Pauses, resumes and cancels it.
             chunk_size: The bytes of a chunk. Default: 5 to 64 MiB, so that each takes 2 to 8 s.
-            max_streams: The most requests side by side, from 1 to 16.
+            max_streams: The most requests side by side, from 1 to 16. A number that is given holds. Default 16: it begins
+                with 4 and adds while that brings more; from 128 MiB on, to a platform on this machine, 1.
             multipart_below: Files of fewer bytes go as one request, which cannot be continued. Default 16 MiB.
+            chunk_checksums: Whether the SHA-256 of each chunk is sent, where the platform takes it. Default True.
             retries: Failures in a row that are survived. Default 8.
             stall_timeout: A request of which no byte moves for so many seconds is given up. Default 30.
             journal: A file to write the upload down in, or False for none. Default: the user's own.
@@ -74,7 +77,9 @@ class Assets:
         progress: Callable[[UploadAllProgress], object] | None = None,
         control: UploadControl | None = None,
         chunk_size: int | None = None,
+        max_streams: int | None = None,
         multipart_below: int | None = None,
+        chunk_checksums: bool | None = None,
         retries: int | None = None,
         stall_timeout: float | timedelta | None = None,
         journal: str | PathLike[str] | bool | None = None,
@@ -92,7 +97,9 @@ class Assets:
             progress: Is told of the progress over all files, at most ten times a second. What it raises ends the loop.
             control: Pauses, resumes and cancels all of them.
             chunk_size: As for `upload`, and so are the following.
+            max_streams: The most requests side by side of each file, from 1 to 16.
             multipart_below: Files of fewer bytes go as one request. Default 16 MiB.
+            chunk_checksums: Whether the SHA-256 of each chunk is sent. Default True.
             retries: Failures in a row that one file survives. Default 8.
             stall_timeout: A request of which no byte moves for so many seconds is given up. Default 30.
             journal: A file to write the uploads down in, or False for none. Default: the user's own.
@@ -122,6 +129,7 @@ class AsyncAssets:
         chunk_size: int | None = None,
         max_streams: int | None = None,
         multipart_below: int | None = None,
+        chunk_checksums: bool | None = None,
         retries: int | None = None,
         stall_timeout: float | timedelta | None = None,
         journal: str | PathLike[str] | bool | None = None,
@@ -139,7 +147,9 @@ class AsyncAssets:
         progress: Callable[[UploadAllProgress], object] | None = None,
         control: UploadControl | None = None,
         chunk_size: int | None = None,
+        max_streams: int | None = None,
         multipart_below: int | None = None,
+        chunk_checksums: bool | None = None,
         retries: int | None = None,
         stall_timeout: float | timedelta | None = None,
         journal: str | PathLike[str] | bool | None = None,

@@ -39,13 +39,16 @@ impl Assets {
     ///     progress: Is told of the progress over all files, at most ten times a second. What it raises ends the loop.
     ///     control: Pauses, resumes and cancels all of them.
     ///     chunk_size: As for `upload`, and so are the following.
+    ///     max_streams: The most requests side by side of each file, from 1 to 16.
     ///     multipart_below: Files of fewer bytes go as one request. Default 16 MiB.
+    ///     chunk_checksums: Whether the SHA-256 of each chunk is sent. Default True.
     ///     retries: Failures in a row that one file survives. Default 8.
     ///     stall_timeout: A request of which no byte moves for so many seconds is given up. Default 30.
     ///     journal: A file to write the uploads down in, or False for none. Default: the user's own.
     #[pyo3(signature = (
         file_paths, *, r#type=None, description=None, project_id=None, content_type=None, at_once=None, progress=None,
-        control=None, chunk_size=None, multipart_below=None, retries=None, stall_timeout=None, journal=None,
+        control=None, chunk_size=None, max_streams=None, multipart_below=None, chunk_checksums=None, retries=None,
+        stall_timeout=None, journal=None,
     ))]
     #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn upload_all(
@@ -60,7 +63,9 @@ impl Assets {
         progress: Option<Arg<Function>>,
         control: Option<&Bound<'_, UploadControl>>,
         chunk_size: Option<Arg<u64>>,
+        max_streams: Option<Arg<usize>>,
         multipart_below: Option<Arg<u64>>,
+        chunk_checksums: Option<Arg<bool>>,
         retries: Option<Arg<u32>>,
         stall_timeout: Option<Arg<Duration>>,
         journal: Option<Arg<Journal>>,
@@ -78,9 +83,9 @@ impl Assets {
         let knobs = Knobs {
             control: control.map(|control| control.get().control.clone()),
             chunk_size: given(chunk_size, THIS, "chunk_size")?,
-            // They share what one upload may have.
-            max_streams: None,
+            max_streams: given(max_streams, THIS, "max_streams")?,
             multipart_below: given(multipart_below, THIS, "multipart_below")?,
+            chunk_checksums: given(chunk_checksums, THIS, "chunk_checksums")?,
             retries: given(retries, THIS, "retries")?,
             stall_timeout: given(stall_timeout, THIS, "stall_timeout")?,
             journal: given(journal, THIS, "journal")?,
