@@ -110,7 +110,8 @@ public struct JWT: Sendable {
 public struct Configuration: Sendable {
     /// The platform: `storycore`, `powalyze`, `hub_chantier`, `agents` or `registry`. Default `storycore`.
     public var platform: String?
-    /// The most that a call may take, retries and waits included. Default 180 s.
+    /// The most that a call may take, retries and waits included. Default 180 s. An upload or a download takes as long as its
+    /// bytes move: there it bounds each request that carries none of them.
     public var timeout: Duration?
     /// The most that one attempt may take. Default 30 s.
     public var attemptTimeout: Duration?
@@ -222,7 +223,8 @@ public struct CircuitBreaker: Sendable {
 
 /// Options of one call; what is `nil` is as the client has it.
 public struct CallOptions: Sendable {
-    /// The most that the whole call may take, retries and waits included.
+    /// The most that the whole call may take, retries and waits included: of an upload or a download, too, to the last byte.
+    /// Default: the client's, which does not bound these two as a whole.
     public var timeout: Duration?
     /// Attempts after the first; 0 means none.
     public var maxRetries: Int?

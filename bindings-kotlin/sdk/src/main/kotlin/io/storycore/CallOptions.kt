@@ -9,7 +9,8 @@ import io.storycore.internal.uint
 /**
  * Options of single calls; what is not set is as the client has it.
  *
- * @param timeout The most that the whole call may take, retries and waits included. Default: the client's, 180 s.
+ * @param timeout The most that the whole call may take, retries and waits included: of an upload or a download, too, to the
+ * last byte. Default: the client's, 180 s, which does not bound these two as a whole.
  * @param maxRetries Attempts after the first. Default: the client's, 2; 0 means none.
  * @param idempotencyKey The `Idempotency-Key` of a POST in place of a random one: at most 255 visible ASCII characters.
  * @param headers Further headers, or others in the place of the client's own.
