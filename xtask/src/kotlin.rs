@@ -38,7 +38,7 @@ impl Package {
     }
 
     /// Where JNA looks for the library inside a jar: by system and processor.
-    fn natives(&self) -> PathBuf {
+    pub(crate) fn natives(&self) -> PathBuf {
         let system = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
         let processor = match std::env::consts::ARCH {
             "x86_64" => "x86-64",
@@ -59,6 +59,16 @@ impl Package {
 
     /// The words that start a class of `bindings-kotlin/tests`. Without spaces in any of them.
     pub(crate) fn java(&self, class: &str, options: &[&str]) -> Result<String> {
+        self.java_over(&self.natives(), class, options)
+    }
+
+    /// The same over the library in another folder than the jar's.
+    pub(crate) fn java_over(
+        &self,
+        natives: &Path,
+        class: &str,
+        options: &[&str],
+    ) -> Result<String> {
         let folder = self.target.join("storycore-tests");
         let tests = folder.join("classes");
         let libraries = folder.join("lib/*");
@@ -70,7 +80,7 @@ impl Package {
             "java {} -Djna.tmpdir={} -Djna.library.path={} -cp {}:{} {class}",
             options.join(" "),
             temporary.display(),
-            self.natives().display(),
+            natives.display(),
             tests.display(),
             libraries.display(),
         ))

@@ -10,9 +10,21 @@ use anyhow::{Context as _, Result};
 use super::Context;
 use crate::counts::Counts;
 use crate::kotlin::Package;
-use crate::workspace::tally;
+use crate::workspace::{Build, tally};
 
 const TESTS: Duration = Duration::from_secs(20 * 60);
+
+/// What writes, reads, changes and cleans the journal, an upload that is broken off and taken up included.
+const WRITTEN_DOWN: [&str; 5] = [
+    "a_stopped_upload_continues_where_it_was",
+    "a_file_that_became_another_is_never_mixed",
+    "a_small_file_whose_answer_was_lost_is_one_asset",
+    "one_file_is_not_uploaded_twice_at_a_time",
+    "an_upload_that_the_platform_lost_is_begun_anew_and_told",
+];
+
+/// A function of SQLite's that an app's has not.
+const WHOLE: &[u8] = b"json_extract";
 
 fn package(cx: &Context) -> Package {
     Package::new(&cx.workspace.root, &cx.workspace.target)
@@ -94,6 +106,55 @@ fn bare_lines(text: &str) -> Vec<usize> {
 
 /// The scenarios through the Kotlin client.
 pub(super) fn conformance(cx: &Context) -> Counts {
+    scenarios(cx, &package(cx).natives(), &[])
+}
+
+/// Those in which an upload is written down, over a library whose SQLite has only the parts that an app's has.
+pub(super) fn journal(cx: &Context) -> Counts {
+    match with_apps_sqlite(cx) {
+        Ok(library) => match library.parent() {
+            Some(folder) => {
+                let mut counts = scenarios(cx, folder, &WRITTEN_DOWN);
+                counts += killed(cx, folder);
+                counts
+            }
+            None => Counts::failed("kotlin: the library is in no folder"),
+        },
+        Err(error) => Counts::failed(format!("kotlin: a library with an app's SQLite: {error:#}")),
+    }
+}
+
+/// The library with the C of one for an app, in a target folder of its own; its Rust is optimised in the long form alone, which
+/// takes minutes.
+fn with_apps_sqlite(cx: &Context) -> Result<PathBuf> {
+    let folder = cx.workspace.target.join("kotlin/app").display().to_string();
+    let profile = if cx.is_long { "mobile-bench" } else { "dev" };
+    let how = ["--config", "bindings-swift/mobile/size.toml", "--target-dir", &folder];
+    let how = [&how[..], &["--profile", profile, "--features", "conformance"]].concat();
+    let library = Build::library(&cx.workspace, "storycore-mobile", "storycore_mobile", &how)?;
+    let bytes = std::fs::read(&library).with_context(|| library.display().to_string())?;
+    let is_whole = bytes.windows(WHOLE.len()).any(|bytes| bytes == WHOLE);
+    anyhow::ensure!(!is_whole, "its SQLite is a whole one: was size.toml not read?");
+    Ok(library)
+}
+
+/// An app that is killed in the middle of an upload.
+fn killed(cx: &Context, natives: &Path) -> Counts {
+    let (environment, build) = match (cx.environment(), cx.build()) {
+        (Ok(environment), Ok(build)) => (environment, build),
+        (Err(counts), _) | (_, Err(counts)) => return counts,
+    };
+    let java = package(cx).java_over(natives, "io.storycore.testing.KilledKt", &[]);
+    let (Ok(java), Some(storycore)) = (java, build.bins.get("storycore")) else {
+        return Counts::failed("kotlin: set-up of an app that is killed");
+    };
+    let mut words = java.split(' ');
+    let mut run = Command::new(words.next().unwrap_or_default());
+    run.args(words).envs(environment.iter().cloned()).env("STORYCORE_CLI", storycore);
+    tally("an app that is killed", run, TESTS)
+}
+
+fn scenarios(cx: &Context, natives: &Path, names: &[&str]) -> Counts {
     let (environment, build) = match (cx.environment(), cx.build()) {
         (Ok(environment), Ok(build)) => (environment, build),
         (Err(counts), _) | (_, Err(counts)) => return counts,
@@ -103,12 +164,14 @@ pub(super) fn conformance(cx: &Context) -> Counts {
     };
     // A driver lives for one scenario: it is to begin quickly, and need not become fast.
     let options = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
-    let driver = match package(cx).java("io.storycore.conformance.DriverKt", &options) {
+    let driver = package(cx).java_over(natives, "io.storycore.conformance.DriverKt", &options);
+    let driver = match driver {
         Ok(driver) => driver,
         Err(error) => return Counts::failed(format!("set-up of kotlin: {error:#}")),
     };
     let mut run = Command::new(runner);
-    run.args(["--language", "kotlin", "--driver", &driver]).envs(environment.iter().cloned());
+    run.args(["--language", "kotlin", "--driver", &driver]).args(names);
+    run.envs(environment.iter().cloned());
     tally("conformance of kotlin", run, TESTS)
 }
 

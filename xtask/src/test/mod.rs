@@ -77,6 +77,7 @@ const STEPS: &[Step] = &[
     Step { part: "kotlin", name: "tests", run: kotlin::tests },
     Step { part: "kotlin", name: "documentation", run: kotlin::documentation },
     Step { part: "kotlin", name: "scenarios", run: kotlin::conformance },
+    Step { part: "kotlin", name: "an app's journal", run: kotlin::journal },
     Step { part: "examples", name: "tests", run: |cx| steps::packages(cx, "examples") },
     Step { part: "examples", name: "Python", run: python::examples },
     Step { part: "examples", name: "demo", run: steps::demo },

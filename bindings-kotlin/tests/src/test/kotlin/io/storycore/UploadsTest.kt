@@ -1,6 +1,7 @@
 package io.storycore
 
 import io.storycore.testing.LocalPlatform
+import io.storycore.testing.killedAndTakenUp
 import java.io.IOException
 import java.io.InputStream
 import java.nio.file.Files
@@ -130,6 +131,11 @@ class UploadsTest {
         assertEquals(sha256, report.asset.sha256)
         assertTrue(report.sent <= bytes.size - 4 * MIB, "${report.sent} of ${bytes.size} bytes were sent again")
         assertEquals(emptyList(), report.restarts)
+    }
+
+    @Test
+    fun `an upload goes on after the system killed the app`() = runBlocking<Unit> {
+        killedAndTakenUp(platform, folder)
     }
 
     @Test
