@@ -40,6 +40,8 @@ pub mod models;
 pub mod oauth;
 mod options;
 pub mod platform;
+#[doc(hidden)]
+pub mod process;
 mod random;
 #[doc(hidden)]
 pub mod recorder;

@@ -6,6 +6,8 @@ use std::cell::Cell;
 use rand::Rng as _;
 use uuid::Uuid;
 
+use crate::process;
+
 thread_local! {
     /// The process in which this thread's generator was seeded last; no process has the number 0.
     static SEEDED_IN: Cell<u32> = const { Cell::new(0) };
@@ -14,7 +16,7 @@ thread_local! {
 /// Bytes that cannot be guessed.
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut generator = rand::rng();
-    let process = std::process::id();
+    let process = process::id();
     if SEEDED_IN.replace(process) != process {
         generator.reseed().expect("the system gives random bytes");
     }

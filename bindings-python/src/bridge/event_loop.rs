@@ -12,6 +12,7 @@ use std::{
 };
 
 use pyo3::{exceptions::PyNotImplementedError, prelude::*, sync::PyOnceLock};
+use storycore::process;
 
 use super::{awaited::Pending, teller::Told};
 use crate::logs;
@@ -57,7 +58,7 @@ impl EventLoop {
         let running = get.bind(py).call0()?;
         let last = LAST.with_borrow(|last| {
             let last = last.as_ref()?;
-            let is_it = last.python.is(&running) && last.process == std::process::id();
+            let is_it = last.python.is(&running) && last.process == process::id();
             is_it.then(|| Arc::clone(last))
         });
         if let Some(last) = last {
@@ -76,7 +77,7 @@ impl EventLoop {
         let new = |wake| {
             Arc::new(Self {
                 python: running.clone().unbind(),
-                process: std::process::id(),
+                process: process::id(),
                 messages: Mutex::default(),
                 waiting: Mutex::default(),
                 next: AtomicU64::new(0),

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use storycore::process;
 
 /// A `T` of this process. No lock guards it, since another thread might have held it when the process was forked.
 pub(crate) struct PerProcess<T>(ArcSwapOption<Owned<T>>);
@@ -27,7 +28,7 @@ impl<T> PerProcess<T> {
     /// This process's, if it has one.
     pub(crate) fn get(&self) -> Option<Arc<T>> {
         let owned = self.0.load();
-        let owned = owned.as_ref().filter(|owned| owned.process == std::process::id())?;
+        let owned = owned.as_ref().filter(|owned| owned.process == process::id())?;
         Some(Arc::clone(&owned.value))
     }
 
@@ -36,7 +37,7 @@ impl<T> PerProcess<T> {
         if let Some(value) = self.get() {
             return value;
         }
-        let process = std::process::id();
+        let process = process::id();
         let made = Arc::new(Owned { process, value: Arc::new(make()) });
         let before = self.0.rcu(|now| match now {
             // Another thread was first.
@@ -56,7 +57,7 @@ impl<T> PerProcess<T> {
 impl<T> Drop for PerProcess<T> {
     fn drop(&mut self) {
         if let Some(owned) = self.0.swap(None)
-            && owned.process != std::process::id()
+            && owned.process != process::id()
         {
             std::mem::forget(owned);
         }

@@ -14,7 +14,7 @@ use super::{
     body::SendBody, connector::Connector, failure, pool::Pool, proxy, proxy::Proxies,
     response::Response, sockets::SocketWatch, tls::TlsOptions,
 };
-use crate::{error::Error, secret::Secret};
+use crate::{error::Error, process, secret::Secret};
 
 /// How connections are made.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl Connections {
     /// This process's pool. A parent's is left alone: two processes that write into one connection destroy each other's
     /// requests.
     fn pool(&self, options: &ConnectOptions) -> Result<Cow<'_, Own>, Error> {
-        let process = std::process::id();
+        let process = process::id();
         let first = match self.first.get() {
             Some(pool) => pool,
             None => {

@@ -14,6 +14,7 @@ use hyper::{
 use hyper_util::client::legacy::connect::Connection as _;
 
 use super::{body::SendBody, connector::Stream, pool::Destination};
+use crate::process;
 
 /// A connection that carries one request at a time.
 pub(super) struct Http1 {
@@ -37,7 +38,7 @@ impl Http1 {
             .handshake(stream)
             .await?;
         let connection = Some(connection);
-        let process = std::process::id();
+        let process = process::id();
         Ok(Self { to: to.clone(), sender, connection, host: to.host(), is_forwarded, process })
     }
 
@@ -79,7 +80,7 @@ impl Http1 {
 
     /// Whether it is a parent's: this process was forked off while it was open.
     pub(super) fn is_parents(&self) -> bool {
-        self.process != std::process::id()
+        self.process != process::id()
     }
 }
 
