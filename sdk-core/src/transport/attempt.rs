@@ -135,17 +135,14 @@ impl Transport {
         // `const`: a name is checked, byte by byte, where it is made.
         let mut headers = HeaderMap::with_capacity(16);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(const { HeaderName::from_static("traceparent") }, call.traceparent.clone());
+        headers.insert(const { HeaderName::from_static("traceparent") }, call.names.trace());
         for (name, value) in [&self.settings.headers, &call.request.headers, &call.options.headers]
             .into_iter()
             .flatten()
         {
             headers.insert(name.clone(), value.clone());
         }
-        headers.insert(
-            const { HeaderName::from_static("x-client-request-id") },
-            call.client_request_id.clone(),
-        );
+        headers.insert(const { HeaderName::from_static("x-client-request-id") }, call.names.id());
         headers.insert(
             const { HeaderName::from_static("x-client-attempt") },
             HeaderValue::from(number + 1),

@@ -4,7 +4,7 @@
 use std::{io, time::SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use serde_json::Value;
 
 use super::{
@@ -138,7 +138,9 @@ fn is_no_tls(error: Cause<'_>) -> bool {
 
 /// The value of `X-Request-Id`.
 pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get("x-request-id")?.to_str().ok()?;
+    // `const`: a name that is a text is read, byte by byte, where it is looked up.
+    let name = const { HeaderName::from_static("x-request-id") };
+    let value = headers.get(name)?.to_str().ok()?;
     // Of visible ASCII alone, every byte is a character.
     Some(value[..value.len().min(200)].to_owned())
 }

@@ -167,9 +167,8 @@ struct Call<'a> {
     request: &'a Request,
     options: &'a CallOptions,
     uri: Uri,
-    client_request_id: HeaderValue,
+    names: watch::Names,
     idempotency_key: Option<HeaderValue>,
-    traceparent: HeaderValue,
     attempt_timeout: Duration,
 }
 
@@ -251,6 +250,8 @@ impl Transport {
             "error.type" = tracing::field::Empty,
         );
         let call_ref = &call;
+        // Made before what is to stand in it, whose kilobytes would wait elsewhere meanwhile, and be copied.
+        let within = span.clone();
         let outcome = retry_loop::run(limits, &self.budget, &world, |number, left| {
             let span = tracing::debug_span!(
                 "storycore.attempt",
@@ -265,7 +266,7 @@ impl Transport {
             }
             .instrument(span)
         })
-        .instrument(span.clone())
+        .instrument(within)
         .await;
         if let Err(error) = &outcome {
             span.record("error.type", error.kind().as_str());
@@ -295,14 +296,12 @@ impl Transport {
         let uri = self.origin.uri(&request.path, &request.query)?;
         let idempotency_key = (request.method == Method::POST)
             .then(|| options.idempotency_key.clone().unwrap_or_else(watch::uuid));
-        let (client_request_id, traceparent) = watch::names();
         Ok(Call {
             request,
             options,
             uri,
-            client_request_id,
+            names: watch::Names::new(),
             idempotency_key,
-            traceparent,
             attempt_timeout: bounds.attempt_timeout.unwrap_or(self.settings.attempt_timeout),
         })
     }

@@ -271,15 +271,21 @@ impl Shared {
         let Ok(runtime) = Handle::try_current() else { return false };
         let pool = Arc::downgrade(self);
         let tending: Task = Box::pin(async move {
-            let mut next = pin!(sleep(RESTED));
-            std::future::poll_fn(|cx| Self::look(&pool, next.as_mut(), cx)).await;
+            let (mut next, mut was_empty) = (pin!(sleep(RESTED)), false);
+            std::future::poll_fn(|cx| Self::look(&pool, next.as_mut(), &mut was_empty, cx)).await;
         });
         open.tending = Some(runtime.spawn(tending));
         true
     }
 
-    /// Closes what is not used any more and what the other end closed, whose end wakes this; ready when nothing is open.
-    fn look(pool: &Weak<Self>, mut next: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+    /// Closes what is not used any more and what the other end closed, whose end wakes this; ready when nothing was there twice.
+    /// A runtime for one call at a time, whose only connection is in use whenever it runs, would begin anew for each call else.
+    fn look(
+        pool: &Weak<Self>,
+        mut next: Pin<&mut Sleep>,
+        was_empty: &mut bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         let Some(pool) = pool.upgrade() else { return Poll::Ready(()) };
         let mut open = pool.open();
         // Those that are in use all the time are left alone.
@@ -289,14 +295,19 @@ impl Shared {
         });
         open.http2.retain(|(used, connection)| used.elapsed() < IDLE && connection.is_free());
         let used = open.http1.iter().map(|(since, _)| *since);
-        let Some(oldest) = used.chain(open.http2.iter().map(|(used, _)| *used)).min() else {
+        let oldest = used.chain(open.http2.iter().map(|(used, _)| *used)).min();
+        if oldest.is_none() && *was_empty && next.is_elapsed() {
             open.tending = None;
             return Poll::Ready(());
-        };
+        }
         let is_any_new = open.http1.iter().any(|(since, _)| since.elapsed() < RESTED);
         drop(open);
-        let at = if is_any_new { Instant::now() + RESTED } else { oldest + IDLE };
-        next.as_mut().reset(at);
+        match oldest {
+            Some(oldest) if !is_any_new => next.as_mut().reset(oldest + IDLE),
+            None if *was_empty => {}
+            _ => next.as_mut().reset(Instant::now() + RESTED),
+        }
+        *was_empty = oldest.is_none();
         if next.poll(cx).is_ready() {
             cx.waker().wake_by_ref();
         }

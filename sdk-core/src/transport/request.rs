@@ -126,7 +126,9 @@ pub(crate) fn below(path: &str, id: &str) -> Result<String, Error> {
     if id.is_empty() || id == "." || id == ".." {
         return Err(Error::config(format!("{id:?} is no id")));
     }
-    Ok(format!("{path}/{}", utf8_percent_encode(id, SEGMENT)))
+    // Most ids stay as they are.
+    let id = Cow::from(utf8_percent_encode(id, SEGMENT));
+    Ok([path, "/", &id].concat())
 }
 
 #[cfg(test)]

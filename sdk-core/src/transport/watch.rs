@@ -38,19 +38,36 @@ pub(crate) fn is_healthy(error: &Error) -> bool {
     }
 }
 
-/// What a call is called by: a UUIDv4 and, for a caller that has none, a W3C trace context. Both of one look at the generator,
-/// which asks the system for the process each time.
-pub(crate) fn names() -> (HeaderValue, HeaderValue) {
-    let random = random::bytes::<40>();
-    let (id, trace) = random.split_at(16);
-    let (trace, span) = trace.split_at(16);
-    let mut text = *b"00-________________________________-________________-01";
-    for (place, bytes) in [(3..35, trace), (36..52, span)] {
-        hex::encode_to_slice(bytes, &mut text[place]).expect("two digits a byte fit");
+/// What a call is called by: a UUIDv4 and, for a caller that has none, a W3C trace context. A header's value is made of them for
+/// each attempt, of which there is mostly one: one that is kept for the next would be shared, which costs more than to write it.
+pub(crate) struct Names {
+    id: Uuid,
+    trace: [u8; 55],
+}
+
+impl Names {
+    /// Both of one look at the generator.
+    pub(crate) fn new() -> Self {
+        let random = random::bytes::<40>();
+        let (id, trace_and_span) = random.split_at(16);
+        let (trace, span) = trace_and_span.split_at(16);
+        let mut text = *b"00-________________________________-________________-01";
+        for (place, bytes) in [(3..35, trace), (36..52, span)] {
+            hex::encode_to_slice(bytes, &mut text[place]).expect("two digits a byte fit");
+        }
+        let id = id.try_into().expect("sixteen bytes were split off");
+        Self { id: uuid::Builder::from_random_bytes(id).into_uuid(), trace: text }
     }
-    let id = id.try_into().expect("sixteen bytes were split off");
-    let trace = HeaderValue::from_bytes(&text).expect("a trace context is ASCII");
-    (value(uuid::Builder::from_random_bytes(id).into_uuid()), trace)
+
+    /// `X-Client-Request-Id`.
+    pub(crate) fn id(&self) -> HeaderValue {
+        value(self.id)
+    }
+
+    /// `traceparent`.
+    pub(crate) fn trace(&self) -> HeaderValue {
+        HeaderValue::from_bytes(&self.trace).expect("a trace context is ASCII")
+    }
 }
 
 /// A UUIDv4 as a header's value.
