@@ -93,8 +93,8 @@ impl TokenSet {
 }
 
 impl Give for oauth::TokenSet {
-    fn give(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(Py::new(py, TokenSet(self))?.into_any())
+    fn give(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(Py::new(py, TokenSet(*self))?.into_any())
     }
 }
 

@@ -84,7 +84,7 @@ struct One<T>(Option<T>);
 
 impl<T: Give> Batch for One<T> {
     fn next(&mut self, py: Python<'_>) -> Option<PyResult<Py<PyAny>>> {
-        self.0.take().map(|one| one.give(py))
+        self.0.take().map(|one| Box::new(one).give(py))
     }
 }
 

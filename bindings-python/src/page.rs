@@ -130,7 +130,7 @@ impl<T> Listed<T> {
 }
 
 impl<T: Model> Give for Listed<T> {
-    fn give(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn give(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let rest = self.rest.map(|rest| Arc::new(rest) as Arc<dyn Rest>);
         Page::python(py, self.page, rest, self.is_async)
     }
@@ -343,7 +343,7 @@ pub(crate) fn list_params(
 }
 
 impl<T: Model> Give for T {
-    fn give(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        T::python(py, Held::new(self))
+    fn give(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        T::python(py, Held::One(self))
     }
 }

@@ -13,8 +13,8 @@ use crate::{bridge::Give, convert, errors};
 pub(crate) struct Response(RawResponse);
 
 impl Give for RawResponse {
-    fn give(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(Py::new(py, Response(self))?.into_any())
+    fn give(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(Py::new(py, Response(*self))?.into_any())
     }
 }
 

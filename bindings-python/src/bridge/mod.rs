@@ -10,6 +10,7 @@ mod teller;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -44,22 +45,26 @@ struct Local {
     shard_clients: ShardClients,
 }
 
-/// What a call gives, as Python sees it.
+/// What a call gives, as Python sees it. It is on the heap, as Python has it in the end: on its way there it would be moved from
+/// layer to layer.
 pub(crate) trait Give: Send + 'static {
-    fn give(self, py: Python<'_>) -> PyResult<Py<PyAny>>;
+    fn give(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>>;
 }
 
 impl Give for () {
-    fn give(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn give(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
         Ok(py.None())
     }
 }
 
 impl Give for bytes::Bytes {
-    fn give(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn give(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
         Ok(pyo3::types::PyBytes::new(py, &self).into_any().unbind())
     }
 }
+
+/// A call that is waited for. The same type for all calls, so that what waits is compiled once.
+type Waited = Pin<Box<dyn Future<Output = Result<Box<dyn Give>, Failure>> + Send>>;
 
 /// Why a call gives nothing.
 pub(crate) enum Failure {
@@ -135,9 +140,8 @@ impl Handle {
         }
         self.check_open(py)?;
         let options = self.options(py)?;
-        // It stays where it is made, here and below: each layer around it would move its kilobytes once more.
-        let work = |client| Box::pin(work(client)).map_err(Failure::Client);
-        self.wait(py, options, work)?.give(py)
+        let work = |client| -> Waited { in_place(|| work(client).map(given)) };
+        self.wait(py, options, Box::new(work))?.give(py)
     }
 
     /// Makes a call that has Python functions of its own to be told.
@@ -158,8 +162,13 @@ impl Handle {
         self.check_open(py)?;
         let options = self.options(py)?;
         let teller = Teller::here();
-        let work = |client| teller.clone().or(Box::pin(work(client, teller)));
-        self.wait(py, options, work)?.give(py)
+        let work = |client| -> Waited {
+            let told = teller.clone();
+            Box::pin(
+                told.or(in_place(|| work(client, teller))).map_ok(|value| Box::new(value) as _),
+            )
+        };
+        self.wait(py, options, Box::new(work))?.give(py)
     }
 
     /// A call that is to be awaited.
@@ -171,7 +180,8 @@ impl Handle {
     {
         self.check_open(py)?;
         let options = self.options(py)?;
-        Ok(self.awaited(options, None, work, |py, outcome: PyResult<T>| outcome?.give(py)))
+        Ok(self
+            .awaited(options, None, work, |py, outcome: PyResult<T>| Box::new(outcome?).give(py)))
     }
 
     /// A call that is awaited: done on `shard`, or wherever there is room. `give` makes of it what Python sees.
@@ -191,7 +201,7 @@ impl Handle {
         Call::new(move |event_loop, token| {
             let teller = Teller::within(Arc::clone(&event_loop));
             let told = teller.clone();
-            let work = |client| teller.clone().or(Box::pin(work(client, teller)));
+            let work = |client| teller.clone().or(in_place(|| work(client, teller)));
             handle.launch(options, shard, work, move |outcome| {
                 let give = move |py: Python<'_>| {
                     // What was told last was told before this.
@@ -204,12 +214,12 @@ impl Handle {
     }
 
     /// Waits on this thread, without holding the interpreter.
-    fn wait<T, F, W>(&self, py: Python<'_>, options: Option<CallOptions>, work: W) -> PyResult<T>
-    where
-        T: Send,
-        F: Future<Output = Result<T, Failure>>,
-        W: FnOnce(Client) -> F + Send,
-    {
+    fn wait(
+        &self,
+        py: Python<'_>,
+        options: Option<CallOptions>,
+        work: Box<dyn FnOnce(Client) -> Waited + Send + '_>,
+    ) -> PyResult<Box<dyn Give>> {
         let waited = py.detach(|| {
             let local = self.shared.local.get_or_make(Local::default);
             let work = |client: &Client| work(configured(client, options));
@@ -302,7 +312,7 @@ impl Handle {
         let under_way = self.launch(
             None,
             Some(shard),
-            |_| teller.clone().or(Box::pin(work(teller))),
+            |_| teller.clone().or(in_place(|| work(teller))),
             move |outcome| {
                 *end.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
                 let _ = told.send(None);
@@ -353,6 +363,20 @@ impl Drop for Stopped {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+fn given<T: Give>(outcome: Result<T, Error>) -> Result<Box<dyn Give>, Failure> {
+    match outcome {
+        Ok(value) => Ok(Box::new(value)),
+        Err(error) => Err(Failure::Client(error)),
+    }
+}
+
+/// A call's state, which is some kilobytes of which few are used, on the heap: each layer around it would move them once more.
+/// The room for it is there before it is made, or it would be made elsewhere first, and copied.
+fn in_place<F>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    let room = Box::new_uninit();
+    Box::into_pin(Box::write(room, make()))
 }
 
 fn configured(client: &Client, options: Option<CallOptions>) -> Client {

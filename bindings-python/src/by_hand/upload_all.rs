@@ -160,7 +160,7 @@ struct Ended {
 }
 
 impl Give for Ended {
-    fn give(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn give(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let (asset, error) = match self.result {
             Ok(asset) => (Some(Model::python(py, Held::new(asset))?), None),
             Err(error) => (None, Some(errors::raised(py, error).into_value(py).into_any())),
