@@ -179,6 +179,26 @@ def test_other_threads_run_while_a_call_waits(
     assert counted >= 3
 
 
+def test_a_thread_that_makes_no_further_call_holds_nobody_up(client: StoryCoreClient) -> None:
+    done = threading.Event()
+
+    def call_once() -> None:
+        client.projects.list()
+        done.wait(60)
+
+    threads = [threading.Thread(target=call_once) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            pages = list(pool.map(lambda _: client.projects.list(), range(40), timeout=30))
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert all(page.data == [] for page in pages)
+
+
 @pytest.fixture
 def interruptible() -> Iterator[None]:
     """What a shell starts in the background ignores Ctrl-C, and so would these tests."""

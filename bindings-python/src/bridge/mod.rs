@@ -7,6 +7,7 @@ mod event_loop;
 mod process;
 mod shards;
 mod teller;
+mod turn;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -221,9 +222,12 @@ impl Handle {
         work: Box<dyn FnOnce(Client) -> Waited + Send + '_>,
     ) -> PyResult<Box<dyn Give>> {
         let waited = py.detach(|| {
+            turn::leave();
             let local = self.shared.local.get_or_make(Local::default);
             let work = |client: &Client| work(configured(client, options));
-            local.places.wait(&self.shared.client, &self.closing, work)
+            let waited = local.places.wait(&self.shared.client, &self.closing, work);
+            turn::come();
+            waited
         });
         logs::flush(py);
         waited.map_err(|failure| failure.raised(py))
