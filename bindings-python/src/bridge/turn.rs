@@ -15,9 +15,12 @@ use std::{
 /// How long is looked: what a thread does between two calls takes less, and to sleep and be woken more.
 const PATIENCE: Duration = Duration::from_micros(5);
 
-/// Looks in vain, more than those that were not, after which patience is taken not to pay: threads work for longer between
+/// Looks in vain, less `WORTH` for each that was not, after which patience is taken not to pay: threads work for longer between
 /// their calls.
-const MOST_IN_VAIN: u32 = 8;
+const MOST_IN_VAIN: u32 = 64;
+
+/// To be put to sleep and woken costs as much as some looks in vain.
+const WORTH: u32 = 4;
 
 /// Turns without patience after that, until it is tried again.
 const PAUSE: u32 = 64;
@@ -56,7 +59,7 @@ fn look() -> bool {
         }
         if take() {
             let vain = IN_VAIN.load(Relaxed);
-            IN_VAIN.store(vain.saturating_sub(1), Relaxed);
+            IN_VAIN.store(vain.saturating_sub(WORTH), Relaxed);
             return true;
         }
         if since.elapsed() > PATIENCE {
