@@ -26,10 +26,14 @@ pub(crate) struct Took {
     pub(crate) peak_mib: f64,
 }
 
-/// A folder whose files cost no disk, removed in the end.
+/// A folder, removed in the end: in `STORYCORE_BENCH_FOLDER`, or else where files cost no disk.
 pub(crate) fn folder() -> io::Result<TempDir> {
-    let memory = Path::new("/dev/shm");
-    let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    let memory = PathBuf::from("/dev/shm");
+    let place = match std::env::var_os("STORYCORE_BENCH_FOLDER") {
+        Some(named) => named.into(),
+        None if memory.is_dir() => memory,
+        None => std::env::temp_dir(),
+    };
     tempfile::Builder::new().prefix("storycore-bench-").tempdir_in(place)
 }
 
