@@ -12,6 +12,8 @@ use crate::{
 
 /// The largest answer that is read as a whole.
 const MAX_BODY: usize = 64 * 1024 * 1024;
+/// Room that is made for an answer's length before that much has come.
+const AT_ONCE: usize = 1024 * 1024;
 /// How long the body of an error is waited for, whose status is there: that is worth more than its words.
 const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
 
@@ -64,7 +66,10 @@ async fn read_at_most(mut response: Response, most: usize) -> Result<(Bytes, boo
     let Some(second) = second else {
         return Ok(if first.len() > most { (first.slice(..most), false) } else { (first, true) });
     };
-    let mut body = BytesMut::with_capacity(first.len() + second.len());
+    // Once, and not again with each piece; but no more than what came for what is only promised.
+    let promised = response.remaining().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+    let came = first.len() + second.len();
+    let mut body = BytesMut::with_capacity(came + promised.min(AT_ONCE.max(came)));
     body.extend_from_slice(&first);
     let mut next = Some(second);
     while let Some(piece) = next {

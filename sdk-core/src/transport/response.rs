@@ -94,6 +94,15 @@ impl Response {
         }
     }
 
+    /// How many bytes are still to come, where the answer says so.
+    pub(crate) fn remaining(&self) -> Option<u64> {
+        match &self.body {
+            Incoming::Own(own) => own.body.size_hint().exact(),
+            #[cfg(feature = "reqwest")]
+            Incoming::Given(body) => body.size_hint().exact(),
+        }
+    }
+
     /// The next piece of the body.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
