@@ -6,7 +6,7 @@ const { Bridge } = require("./native.js");
 const { fromFields, native, CallCancelledError } = require("./errors.js");
 
 // Loaded when they are asked for first: each file is a third of a millisecond of `require("storycore")`.
-let rows;
+let columns;
 let signals;
 
 // What a value in a batch is; `src/bridge/outbox.rs` has the same numbers.
@@ -15,7 +15,7 @@ const FAILURE = 1;
 const BYTES = 2;
 const TOLD = 3;
 const ANSWER = 4;
-const ROWS = 5;
+const COLUMNS = 5;
 
 /** The calls whose answers have not arrived, by their numbers. */
 const waiting = new Map();
@@ -83,9 +83,9 @@ function fetched(text, buffers) {
       case RESULT:
         resolve(value);
         break;
-      case ROWS: {
+      case COLUMNS: {
         const page = Array.isArray(value) ? value[1] : value;
-        page.data = (rows ??= require("./rows.js")).objects(page.data);
+        page.data = (columns ??= require("./columns.js")).objects(page.data);
         resolve(value);
         break;
       }

@@ -168,7 +168,7 @@ impl Call {
     pub(crate) fn page<T>(&self, page: &storycore::models::Page<T>) -> Outcome {
         let Some(raw) = &page.raw else { return Ok(Reply::Nothing) };
         let json = raw.json.clone();
-        Ok(if raw.keys_stand_once { Reply::Rows(json) } else { Reply::Json(json) })
+        Ok(if raw.keys_stand_once { Reply::Columns(json) } else { Reply::Json(json) })
     }
 
     /// The object that was answered, or `known` where the answer was empty.

@@ -39,7 +39,7 @@ impl<T: DeserializeOwned + Send + 'static> Stream for Pages<T> {
             text.extend_from_slice(&json);
             text.push(b']');
             let json = text.into();
-            Ok(if keys_stand_once { Reply::Rows(json) } else { Reply::Json(json) })
+            Ok(if keys_stand_once { Reply::Columns(json) } else { Reply::Json(json) })
         }
         .boxed()
     }

@@ -26,7 +26,7 @@ enum What {
     /// The call goes on, and tells this of itself.
     Told = 3,
     /// A page whose objects have their keys once, by itself or behind how many are wanted.
-    Rows = 5,
+    Columns = 5,
 }
 
 /// What a call gives.
@@ -35,7 +35,7 @@ pub(crate) enum Reply {
     /// JSON as it arrived. It has been read once, so that it is known to be JSON.
     Json(Bytes),
     /// A page whose objects have their keys once, by itself or in an array behind how many of them are wanted.
-    Rows(Bytes),
+    Columns(Bytes),
     /// JSON that was written here.
     Text(String),
     Bytes(Bytes),
@@ -106,7 +106,7 @@ impl Outbox {
         let batch = self.batch();
         match outcome {
             Ok(Reply::Json(json)) => batch.add_bytes(id, What::Result, &json),
-            Ok(Reply::Rows(json)) => batch.add_bytes(id, What::Rows, &json),
+            Ok(Reply::Columns(json)) => batch.add_bytes(id, What::Columns, &json),
             Ok(Reply::Text(json)) => batch.add(id, What::Result, &json),
             Ok(Reply::Nothing) => batch.add(id, What::Result, "null"),
             Ok(Reply::Bytes(bytes)) => {

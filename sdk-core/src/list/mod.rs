@@ -1,8 +1,8 @@
 //! Lists that go on by themselves: streams of pages and of items. While one page is read those after it are on their way,
 //! one at first and up to four while the reader keeps up. Nothing is spawned: the stream drives what it asked for.
 
+mod columns;
 mod items;
-mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -91,9 +91,10 @@ fn read<T: DeserializeOwned>(raw: bool, answer: RawResponse) -> Result<Page<T>, 
 }
 
 fn read_raw(answer: RawResponse) -> Result<(Pagination, RawPage), Error> {
-    if let Some(rows) = rows::read(&answer.body) {
-        let raw = RawPage { json: rows.text.into(), wanted: rows.count, keys_stand_once: true };
-        return Ok((rows.pagination, raw));
+    if let Some(columns) = columns::read(&answer.body) {
+        let raw =
+            RawPage { json: columns.text.into(), wanted: columns.count, keys_stand_once: true };
+        return Ok((columns.pagination, raw));
     }
     let page: Page<Named> = decode::whole(&answer.body).map_err(|e| decode::from(e, &answer))?;
     let wanted = page.data.len();

@@ -1,11 +1,11 @@
-//! A page whose objects are alike, with their keys once: what `storycore-page-rows` writes, and where the page stands.
+//! A page whose objects are alike, with their keys once: what `storycore-page-columns` writes, and where the page stands.
 
 use crate::models::Pagination;
 
 /// A page that was written in the other form.
 #[derive(Debug)]
-pub(super) struct Rows {
-    /// The page with `data` as `[[key…],[value…],[value…]…]`.
+pub(super) struct Columns {
+    /// The page with `data` as `[[key…],[value of the first key…],[value of the second…]…]`.
     pub(super) text: Vec<u8>,
     /// How many objects it has.
     pub(super) count: usize,
@@ -14,13 +14,13 @@ pub(super) struct Rows {
 
 /// Reads a page whose objects have all the same keys in the same order, among them an `id` that is a text. What is not as
 /// expected is `decode`'s.
-pub(super) fn read(page: &[u8]) -> Option<Rows> {
-    let rows = storycore_page_rows::read(page)?;
-    let pagination = match rows.pagination {
+pub(super) fn read(page: &[u8]) -> Option<Columns> {
+    let columns = storycore_page_columns::read(page)?;
+    let pagination = match columns.pagination {
         None => Pagination::default(),
         Some(json) => serde_json::from_slice::<Option<_>>(json).ok()?.unwrap_or_default(),
     };
-    Some(Rows { text: rows.text, count: rows.count, pagination })
+    Some(Columns { text: columns.text, count: columns.count, pagination })
 }
 
 #[cfg(test)]
@@ -30,20 +30,20 @@ mod tests {
 
     use super::*;
 
-    /// The page again, from its rows.
-    fn undone(rows: &Rows) -> Value {
-        let mut page: Value = serde_json::from_slice(&rows.text).unwrap();
-        let Value::Array(data) = page["data"].take() else { panic!("no rows") };
-        let keys: Vec<&str> =
-            data[0].as_array().unwrap().iter().map(|k| k.as_str().unwrap()).collect();
-        let object = |row: &Value| {
-            let values = row.as_array().unwrap();
-            assert_eq!(values.len(), keys.len());
-            let fields = keys.iter().zip(values).map(|(k, v)| ((*k).to_owned(), v.clone()));
+    /// The page again, from its columns.
+    fn undone(columns: &Columns) -> Value {
+        let mut page: Value = serde_json::from_slice(&columns.text).unwrap();
+        let Value::Array(data) = page["data"].take() else { panic!("no columns") };
+        let data: Vec<&Vec<Value>> = data.iter().map(|column| column.as_array().unwrap()).collect();
+        let (keys, values) = data.split_first().unwrap();
+        assert_eq!(values.len(), keys.len());
+        assert!(values.iter().all(|column| column.len() == columns.count));
+        let object = |at: usize| {
+            let fields = keys.iter().zip(values);
+            let fields = fields.map(|(key, of)| (key.as_str().unwrap().to_owned(), of[at].clone()));
             Value::Object(fields.collect::<Map<_, _>>())
         };
-        assert_eq!(data.len(), rows.count + 1);
-        page["data"] = data[1..].iter().map(object).collect();
+        page["data"] = (0..columns.count).map(object).collect();
         page
     }
 
@@ -54,9 +54,12 @@ mod tests {
     #[test]
     fn alike_objects_have_their_keys_once() {
         let one = r#"{"id":"p","a":[1,{"b":null}],"é":"\u00e9\n","n":-1.5e+7,"t":true}"#;
-        let rows = read(page(one).as_bytes()).unwrap();
-        assert!(rows.text.starts_with(br#"{"data":[["id","a","#));
-        assert_eq!((rows.count, rows.pagination.total, rows.pagination.has_more), (5, 9, true));
+        let columns = read(page(one).as_bytes()).unwrap();
+        assert!(columns.text.starts_with(br#"{"data":[["id","a","#));
+        assert_eq!(
+            (columns.count, columns.pagination.total, columns.pagination.has_more),
+            (5, 9, true)
+        );
         let spaced = page(one).replace(':', " :\n").replace(',', " ,\t").replace("e+7", "E7");
         for text in [page(one), format!(" {spaced}\n")] {
             let expected: Value = serde_json::from_str(&text).unwrap();
@@ -131,10 +134,10 @@ mod tests {
                 bytes[place] =
                     if byte < 200 { symbols[usize::from(byte) % symbols.len()] } else { byte };
             }
-            if let (Some(rows), Ok(text)) = (read(&bytes), std::str::from_utf8(&bytes)) {
+            if let (Some(columns), Ok(text)) = (read(&bytes), std::str::from_utf8(&bytes)) {
                 let expected: Result<Value, _> = serde_json::from_str(text);
                 prop_assert!(expected.is_ok(), "{text}");
-                prop_assert_eq!(undone(&rows), expected.unwrap());
+                prop_assert_eq!(undone(&columns), expected.unwrap());
             }
             Ok(())
         });
