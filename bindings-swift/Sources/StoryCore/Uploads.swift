@@ -40,7 +40,8 @@ public struct UploadOptions: Sendable {
     public var journal: Journal
     /// The bytes of a chunk. Default: 5 to 64 MiB, so that each takes 2 to 8 s.
     public var chunkSize: Int?
-    /// The most requests side by side, from 1 to 16. Default 16: it begins with 4 and adds while that brings more.
+    /// The most requests side by side, from 1 to 16. A number that is given holds. Default 16: it begins with 4 and adds while
+    /// that brings more; from 128 MiB on, to a platform on this machine, 1.
     public var maxStreams: Int?
     /// Files of fewer bytes go as one request, which cannot be continued. Default 16 MiB.
     public var multipartBelow: Int?
@@ -199,6 +200,24 @@ extension Assets {
                 listener: onProgress.map { Listening($0) }, options: try call.native())
             return UploadReport(
                 asset: Asset(done.asset), sent: Int(clamping: done.sent), failures: Int(done.failures), restarts: done.restarts)
+        }
+    }
+
+    /// Downloads as ``download(_:to:options:)`` does, with a say in how many ranges are asked for side by side.
+    ///
+    /// - Parameters:
+    ///   - id: Its id.
+    ///   - to: Where the file is to be.
+    ///   - maxStreams: The most ranges side by side, from 1 to 16. Where it is left out: 1 under 64 MiB, else 4.
+    ///   - options: Options of its requests.
+    @discardableResult
+    public func download(
+        _ id: String, to: URL, maxStreams: Int, options: CallOptions = .init()
+    ) async throws -> Asset {
+        try await translated {
+            Asset(
+                try await native.downloadWithStreams(
+                    id: id, to: to.path, maxStreams: try whole("maxStreams", maxStreams), options: try options.native()))
         }
     }
 

@@ -21,6 +21,11 @@ import Testing
             let copy = folder.appendingPathComponent("copy.bin")
             try await client.media.download(asset.id, to: copy)
             #expect(try Data(contentsOf: copy) == Data(contentsOf: film))
+            // In as many streams as one says, and in no number that is none.
+            try await client.media.download(asset.id, to: copy, maxStreams: 4)
+            #expect(try Data(contentsOf: copy) == Data(contentsOf: film))
+            let refused = await kind { _ = try await client.media.download(asset.id, to: copy, maxStreams: -1) }
+            #expect(refused == "invalid_request")
         }
     }
 

@@ -22,13 +22,14 @@ use crate::{
 #[derive(uniffi::Object)]
 pub struct Client {
     platform: String,
+    is_derived: bool,
     pub(crate) shared: Arc<Shared>,
 }
 
 /// A client once for each thread that may make its calls: they share everything but their connections.
 pub(crate) struct Shared {
-    /// Nothing once it is closed.
-    clients: RwLock<Option<[Core; SHARDS]>>,
+    /// Nothing once the client that all others were made of is closed.
+    clients: Arc<RwLock<Option<[Core; SHARDS]>>>,
     closing: Closing,
 }
 
@@ -141,10 +142,19 @@ impl Client {
         self.platform.clone()
     }
 
-    /// Lets go of its connections. Calls under way, and later ones, end with `cancelled`.
+    /// One that shares this one's connections and ends with it.
+    pub fn derived(&self) -> Arc<Self> {
+        let (clients, closing) = (Arc::clone(&self.shared.clients), self.shared.closing.derived());
+        let shared = Arc::new(Shared { clients, closing });
+        Arc::new(Self { platform: self.platform.clone(), is_derived: true, shared })
+    }
+
+    /// Lets go of its connections, but for a derived one. Its calls under way, and later ones, end with `cancelled`.
     pub fn close(&self) {
         self.shared.closing.close();
-        drop(self.shared.clients.write().unwrap_or_else(PoisonError::into_inner).take());
+        if !self.is_derived {
+            drop(self.shared.clients.write().unwrap_or_else(PoisonError::into_inner).take());
+        }
     }
 }
 
@@ -155,9 +165,10 @@ impl Client {
             0 => client.clone(),
             _ => client.with_own_connections(),
         });
-        let clients = RwLock::new(Some(clients));
+        let clients = Arc::new(RwLock::new(Some(clients)));
         Arc::new(Self {
             platform,
+            is_derived: false,
             shared: Arc::new(Shared { clients, closing: Closing::default() }),
         })
     }
@@ -171,7 +182,8 @@ impl Shared {
 
     fn on(&self, thread: usize) -> Result<Core, Failure> {
         let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
-        clients.as_ref().map(|clients| clients[thread].clone()).ok_or_else(Failure::closed)
+        let clients = clients.as_ref().filter(|_| !self.closing.is_closed());
+        clients.map(|clients| clients[thread].clone()).ok_or_else(Failure::closed)
     }
 
     fn with(&self, place: &Place, options: Option<CallOptions>) -> Result<Core, Failure> {

@@ -14,7 +14,8 @@ use std::{
 
 use futures_util::future::{AbortHandle, Abortable, BoxFuture, Either, FutureExt as _, select};
 use pin_project_lite::pin_project;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use self::shards::Begin;
 pub(crate) use self::shards::{Place, SHARDS};
@@ -35,19 +36,22 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// That a client is closed, as its calls see it.
-#[derive(Clone)]
-pub(crate) struct Closing(watch::Sender<bool>);
-
-impl Default for Closing {
-    fn default() -> Self {
-        Self(watch::Sender::new(false))
-    }
-}
+/// That a client is closed, or the one that it was made of, as its calls see it.
+#[derive(Clone, Default)]
+pub(crate) struct Closing(CancellationToken);
 
 impl Closing {
+    /// Of a client that is made of this one's.
+    pub(crate) fn derived(&self) -> Self {
+        Self(self.0.child_token())
+    }
+
     pub(crate) fn close(&self) {
-        self.0.send_replace(true);
+        self.0.cancel();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.is_cancelled()
     }
 }
 
@@ -121,11 +125,11 @@ pub(crate) fn start(place: Place, closing: &Closing, work: Work) -> Started {
     let (abort, registration) = AbortHandle::new_pair();
     let number = place.number();
     let counted = Counted::begin();
-    let mut closed = closing.0.subscribe();
+    let closed = closing.0.clone();
     let call = async move {
         outlive_closed_connections();
         let _place = place;
-        let closed = std::pin::pin!(closed.wait_for(|closed| *closed));
+        let closed = std::pin::pin!(closed.cancelled());
         let outcome = match select(work, closed).await {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => Err(Failure::closed()),

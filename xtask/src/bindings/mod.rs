@@ -4,6 +4,7 @@
 //!
 //! A further language is a further module beside `python`, with one function from the form to files, and a line in `files`.
 
+mod by_hand;
 mod docs;
 mod form;
 mod kotlin;
@@ -115,6 +116,7 @@ fn is_generated(path: &Path) -> Result<bool> {
 
 /// Every generated file.
 fn files(root: &Path) -> Result<Files> {
+    by_hand::check(root)?;
     let sdk = read(root)?;
     let mut files = Files::new();
     files.insert("spec/sdk.json".into(), serde_json::to_string_pretty(&sdk)? + "\n");

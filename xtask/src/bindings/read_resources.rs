@@ -7,23 +7,11 @@ use anyhow::{Context as _, Result, bail};
 use syn::{FnArg, ImplItem, ImplItemFn, Item, Pat};
 
 use super::{
-    docs,
+    by_hand, docs,
     form::{Accessor, Direction, Gives, Method, Model, Param, ParamKind, Resource, Type},
     read_models::is_public,
     types::{self, Known},
 };
-
-/// Methods that stream from files, take callbacks, or have options of their own.
-const BY_HAND: [&str; 8] = [
-    "Assets.upload",
-    "Assets.upload_all",
-    "Assets.upload_with_progress",
-    "Assets.prepare_upload",
-    "Assets.prepare_download",
-    "Assets.content_stream",
-    "Jobs.wait",
-    "Jobs.wait_with",
-];
 
 /// Streams that have a name of their own, and what they are of.
 const STREAMS: [(&str, &str); 1] = [("JobEvents", "JobEvent")];
@@ -47,7 +35,7 @@ pub(crate) fn read(folder: &Path, models: &[Model], known: &Known) -> Result<Vec
             };
             for method in public_methods(&items, &resource.name) {
                 let named = format!("{}.{}", resource.name, method.sig.ident);
-                if BY_HAND.contains(&named.as_str()) {
+                if by_hand::ALL.iter().any(|of| of.method == named) {
                     resource.by_hand.push(method.sig.ident.to_string());
                     found.push(named);
                     continue;
@@ -61,8 +49,8 @@ pub(crate) fn read(folder: &Path, models: &[Model], known: &Known) -> Result<Vec
             resources.push(resource);
         }
     }
-    if let Some(gone) = BY_HAND.iter().find(|name| !found.iter().any(|f| f == *name)) {
-        bail!("{gone} is named as written by hand, and there is no such method");
+    if let Some(gone) = by_hand::ALL.iter().find(|of| !found.iter().any(|f| f == of.method)) {
+        bail!("{} is named as written by hand, and there is no such method", gone.method);
     }
     Ok(resources)
 }

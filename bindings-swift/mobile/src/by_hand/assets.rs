@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     failure::{self, CallbackFailure, Failure},
-    given::Given,
+    given::{Given, given},
     models::Asset,
     options::CallOptions,
     resources::Assets,
@@ -264,6 +264,24 @@ impl Assets {
                     failures: done.failures,
                     restarts: done.restarts,
                 }))
+            })
+            .await
+    }
+
+    /// Downloads, with a say in how many ranges are asked for side by side.
+    pub async fn download_with_streams(
+        &self,
+        id: String,
+        to: String,
+        max_streams: u32,
+        options: Option<CallOptions>,
+    ) -> Result<Given<Asset>, Failure> {
+        let streams = usize::try_from(max_streams).unwrap_or(usize::MAX);
+        self.0
+            .call(options, move |client| async move {
+                let media = client.media();
+                let download = media.prepare_download(&id, to).max_streams(streams);
+                given(download.send().boxed().await)
             })
             .await
     }

@@ -31,10 +31,7 @@ private const val LANGUAGE = "kotlin"
  *
  * Every failure of a call is a [StoryCoreException]. Cancelling the coroutine of a call ends its request.
  */
-public class StoryCoreClient private constructor(
-    calls: Calls,
-    private val isDerived: Boolean,
-) : Resources(calls), AutoCloseable {
+public class StoryCoreClient private constructor(calls: Calls) : Resources(calls), AutoCloseable {
     /**
      * A client with these settings: one credential, and what else differs from the defaults.
      *
@@ -44,7 +41,8 @@ public class StoryCoreClient private constructor(
      * @param anonymous Opens it with nothing, for signing in.
      * @param baseUrl Where it is, without path and query. Default: the platform's own address.
      * @param platform The dialect. Default StoryCore.
-     * @param timeout The most that a call may take, retries and waits included. Default 180 s.
+     * @param timeout The most that a call may take, retries and waits included. Default 180 s. An upload or a download takes as
+     * long as its bytes move: there it bounds each request that carries none of them.
      * @param attemptTimeout The most that one attempt may take, to the answer's last byte. Default 30 s.
      * @param connectTimeout The most that making a connection may take. Default 5 s.
      * @param maxRetries Attempts after the first. Default 2; 0 means none.
@@ -107,7 +105,6 @@ public class StoryCoreClient private constructor(
             ),
             oauth?.onTokens,
         ),
-        isDerived = false,
     )
 
     /** The name of the platform that it speaks to. */
@@ -115,10 +112,10 @@ public class StoryCoreClient private constructor(
 
     /**
      * The same client with options for the calls made through it. It shares this one's connections and limits, and ends with
-     * this one: its own [close] does nothing.
+     * this one; its own [close] ends its own calls alone.
      */
     public fun withOptions(options: CallOptions): StoryCoreClient =
-        StoryCoreClient(Calls(calls.native, options.over(calls.defaults)), isDerived = true)
+        StoryCoreClient(Calls(calls.native.derived(), options.over(calls.defaults)))
 
     /**
      * Sends what is not typed here, with retries, limits and credentials as every call.
@@ -151,11 +148,11 @@ public class StoryCoreClient private constructor(
     }
 
     /**
-     * Ends what is under way with [CallCancelledException], and lets go of the connections. A client that [withOptions] gave
-     * leaves that to the one it was made of.
+     * Ends what is under way with [CallCancelledException], and lets go of the connections. Of a client that [withOptions] gave
+     * it ends that one's calls alone: the connections are those of the client that it was made of.
      */
     override fun close() {
-        if (!isDerived) calls.native.end()
+        calls.native.end()
     }
 
     override fun toString(): String = "StoryCoreClient(platform=$platform)"
@@ -170,7 +167,7 @@ public class StoryCoreClient private constructor(
          */
         @JvmStatic
         public fun fromEnv(): StoryCoreClient =
-            StoryCoreClient(Calls(told { NativeClient.fromEnv(LANGUAGE) }, CallOptions.NONE), isDerived = false)
+            StoryCoreClient(Calls(told { NativeClient.fromEnv(LANGUAGE) }, CallOptions.NONE))
 
         private fun calls(settings: ClientSettings, onTokens: ((TokenSet) -> Unit)?): Calls {
             val listener = onTokens?.let {

@@ -2,6 +2,7 @@
 
 package io.storycore
 
+import io.storycore.internal.config
 import io.storycore.internal.readLong
 import io.storycore.models.Asset
 import io.storycore.models.model
@@ -53,7 +54,7 @@ public sealed interface Journal {
     /** Nowhere. */
     public data object Off : Journal
 
-    /** In the user's state directory. Android has none: give a file of the app's there. */
+    /** In the user's state directory. Android has none: the upload of a file is refused there, see [At] and [Off]. */
     public data object User : Journal
 
     /**
@@ -64,18 +65,31 @@ public sealed interface Journal {
     public data class At(public val path: Path) : Journal
 }
 
-internal fun Journal.native(): NativeJournal = when (this) {
+/** The journal of an upload of `source`: only a file's is written down. */
+internal fun Journal.native(source: UploadSource): NativeJournal = when (this) {
     Journal.Off -> NativeJournal.Off
-    Journal.User -> NativeJournal.User
+    Journal.User -> {
+        // Without a word it would be in none, and the upload lost with the app.
+        if (source is UploadSource.File && isAndroid()) throw homeless()
+        NativeJournal.User
+    }
     is Journal.At -> NativeJournal.At(path.toString())
 }
+
+private fun isAndroid() = System.getProperty("java.vm.name") == "Dalvik"
+
+private fun homeless() = config(
+    "journal",
+    "Android has no state directory of a user's to write the upload down in: give `Journal.At` a file of the app's, such as " +
+        "one in `context.noBackupFilesDir`, or `Journal.Off` for an upload that ends with the app",
+)
 
 /**
  * How an upload is done, beside what is said of the file; what is not set suits.
  *
  * @param chunkSize The bytes of a chunk. Default: 5 to 64 MiB, so that each takes 2 to 8 s.
- * @param maxStreams The most requests side by side, from 1 to 16. Default 16: it begins with 4 and adds while that brings
- * more.
+ * @param maxStreams The most requests side by side, from 1 to 16. A number that is given holds. Default 16: it begins with 4 and
+ * adds while that brings more; from 128 MiB on, to a platform on this machine, 1.
  * @param multipartBelow Files of fewer bytes go as one request, which cannot be continued. Default 16 MiB.
  * @param chunkChecksums Whether the SHA-256 of each chunk is sent, where the platform takes it. Default true.
  * @param retries Failures in a row, without a byte arriving between them, that are survived. Default 8.

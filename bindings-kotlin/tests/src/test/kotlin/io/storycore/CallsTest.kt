@@ -114,9 +114,26 @@ class CallsTest {
     }
 
     @Test
-    fun `closing a client with other options leaves the one it was made of open`() = runBlocking {
-        client.withOptions(CallOptions(maxRetries = 0)).use { assertEquals(0, it.projects.list().data.size) }
-        assertEquals(0, client.projects.list().data.size)
+    fun `closing a client with other options ends its own calls and leaves the one it was made of open`() = runBlocking<Unit> {
+        stalled()
+        val derived = client.withOptions(CallOptions(maxRetries = 0))
+        val below = derived.withOptions(CallOptions(timeout = 60.seconds))
+        val beside = client.withOptions(CallOptions(maxRetries = 0))
+        val (mine, theirs) = listOf(listOf(derived, below), listOf(client, beside)).map { clients ->
+            clients.map {
+                async(Dispatchers.Default, CoroutineStart.UNDISPATCHED) {
+                    assertFailsWith<CallCancelledException> { it.projects.list() }
+                }
+            }
+        }
+        withTimeout(30.seconds) { while (platform.requests().count { "/api/projects" in it.toString() } < 4) delay(10) }
+        derived.close()
+        withTimeout(30.seconds) { mine.forEach { it.await() } }
+        listOf(derived, below).forEach { assertFailsWith<CallCancelledException> { it.jobs.list() } }
+        listOf(client, beside).forEach { assertEquals(0, it.jobs.list().data.size) }
+        client.close()
+        withTimeout(30.seconds) { theirs.forEach { it.await() } }
+        assertFailsWith<CallCancelledException> { beside.jobs.list() }
     }
 
     @Test

@@ -70,6 +70,29 @@ class UploadsTest {
         client.media.download(asset.id, folder.resolve("back.bin"))
         assertContentEquals(bytes, Files.readAllBytes(folder.resolve("back.bin")))
         assertContentEquals(bytes, client.media.content(asset.id))
+        // In as many ranges as one says.
+        client.media.download(asset.id, folder.resolve("again.bin"), maxStreams = 4)
+        assertContentEquals(bytes, Files.readAllBytes(folder.resolve("again.bin")))
+        assertTrue(platform.requests().any { "bytes=" in it.toString() }, "it came in ranges")
+        assertFailsWith<InvalidRequestException> { client.media.download(asset.id, folder.resolve("none.bin"), maxStreams = -1) }
+    }
+
+    @Test
+    fun `on Android a file's upload is not lost for want of a journal but says what to give`() = runBlocking<Unit> {
+        val machine = System.getProperty("java.vm.name")
+        try {
+            System.setProperty("java.vm.name", "Dalvik")
+            val refused = assertFailsWith<ConfigException> { client.media.upload(film, type = "document") }
+            assertEquals("journal", refused.param)
+            assertTrue("noBackupFilesDir" in refused.message!!, refused.message)
+            val journal = Journal.At(folder.resolve("uploads.sqlite3"))
+            assertEquals(sha256, client.media.upload(film, type = "document", journal = journal).sha256)
+            // Nobody could read these again: they need none.
+            val source = UploadSource.Bytes("note.txt", byteArrayOf(1, 2, 3))
+            assertEquals(3L, client.media.uploadReport(source, type = "document").asset.size)
+        } finally {
+            System.setProperty("java.vm.name", machine)
+        }
     }
 
     @Test

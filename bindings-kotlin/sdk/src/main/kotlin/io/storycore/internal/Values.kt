@@ -60,8 +60,13 @@ internal fun ulong(name: String, number: Long): ULong {
 private fun outside(name: String, number: Long) = invalid(name, "`$name` cannot be $number")
 
 /** An argument that cannot be what it is to be. Nothing was sent. */
-internal fun invalid(name: String, reason: String) = FailureDetails(
-    kind = "invalid_request", text = reason, reason = reason, status = null, code = null, param = name,
+internal fun invalid(name: String, reason: String) = refused("invalid_request", name, reason)
+
+/** A setting that cannot work here. Nothing was sent. */
+internal fun config(name: String, reason: String) = refused("config", name, reason)
+
+private fun refused(kind: String, name: String, reason: String) = FailureDetails(
+    kind = kind, text = reason, reason = reason, status = null, code = null, param = name,
     details = null, requestId = null, idempotencyKey = null, retryAfter = null, attempts = 0u,
     elapsed = Duration.ZERO, retryable = false, body = null, job = null, causes = emptyList(),
 ).exception()

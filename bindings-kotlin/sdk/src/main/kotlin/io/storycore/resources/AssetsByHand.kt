@@ -15,6 +15,7 @@ import io.storycore.internal.Calls
 import io.storycore.internal.uint
 import io.storycore.internal.ulong
 import io.storycore.models.Asset
+import io.storycore.models.model
 import io.storycore.native
 import io.storycore.positive
 import io.storycore.progress
@@ -59,7 +60,8 @@ public abstract class AssetsByHand internal constructor(
      * @param description What it shows.
      * @param projectId The project it belongs to.
      * @param contentType Its media type. Default: by the file's extension.
-     * @param journal Where it is written down. Default: the user's own; on Android give a file of the app's.
+     * @param journal Where it is written down. Default: the user's own; on Android a file's upload must be given one of the
+     * app's, or [Journal.Off].
      * @param control Pauses, resumes and cancels it.
      * @param tuning How it is done.
      * @param options Options of this call alone.
@@ -94,7 +96,8 @@ public abstract class AssetsByHand internal constructor(
      * @param description What it shows.
      * @param projectId The project it belongs to.
      * @param contentType Its media type. Default: by the file's extension.
-     * @param journal Where it is written down. Default: the user's own; on Android give a file of the app's.
+     * @param journal Where it is written down. Default: the user's own; on Android a file's upload must be given one of the
+     * app's, or [Journal.Off].
      * @param control Pauses, resumes and cancels it.
      * @param tuning How it is done.
      * @param options Options of this call alone.
@@ -122,7 +125,7 @@ public abstract class AssetsByHand internal constructor(
             description = description,
             projectId = projectId,
             contentType = contentType,
-            journal = journal.native(),
+            journal = journal.native(source),
             chunkSize = tuning.chunkSize?.let { ulong("chunkSize", it) },
             maxStreams = tuning.maxStreams?.let { uint("maxStreams", it.toLong()) },
             multipartBelow = tuning.multipartBelow?.let { ulong("multipartBelow", it) },
@@ -150,6 +153,20 @@ public abstract class AssetsByHand internal constructor(
     }
 
     /**
+     * Downloads as `download` does, with a say in how many ranges are asked for side by side.
+     *
+     * @param id Its id.
+     * @param to Where the file is to be.
+     * @param maxStreams The most ranges side by side, from 1 to 16. Where it is left out: 1 under 64 MiB, else 4.
+     * @param options Options of this call alone.
+     * @throws io.storycore.StoryCoreException As `download`.
+     */
+    public suspend fun download(id: String, to: Path, maxStreams: Int, options: CallOptions? = null): Asset =
+        calls.make(options) {
+            native.downloadWithStreams(id, to.toString(), uint("maxStreams", maxStreams.toLong()), it)
+        }.model()
+
+    /**
      * Uploads as [uploadReport] does, as a flow: how far it is, and at last what came of it. Each collector uploads;
      * ending the collection stops the upload and keeps what arrived.
      *
@@ -159,7 +176,8 @@ public abstract class AssetsByHand internal constructor(
      * @param description What it shows.
      * @param projectId The project it belongs to.
      * @param contentType Its media type. Default: by the file's extension.
-     * @param journal Where it is written down. Default: the user's own; on Android give a file of the app's.
+     * @param journal Where it is written down. Default: the user's own; on Android a file's upload must be given one of the
+     * app's, or [Journal.Off].
      * @param control Pauses, resumes and cancels it.
      * @param tuning How it is done.
      * @param options Options of this call alone.
