@@ -58,7 +58,7 @@ class UploadsTest {
     }
 
     @Test
-    fun `a file is uploaded with progress and comes back as it was`() = runBlocking {
+    fun `a file is uploaded with progress and comes back as it was`() = runBlocking<Unit> {
         val told = mutableListOf<UploadProgress>()
         val thread = Thread.currentThread()
         val asset = client.media.upload(film, type = "document", journal = Journal.Off, tuning = inParts) {
