@@ -26,6 +26,8 @@ pub(crate) fn building(program: impl AsRef<std::ffi::OsStr>) -> Command {
         if own.starts_with("CARGO_PKG_")
             || own.starts_with("CARGO_MANIFEST_")
             || ["CARGO_BIN_NAME", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"].contains(&&*own)
+            // Of `.cargo/config.toml`, which the other cargo reads by itself: from here it would outdo `--config`.
+            || own == "LIBSQLITE3_FLAGS"
         {
             command.env_remove(&name);
         }
