@@ -19,7 +19,15 @@ pub(crate) trait Written: Sized {
 impl Written for Date {
     fn of(text: &str) -> Option<Self> {
         let mut left = Left(text.as_bytes());
-        left.date().filter(|_| left.0.is_empty())
+        let date = left.date()?;
+        // Of a time its day counts, as it is written.
+        if left.one(b"Tt ").is_some() {
+            left.time()?;
+            if !left.0.is_empty() {
+                left.offset()?;
+            }
+        }
+        left.0.is_empty().then_some(date)
     }
 }
 
@@ -28,19 +36,10 @@ impl Written for Timestamp {
         let mut left = Left(text.as_bytes());
         let date = left.date()?;
         left.one(b"Tt ")?;
-        let hour = left.number(2)?;
-        left.one(b":")?;
-        let minute = left.number(2)?;
-        left.one(b":")?;
-        // A leap second, which no clock of today's tells apart, is the one before it.
-        let second = left.number(2)?;
-        let second = if second == 60 { 59 } else { second };
-        let nanosecond = if left.one(b".,").is_some() { left.nanosecond()? } else { 0 };
+        let time = left.time()?;
         let offset = left.offset()?;
-        let [hour, minute, second] = [hour, minute, second].map(|n| i8::try_from(n).ok());
-        let time = Time::new(hour?, minute?, second?, nanosecond).ok()?;
-        let utc = Offset::UTC.to_timestamp(date.to_datetime(time)).ok()?;
-        left.0.is_empty().then(|| utc.checked_sub(offset).ok()).flatten()
+        let utc = date.to_datetime(time).checked_sub(offset).ok()?;
+        left.0.is_empty().then(|| Offset::UTC.to_timestamp(utc).ok()).flatten()
     }
 }
 
@@ -77,6 +76,19 @@ impl Left<'_> {
         Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
     }
 
+    fn time(&mut self) -> Option<Time> {
+        let hour = self.number(2)?;
+        self.one(b":")?;
+        let minute = self.number(2)?;
+        self.one(b":")?;
+        // A leap second, which no clock of today's tells apart, is the one before it.
+        let second = self.number(2)?;
+        let second = if second == 60 { 59 } else { second };
+        let nanosecond = if self.one(b".,").is_some() { self.nanosecond()? } else { 0 };
+        let [hour, minute, second] = [hour, minute, second].map(|n| i8::try_from(n).ok());
+        Time::new(hour?, minute?, second?, nanosecond).ok()
+    }
+
     /// The digits behind a second's point; those below a nanosecond are let go.
     fn nanosecond(&mut self) -> Option<i32> {
         let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -94,9 +106,9 @@ impl Left<'_> {
             _ => return Some(SignedDuration::ZERO),
         };
         let hours = self.number(2)?;
-        // Python's `%z` leaves it out.
-        let _colon = self.one(b":");
-        let minutes = self.number(2)?;
+        // PostgreSQL leaves minutes out that are none, Python's `%z` the colon.
+        let is_colon = self.one(b":").is_some();
+        let minutes = if self.0.is_empty() && !is_colon { 0 } else { self.number(2)? };
         let is_offset = hours < 24 && minutes < 60;
         is_offset.then(|| SignedDuration::from_mins(sign * i64::from(hours * 60 + minutes)))
     }
@@ -151,6 +163,8 @@ mod tests {
             "2016-12-31T23:59:60Z",
             "0000-01-01T00:00:00,25Z",
             "1969-12-31T23:59:59.999Z",
+            "2026-01-31 23:59:59+00",
+            "9999-12-30T23:59:59+02:00",
         ] {
             let (ours, theirs) = both(text);
             assert!(ours.is_some(), "{text}");
@@ -158,7 +172,10 @@ mod tests {
         }
         let longer = Timestamp::of("2026-01-31T23:59:59.1234567891Z");
         assert_eq!(longer, "2026-01-31T23:59:59.123456789Z".parse().ok());
-        assert_eq!(Date::of("2026-01-31"), "2026-01-31".parse().ok());
+        for text in ["2026-01-31", "2026-01-31T00:00:00", "2026-01-31T23:00:00.5+02:00"] {
+            assert!(Date::of(text).is_some(), "{text}");
+            assert_eq!(Date::of(text), text.parse().ok(), "{text}");
+        }
     }
 
     #[test]
@@ -174,13 +191,14 @@ mod tests {
             "2026-01-31T23:60:00Z",
             "2026-01-31T23:59:61Z",
             "2026-01-31T23:59:59+24:00",
+            "2026-01-31T23:59:59+02:",
             "2026-01-31T23:59:59ZZ",
             "+026-01-31T23:59:59Z",
             "２026-01-31T23:59:59Z",
         ] {
             assert_eq!(Timestamp::of(text), None, "{text}");
         }
-        for text in ["", "2026-1-31", "2026-13-01", "2026-01-32", "2026-01-31Z"] {
+        for text in ["", "2026-1-31", "2026-13-01", "2026-01-32", "2026-01-31Z", "2026-01-31T"] {
             assert_eq!(Date::of(text), None, "{text}");
         }
     }
@@ -204,10 +222,20 @@ mod tests {
 
         #[test]
         fn no_text_breaks_it(text in "[0-9TZtz:+.,-]{0,40}") {
-            if let Some(time) = Timestamp::of(&text) {
-                // Finer than a nanosecond, they round.
-                prop_assert_eq!(Some(time), text.parse().ok().filter(|_| text.len() < 30).or(Some(time)));
+            let _ = (Timestamp::of(&text), Date::of(&text));
+        }
+
+        #[test]
+        fn what_it_takes_of_an_altered_time_jiff_reads_as_the_same(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), "[0-9TZtz:+., -]"), 1..3),
+        ) {
+            let mut text = "2026-01-31T23:59:59.123456+02:30".to_owned();
+            for (place, byte) in &changes {
+                let place = place.index(text.len());
+                text.replace_range(place..=place, byte);
             }
+            let (ours, theirs) = both(&text);
+            prop_assert!(ours.is_none() || ours == theirs, "{text}: {ours:?} and {theirs:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{ServerConfig, pki_types::PrivateKeyDer};
-use storycore::{Client, upload::UploadSource};
+use storycore::{CallOptions, Client, upload::UploadSource};
 use tokio::{
     net::TcpStream,
     sync::{Barrier, watch},
@@ -56,6 +56,8 @@ struct Seen {
     /// Connections so far.
     http1: AtomicUsize,
     http2: AtomicUsize,
+    /// Those of HTTP/2 that ended as they should.
+    ended: AtomicUsize,
     /// Whether the first connection gives no answers any more.
     is_first_dead: AtomicBool,
     files: Barrier,
@@ -81,6 +83,7 @@ impl Server {
         let seen = Arc::new(Seen {
             http1: AtomicUsize::new(0),
             http2: AtomicUsize::new(0),
+            ended: AtomicUsize::new(0),
             is_first_dead: AtomicBool::new(false),
             files: Barrier::new(FILES),
         });
@@ -121,7 +124,7 @@ impl Seen {
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let opened = if is_http2 { &self.http2 } else { &self.http1 };
         let number = opened.fetch_add(1, Relaxed);
-        let is_first = is_http2 && number == 0;
+        let (is_first, seen) = (is_http2 && number == 0, Arc::clone(&self));
         let answer = service_fn(move |request| Arc::clone(&self).answer(is_first, request));
         let stream = TokioIo::new(stream);
         if !is_http2 {
@@ -138,6 +141,7 @@ impl Seen {
         if *ended.borrow() == Some(End::Told) {
             serving.as_mut().graceful_shutdown();
             let _ = serving.await;
+            seen.ended.fetch_add(1, Relaxed);
         }
     }
 
@@ -180,7 +184,12 @@ async fn calls_at_the_same_time_share_one_connection() {
     assert_eq!(server.opened(), (0, 1), "all went over the one that was there");
     // A server that is restarted says so, and the next call opens another connection.
     server.end.send(Some(End::Told)).unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let ended = async {
+        while server.seen.ended.load(Relaxed) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), ended).await.unwrap();
     call().await.unwrap();
     assert_eq!(server.opened(), (0, 2));
 }
@@ -203,13 +212,31 @@ fn a_connection_that_was_closed_meanwhile_is_not_used() {
 #[tokio::test]
 async fn a_connection_that_fell_silent_carries_no_further_call() {
     let server = Server::start(&["h2"]).await;
-    let client = server.builder().attempt_timeout(Duration::from_millis(1_200)).build().unwrap();
+    let client = server.client();
     client.request("GET", "/api/audit").send().await.unwrap();
     server.seen.is_first_dead.store(true, Relaxed);
-    let error = client.request("GET", "/api/audit").send().await.unwrap_err();
-    assert_eq!(error.kind(), storycore::ErrorKind::Timeout);
+    let hasty = |ms| client.with(CallOptions::new().timeout(Duration::from_millis(ms)));
+    // Each gives up soon, and nobody hears anything for more than a second.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(1_400) {
+        let _ = hasty(220).request("GET", "/api/audit").send().await;
+    }
     client.request("GET", "/api/audit").send().await.unwrap();
-    assert_eq!(server.opened(), (0, 2));
+    assert!(server.opened().1 >= 2, "it went over another one");
+}
+
+#[tokio::test]
+async fn calls_that_are_given_up_now_and_then_cost_no_connection() {
+    let server = Server::start(&["h2"]).await;
+    let client = server.client();
+    client.request("GET", "/api/audit").send().await.unwrap();
+    for _ in 0..2 {
+        let call = client.request("GET", "/api/audit").send();
+        assert!(tokio::time::timeout(Duration::from_millis(5), call).await.is_err());
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+    }
+    client.request("GET", "/api/audit").send().await.unwrap();
+    assert_eq!(server.opened(), (0, 1));
 }
 
 #[tokio::test]

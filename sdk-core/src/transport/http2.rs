@@ -35,8 +35,12 @@ pub(super) struct Http2 {
 /// What a connection owes.
 #[derive(Default)]
 struct Owing {
+    /// Calls that wait for it.
+    waiting: usize,
     /// Since when it was asked and has answered nothing.
     since: Option<Instant>,
+    /// When somebody waited no more.
+    left: Option<Instant>,
     is_given_up: bool,
 }
 
@@ -80,14 +84,23 @@ struct Waiting(Option<Arc<Mutex<Owing>>>);
 
 impl Waiting {
     fn begin(connection: Arc<Mutex<Owing>>) -> Self {
-        owing(&connection).since.get_or_insert_with(Instant::now);
+        let mut owed = owing(&connection);
+        // Nobody was there to see whether it was silent meanwhile.
+        if owed.waiting == 0 && owed.left.is_some_and(|left| left.elapsed() >= SILENT) {
+            owed.since = None;
+        }
+        owed.waiting += 1;
+        owed.since.get_or_insert_with(Instant::now);
+        drop(owed);
         Self(Some(connection))
     }
 
     /// There is one; whoever else waits knows by it that the connection is alive.
     fn answered(mut self) {
         if let Some(connection) = self.0.take() {
-            owing(&connection).since = None;
+            let mut owed = owing(&connection);
+            owed.waiting -= 1;
+            owed.since = (owed.waiting > 0).then(Instant::now);
         }
     }
 }
@@ -96,8 +109,10 @@ impl Drop for Waiting {
     /// Nobody waits any more.
     fn drop(&mut self) {
         if let Some(connection) = self.0.take() {
-            let mut owing = owing(&connection);
-            owing.is_given_up |= owing.since.is_some_and(|since| since.elapsed() >= SILENT);
+            let mut owed = owing(&connection);
+            owed.waiting -= 1;
+            owed.left = Some(Instant::now());
+            owed.is_given_up |= owed.since.is_some_and(|since| since.elapsed() >= SILENT);
         }
     }
 }

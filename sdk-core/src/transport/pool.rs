@@ -177,6 +177,7 @@ impl Shared {
         loop {
             let (since, mut taken) = self.free(|to| to.is_of(uri), lane)?;
             if since.elapsed() < RESTED {
+                self.uses(&taken);
                 return Some(taken);
             }
             if !is_seen {
@@ -190,7 +191,19 @@ impl Shared {
                 Taken::Http2(connection) => connection.is_free(),
             };
             if is_sound {
+                self.uses(&taken);
                 return Some(taken);
+            }
+        }
+    }
+
+    /// Notes that a shared connection is used now. Not before it is known to be sound: whoever comes meanwhile looks, too.
+    fn uses(&self, taken: &Taken) {
+        if let Taken::Http2(connection) = taken {
+            let mut open = self.open();
+            let own = open.http2.iter_mut().find(|(_, other)| other.to == connection.to);
+            if let Some((used, _)) = own {
+                *used = Instant::now();
             }
         }
     }
@@ -211,8 +224,7 @@ impl Shared {
         if lane == Lane::Bulk && !connection.is_all_there_is {
             return None;
         }
-        let since = std::mem::replace(used, Instant::now());
-        Some((since, Taken::Http2(connection.clone())))
+        Some((*used, Taken::Http2(connection.clone())))
     }
 
     /// A new connection, or one that comes free before it is there, and whether it is that.
