@@ -148,7 +148,7 @@ fn killed(cx: &Context, natives: &Path) -> Counts {
     let (Ok(java), Some(storycore)) = (java, build.bins.get("storycore")) else {
         return Counts::failed("kotlin: set-up of an app that is killed");
     };
-    let mut words = java.split(' ');
+    let mut words = java.split(' ').filter(|word| !word.is_empty());
     let mut run = Command::new(words.next().unwrap_or_default());
     run.args(words).envs(environment.iter().cloned()).env("STORYCORE_CLI", storycore);
     tally("an app that is killed", run, TESTS)

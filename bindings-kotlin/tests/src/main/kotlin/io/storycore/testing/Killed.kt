@@ -15,6 +15,7 @@ import java.nio.file.Path
 import java.security.MessageDigest
 import java.util.HexFormat
 import java.util.concurrent.TimeUnit
+import kotlin.concurrent.thread
 import kotlin.io.path.ExperimentalPathApi
 import kotlin.io.path.createTempDirectory
 import kotlin.io.path.deleteRecursively
@@ -41,11 +42,14 @@ suspend fun killedAndTakenUp(platform: LocalPlatform, folder: Path): UploadRepor
     ).redirectError(ProcessBuilder.Redirect.INHERIT)
     app.environment() += mapOf("STORYCORE_BASE_URL" to platform.url, "STORYCORE_API_KEY" to platform.apiKey)
     val running = app.start()
+    // One that hangs is ended, too, and then says nothing more.
+    val guard = thread(isDaemon = true) { if (!running.waitFor(120, TimeUnit.SECONDS)) running.destroyForcibly() }
     try {
         val isUnderWay = running.inputReader().lineSequence().any { it.toLong() >= ENOUGH }
         check(isUnderWay && running.isAlive) { "the app ended by itself" }
     } finally {
         running.destroyForcibly().waitFor(60, TimeUnit.SECONDS)
+        guard.join()
     }
     val report = platform.client().use { upload(it, film, journal) }
     val sha256 = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(film)))
