@@ -60,6 +60,8 @@ class Call {
 
   /** Its signal was aborted. */
   abort() {
+    // What heard of it before may have ended this one: a content stream, whose close takes back what it waits for.
+    if (this.signal === undefined) return;
     const { reason } = this.signal;
     this.takeBack()(reason);
   }
@@ -138,9 +140,9 @@ function checkSignal(signal) {
   }
 }
 
-/** Ends a call of which nobody hears any more. */
+/** Ends a call whose answer nobody wants any more. Somebody may wait for its end all the same. */
 function takeBack(id) {
-  waiting.get(id)?.takeBack();
+  waiting.get(id)?.takeBack()(new CallCancelledError("what it was asked of was closed"));
 }
 
 /** A number under which something native can tell `told`, as long as the environment lasts. */

@@ -97,6 +97,31 @@ test("an abort ends a stream at once with its reason, in each of its forms", asy
   await assert.rejects(client.media.contentStream(asset.id, { signal: AbortSignal.abort(new Error("before")) }), /before/);
 });
 
+test("an abort ends a stream that waits for its next piece, in each of its forms", async () => {
+  const read = {
+    iterable: (content) => all(content),
+    web: (content) => new Response(content.toWeb()).arrayBuffer(),
+    node: (content) => pipeline(content.toNode(), new Writable({ write: (_piece, _encoding, done) => done() })),
+  };
+  for (const [name, reading] of Object.entries(read)) {
+    await platform.fault({ path: CONTENT, times: 0, action: { stall: true } });
+    const abort = new AbortController();
+    const reason = new Error(`enough of ${name}`);
+    const content = await client.media.contentStream(asset.id, { signal: abort.signal });
+    setTimeout(() => abort.abort(reason), 300);
+    await assert.rejects(reading(content), reason);
+    await assert.rejects(content.next(), reason);
+  }
+});
+
+test("a stream that is left while it waits for its next piece is over", async () => {
+  await platform.fault({ path: CONTENT, times: 0, action: { stall: true } });
+  const content = await client.media.contentStream(asset.id);
+  setTimeout(() => void content.return(), 300);
+  for await (const piece of content) assert(piece.length > 0);
+  assert.deepEqual(await content.next(), { done: true, value: undefined });
+});
+
 test("leaving a stream ends its request", async () => {
   const content = await client.media.contentStream(asset.id);
   for await (const piece of content) {
