@@ -3,7 +3,7 @@
 "use strict";
 
 const { Bridge } = require("./native.js");
-const { fromFields, native, CallCancelledError } = require("./errors.js");
+const { fromFields, native, CallCancelledError, DecodeError } = require("./errors.js");
 
 // Loaded when they are asked for first: each file is a third of a millisecond of `require("storycore")`.
 let columns;
@@ -87,8 +87,13 @@ function fetched(text, buffers) {
         break;
       case COLUMNS: {
         const page = Array.isArray(value) ? value[1] : value;
-        page.data = (columns ??= require("./columns.js")).objects(page.data);
-        resolve(value);
+        try {
+          page.data = (columns ??= require("./columns.js")).objects(page.data);
+          resolve(value);
+        } catch (cause) {
+          // What is wrong with one page must not take the rest of the batch with it.
+          reject(new DecodeError(`the page is not as it was announced: ${cause.message}`, {}, { cause }));
+        }
         break;
       }
       case BYTES:

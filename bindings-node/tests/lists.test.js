@@ -3,7 +3,7 @@
 
 const assert = require("node:assert/strict");
 const { after, before, beforeEach, test } = require("node:test");
-const { AuthenticationError, InvalidRequestError } = require("storycore");
+const { AuthenticationError, DecodeError, InvalidRequestError } = require("storycore");
 const { LocalPlatform } = require("storycore/testing");
 
 let platform;
@@ -70,6 +70,18 @@ test("a failure in the middle is thrown by the loop", async () => {
   }, AuthenticationError);
   assert.equal(count, 10);
   await assert.rejects(client.projects.items({ sort: "nonsense" }).next(), InvalidRequestError);
+});
+
+test("a page that names its objects twice fails alone, however the name is spelled", async () => {
+  const data = JSON.stringify(Array.from({ length: 5 }, (_, number) => ({ id: `prj_${number}` })));
+  for (const again of ["data", "d\\u0061ta"]) {
+    const body = `{"data":${data},"${again}":[1]}`;
+    await platform.fault({ path: "/api/projects", action: { status: 200, body } });
+    await assert.rejects(client.projects.list(), DecodeError);
+    await platform.fault({ path: "/api/projects", action: { status: 200, body } });
+    await assert.rejects(client.projects.list().pages().next(), DecodeError);
+  }
+  assert((await client.projects.list()).pagination);
 });
 
 test("a signal ends a loop with its reason", async () => {
