@@ -36,6 +36,8 @@ pub fn read(page: &[u8]) -> Option<Columns<'_>> {
     let (mut copied, mut count) = (0, None);
     let mut pagination = None;
     scan.members(0, |key, scan| match key {
+        // It may spell `data` in another way, and of two alike readers take the last.
+        _ if key.contains(&b'\\') => None,
         br#""data""# if count.is_none() => {
             text.extend_from_slice(&page[..scan.at]);
             count = Some(scan.columns(&mut text)?);

@@ -113,6 +113,8 @@ mod tests {
             good.replacen(r#""p""#, r#""p","q":1"#, 1),
             good.replace("true", r#""yes""#),
             good.replace("\"pagination\"", "\"data\""),
+            good.replace("\"pagination\"", r#""d\u0061ta""#),
+            good.replace("\"pagination\"", r#""pagin\u0061tion""#),
             format!("{good}]"),
             good[..good.len() - 1].to_owned(),
             good.replacen(r#"{"id":"p"},{"id":"p"},"#, "", 1),
