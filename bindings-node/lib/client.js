@@ -40,7 +40,10 @@ class Shared {
   }
 }
 
-/** What a client's calls end with: its own end, or that of the one it was made of. */
+/**
+ * What a client's calls end with: its own end, or that of one it was made of. Whoever says `client = client.withOptions(…)`
+ * again and again has thousands of them in a row, which recursion would not get through.
+ */
 class Life {
   #isClosed = false;
   #of;
@@ -50,15 +53,17 @@ class Life {
   }
 
   get isClosed() {
-    return this.#isClosed || (this.#of !== undefined && this.#of.isClosed);
+    for (let life = this; life !== undefined; life = life.#of) if (life.#isClosed) return true;
+    return false;
   }
 
   get isDerived() {
     return this.#of !== undefined;
   }
 
-  endsWith(life) {
-    return this === life || (this.#of !== undefined && this.#of.endsWith(life));
+  endsWith(other) {
+    for (let life = this; life !== undefined; life = life.#of) if (life === other) return true;
+    return false;
   }
 
   close() {

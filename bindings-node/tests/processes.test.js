@@ -266,6 +266,17 @@ test("closing a client that withOptions gave ends its own calls, and nobody else
   await platform.clearFaults();
 });
 
+test("a client may be given other options any number of times", async () => {
+  const client = platform.client();
+  let latest = client;
+  for (let n = 0; n < 20_000; n++) latest = latest.withOptions({ headers: { "x-a": `${n}` } });
+  assert((await latest.projects.list()).pagination);
+  const call = latest.projects.get("prj_none");
+  await client.close();
+  await assert.rejects(call, CallCancelledError);
+  await assert.rejects(latest.projects.list(), CallCancelledError);
+});
+
 test("a subclass with a constructor of its own shares its connections with those made of it", async () => {
   const ports = new Set();
   const server = createServer((request, response) => {
