@@ -90,16 +90,18 @@ function toLogger(logger) {
   return ({ level, message, fields }) => logger[level](message, fields);
 }
 
-/** What the client that is made next consists of, whatever a constructor of a subclass passes on. */
+/** What the next client of a class consists of, whatever a constructor of a subclass passes on. */
 let parts;
 
 /** Makes a client of what there is already. A subclass's own constructor runs, too. */
 function madeOf(Class, given, options) {
-  parts = given;
+  // Another one may be on its way to its constructor: a subclass's own, which runs first, makes clients too.
+  const outer = parts;
+  parts = { ...given, prototype: Class.prototype };
   try {
     return new Class({ ...options });
   } finally {
-    parts = undefined;
+    parts = outer;
   }
 }
 
@@ -110,8 +112,9 @@ class StoryCoreClient {
   #resources = {};
 
   constructor(options) {
-    const made = parts;
-    parts = undefined;
+    // A subclass's constructor may make another client before it calls this one. A proxy of a class has its prototype.
+    const made = parts?.prototype === new.target.prototype ? parts : undefined;
+    if (made !== undefined) parts = undefined;
     this.#options = made?.options;
     this.#life = new Life(made?.life);
     if (made !== undefined) {

@@ -317,6 +317,37 @@ test("a subclass with a constructor of its own shares its connections with those
   }
 });
 
+test("a subclass may make other clients before it is one itself", async () => {
+  const own = { apiKey: "a-key-of-its-own", baseUrl: "http://127.0.0.1:9" };
+  class Ours extends StoryCoreClient {
+    constructor(options) {
+      const other = new StoryCoreClient({ ...own, platform: "agents" });
+      const derived = other.withOptions({ maxRetries: 0 });
+      super({ ...own, ...options });
+      this.others = [other, derived];
+    }
+  }
+  const check = async (client, of) => {
+    assert(client instanceof Ours);
+    assert.deepEqual(client.others.map(({ platform }) => platform), ["agents", "agents"]);
+    assert((await client.projects.list()).pagination, "it has the connections and the credentials that it was given");
+    await client.close();
+    if (of === undefined) return;
+    await assert.rejects(client.projects.list(), CallCancelledError);
+    assert((await of.projects.list()).pagination, "closing it closes no other");
+  };
+  const client = new Ours({ baseUrl: platform.url, apiKey: platform.apiKey });
+  await check(client.withOptions({ maxRetries: 0 }), client);
+  await check(client);
+  const environment = platform.environment();
+  try {
+    Object.assign(process.env, environment);
+    await check(Ours.fromEnv());
+  } finally {
+    for (const name in environment) delete process.env[name];
+  }
+});
+
 test("options of one client and of one call come together", async () => {
   await platform.clearRequests();
   const client = platform.client({ headers: { "x-a": "1" }, appInfo: { name: "cutter", version: "2.0" } });
