@@ -4,7 +4,7 @@
 use std::{fmt, marker::PhantomData};
 
 use jiff::{
-    SignedDuration, Timestamp,
+    Timestamp,
     civil::{Date, Time},
     tz::Offset,
 };
@@ -38,8 +38,7 @@ impl Written for Timestamp {
         left.one(b"Tt ")?;
         let time = left.time()?;
         let offset = left.offset()?;
-        let utc = date.to_datetime(time).checked_sub(offset).ok()?;
-        left.0.is_empty().then(|| Offset::UTC.to_timestamp(utc).ok()).flatten()
+        left.0.is_empty().then(|| offset.to_timestamp(date.to_datetime(time)).ok()).flatten()
     }
 }
 
@@ -99,18 +98,19 @@ impl Left<'_> {
     }
 
     /// How far it is ahead of UTC.
-    fn offset(&mut self) -> Option<SignedDuration> {
+    fn offset(&mut self) -> Option<Offset> {
         let sign = match self.one(b"Zz+-")? {
             b'+' => 1,
             b'-' => -1,
-            _ => return Some(SignedDuration::ZERO),
+            _ => return Some(Offset::UTC),
         };
         let hours = self.number(2)?;
         // PostgreSQL leaves minutes out that are none, Python's `%z` the colon.
         let is_colon = self.one(b":").is_some();
         let minutes = if self.0.is_empty() && !is_colon { 0 } else { self.number(2)? };
         let is_offset = hours < 24 && minutes < 60;
-        is_offset.then(|| SignedDuration::from_mins(sign * i64::from(hours * 60 + minutes)))
+        let seconds = sign * (i32::from(hours) * 60 + i32::from(minutes)) * 60;
+        is_offset.then(|| Offset::from_seconds(seconds).ok()).flatten()
     }
 }
 
