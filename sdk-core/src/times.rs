@@ -1,5 +1,6 @@
-//! Times and days as the platform writes them, in RFC 3339. `jiff` reads more forms than those; its reader, and the
-//! words of its errors with what prints them, are 140 KB of the mobile library, and none of the words reaches a user.
+//! Times and days as platforms write them: in RFC 3339, and as databases and languages do beside it. `jiff` reads more forms than
+//! those; its reader, and the words of its errors with what prints them, are 140 KB of the mobile library, and none of the words
+//! reaches a user.
 
 use std::{fmt, marker::PhantomData};
 
@@ -66,22 +67,23 @@ impl Left<'_> {
         Some(number.iter().fold(0, |number, digit| number * 10 + i16::from(digit - b'0')))
     }
 
+    /// Three numbers with a sign between them, the first of so many digits and the others of two.
+    fn three(&mut self, digits: usize, sign: &[u8]) -> Option<[i16; 3]> {
+        let first = self.number(digits)?;
+        self.one(sign)?;
+        let second = self.number(2)?;
+        self.one(sign)?;
+        Some([first, second, self.number(2)?])
+    }
+
     fn date(&mut self) -> Option<Date> {
-        let year = self.number(4)?;
-        self.one(b"-")?;
-        let month = self.number(2)?;
-        self.one(b"-")?;
-        let day = self.number(2)?;
+        let [year, month, day] = self.three(4, b"-")?;
         Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
     }
 
     fn time(&mut self) -> Option<Time> {
-        let hour = self.number(2)?;
-        self.one(b":")?;
-        let minute = self.number(2)?;
-        self.one(b":")?;
+        let [hour, minute, second] = self.three(2, b":")?;
         // A leap second, which no clock of today's tells apart, is the one before it.
-        let second = self.number(2)?;
         let second = if second == 60 { 59 } else { second };
         let nanosecond = if self.one(b".,").is_some() { self.nanosecond()? } else { 0 };
         let [hour, minute, second] = [hour, minute, second].map(|n| i8::try_from(n).ok());

@@ -24,7 +24,7 @@ use crate::{
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 const MAX_KEY: usize = 255;
 
-/// How many keys are known without asking the database, in some 4 MiB.
+/// How many keys are known without asking the database, in 5 MB of memory, and 7 for the moment in which the table grows to that.
 const MOST_KNOWN: usize = 256 * 1024;
 
 /// Keys whose first request is still running.

@@ -10,7 +10,7 @@ use super::{
     body::SendBody,
     credentials::Credential,
     pacing::{Pacer, Turn},
-    pool::BulkAnswer,
+    pool::Lane,
     read::read_error,
     response::Response,
     watch,
@@ -168,7 +168,7 @@ impl Transport {
         *request.uri_mut() = call.uri.clone();
         *request.headers_mut() = headers;
         if call.request.follows_redirects {
-            request.extensions_mut().insert(BulkAnswer);
+            request.extensions_mut().insert(Lane::Bulk);
         }
         self.http.execute(request).await
     }

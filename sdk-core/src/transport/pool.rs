@@ -58,7 +58,8 @@ struct Open {
     tending: Option<JoinHandle<()>>,
 }
 
-/// What a request needs of its connection.
+/// What a request needs of its connection. One whose answer is large has it among its extensions; one with a stream as its body
+/// needs no such mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lane {
     /// It may share one with others.
@@ -68,15 +69,14 @@ pub(super) enum Lane {
     Bulk,
 }
 
-/// Of a request whose answer is large. One with a stream as its body needs no such mark.
-#[derive(Clone)]
-pub(super) struct BulkAnswer;
-
 impl Lane {
     fn of(request: &Request<SendBody>) -> Self {
-        let is_bulk = matches!(request.body(), SendBody::Stream(_))
-            || request.extensions().get::<BulkAnswer>().is_some();
-        if is_bulk { Self::Bulk } else { Self::Shared }
+        match request.body() {
+            SendBody::Stream(_) => Self::Bulk,
+            SendBody::Empty | SendBody::Whole(_) => {
+                request.extensions().get().copied().unwrap_or(Self::Shared)
+            }
+        }
     }
 }
 

@@ -3,9 +3,7 @@
 use http::{HeaderMap, header};
 use url::Url;
 
-use super::{
-    Transport, body::SendBody, pool::BulkAnswer, read::read_error, response::Response, uri,
-};
+use super::{Transport, body::SendBody, pool::Lane, read::read_error, response::Response, uri};
 use crate::{
     error::{Error, ErrorKind},
     options::CallOptions,
@@ -44,7 +42,7 @@ impl Transport {
             let mut request = http::Request::new(SendBody::Empty);
             *request.uri_mut() = uri::of(&current)?;
             request.headers_mut().extend(headers.clone());
-            request.extensions_mut().insert(BulkAnswer);
+            request.extensions_mut().insert(Lane::Bulk);
             if keep && let Some(credential) = self.credential(None).await? {
                 request.headers_mut().insert(header::AUTHORIZATION, credential);
             }

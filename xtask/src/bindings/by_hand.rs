@@ -50,7 +50,10 @@ pub(crate) const ALL: [ByHand; 8] = [
     ByHand {
         method: "Assets.upload",
         names: [
-            Is("upload(file_path)", &["    def upload(", "async def upload("]),
+            Is(
+                "upload(file_path)",
+                &["class Assets: def upload(", "class AsyncAssets: async def upload("],
+            ),
             Is("upload(source)", &["upload(source: UploadSource, options?: UploadOptions)"]),
             Is("upload(source)", &["public func upload("]),
             Is("upload(path)", &["public suspend fun upload("]),
@@ -59,7 +62,14 @@ pub(crate) const ALL: [ByHand; 8] = [
     ByHand {
         method: "Assets.upload_all",
         names: [
-            Is("upload_all(file_paths)", &["def upload_all("]),
+            Is(
+                "upload_all(file_paths)",
+                &[
+                    "def upload_all(",
+                    "-> Iterator[UploadedFile]:",
+                    "-> AsyncIterator[UploadedFile]:",
+                ],
+            ),
             Is("uploadAll(sources)", &["uploadAll( sources: Iterable"]),
             Not(BY_TASKS),
             Not(BY_TASKS),
@@ -104,7 +114,13 @@ pub(crate) const ALL: [ByHand; 8] = [
     ByHand {
         method: "Assets.prepare_download",
         names: [
-            Is("prepare_download(id, to, max_streams=…)", &["def prepare_download(self, id: str"]),
+            Is(
+                "prepare_download(id, to, max_streams=…)",
+                &[
+                    "max_streams: int | None = None) -> Download:",
+                    "max_streams: int | None = None) -> AsyncDownload:",
+                ],
+            ),
             Is(
                 "download(id, to, { maxStreams })",
                 &["download(id: string, to: string | URL, options?: DownloadOptions)"],
@@ -128,7 +144,7 @@ pub(crate) const ALL: [ByHand; 8] = [
     ByHand {
         method: "Jobs.wait",
         names: [
-            Is("wait(id)", &["    def wait(", "async def wait("]),
+            Is("wait(id)", &["class Jobs: def wait(", "class AsyncJobs: async def wait("]),
             Is("wait(id)", &["wait(id: string, options?: WaitOptions)"]),
             Is("wait(id)", &["public func wait( _ id: String"]),
             Is("wait(id)", &["public suspend fun wait( id: String"]),
@@ -143,7 +159,10 @@ pub(crate) const ALL: [ByHand; 8] = [
             ),
             Is("wait(id, { timeout, onProgress })", &["onProgress?: ((job: Job) => void)"]),
             Is("wait(id, timeout:) { job in … }", &["onProgress: (@Sendable (Job) -> Void)?"]),
-            Is("wait(id, timeout) { … }", &["timeout: Duration? = null"]),
+            Is(
+                "wait(id, timeout) { … }",
+                &["timeout: Duration? = null", "onProgress: ((Job) -> Unit)?"],
+            ),
         ],
     },
 ];
@@ -230,11 +249,13 @@ mod tests {
             })
             .collect();
         assert_eq!(missing(&sources), [""; 0]);
+        sources[0] = sources[0].replace("    def wait(", "    def await_(");
         sources[1] = sources[1].replace("uploadAll(", "sendAll(");
         sources[3] = sources[3].replace("maxStreams: Int", "streams: Int");
         let missing = missing(&sources);
-        assert_eq!(missing.len(), 2, "{missing:?}");
-        assert!(missing[0].contains("Assets.upload_all: JavaScript declares no `uploadAll("));
-        assert!(missing[1].contains("Assets.prepare_download: Kotlin"));
+        assert_eq!(missing.len(), 3, "{missing:?}");
+        assert!(missing[0].contains("Jobs.wait: Python declares no `class Jobs: def wait("));
+        assert!(missing[1].contains("Assets.upload_all: JavaScript declares no `uploadAll("));
+        assert!(missing[2].contains("Assets.prepare_download: Kotlin"));
     }
 }
