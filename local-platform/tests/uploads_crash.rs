@@ -107,6 +107,31 @@ async fn a_killed_upload_continues_where_the_disk_stopped() {
     drop(platform);
 }
 
+/// A power cut may take back what was received, for it is not forced onto the disk.
+#[tokio::test]
+async fn an_upload_that_a_power_cut_made_shorter_than_its_chunk_begins_is_not_filled_with_zeros() {
+    let data = tempfile::tempdir().unwrap();
+    let file: Vec<u8> = (0..3_000_000_u32).map(|n| (n * 7 % 253) as u8).collect();
+    let (platform, api) = Api::of_another(data.path());
+    let url = create(&api, file.len()).await;
+    patch(&api, &url, 0, &file[..1_000_000]).await.expect(204);
+    let rest = &file[1_000_000..];
+    let tcp = begin(&api, &url, 1_000_000, rest, rest.len() / 2, true).await;
+    let path = on_disk(data.path(), &url);
+    eventually("nothing arrives", || length(&path) > 1_100_000).await;
+    platform.kill();
+    drop(tcp);
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(500_000).unwrap();
+    let (platform, api) = Api::of_another(data.path());
+    assert_eq!(offset(&api, &url).await, 500_000);
+    let asset = patch(&api, &url, 500_000, &file[500_000..]).await.expect(204);
+    let asset = format!("/api/assets/{}", asset.header("x-asset-id"));
+    let row = api.get(&asset).await.expect(200).body;
+    assert_eq!(row["sha256"], hex::encode(Sha256::digest(&file)));
+    assert_eq!(api.bytes(&format!("{asset}/content")).await, file);
+    drop(platform);
+}
+
 #[tokio::test]
 async fn a_whole_upload_that_a_crash_kept_from_being_an_asset_becomes_one_when_asked() {
     let data = tempfile::tempdir().unwrap();

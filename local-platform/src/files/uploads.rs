@@ -37,10 +37,15 @@ impl Files {
         Ok(tokio::fs::metadata(self.upload(id)).await?.len())
     }
 
-    /// Cuts an upload's file back.
+    /// Cuts an upload's file back. One that is shorter already, as a power cut can leave it, stays so: it would be filled with
+    /// zeros, and the offset would tell of bytes that nobody sent.
     pub(crate) async fn cut_upload(&self, id: &str, length: u64) -> io::Result<()> {
         let path = self.upload(id);
-        blocking(move || File::options().write(true).open(path)?.set_len(length)).await
+        blocking(move || {
+            let file = File::options().write(true).open(path)?;
+            if file.metadata()?.len() > length { file.set_len(length) } else { Ok(()) }
+        })
+        .await
     }
 
     /// Removes an upload's bytes; where that fails, the next start tries again.
