@@ -308,3 +308,49 @@ async fn a_small_file_whose_asset_was_deleted_meanwhile_is_uploaded_anew() {
     world.only_asset(&sha256).await;
     world.end().await;
 }
+
+/// In each the asset was made and the call fails: whoever calls again must not make a second one.
+#[tokio::test]
+async fn a_small_file_is_one_asset_whatever_answer_stood_for_the_lost_one() {
+    let faults = [
+        // The asset is there, and its description cannot be read.
+        vec![(1, 1, json!({"bad_json": true}))],
+        // The first request's answer is lost, and the second one is refused on its way.
+        vec![(1, 1, json!({"drop_after": true})), (2, 1, json!({"status": 403}))],
+        // The same, and the next call is refused, too.
+        vec![(1, 3, json!({"drop_after": true})), (4, 1, json!({"status": 401}))],
+    ];
+    for (number, faults) in faults.into_iter().enumerate() {
+        let world = World::new().await;
+        let (path, sha256) = world.file("note.bin", 1000, 24);
+        for (nth, times, action) in faults {
+            world
+                .fault(json!({"method": "POST", "path": "/api/assets/upload", "nth": nth, "times": times, "action": action}))
+                .await;
+        }
+        let mut calls = 0;
+        while let Err(error) = world.upload(&path).send().await {
+            calls += 1;
+            assert!(calls < 3, "case {number}: {error:?}");
+        }
+        assert!(calls > 0, "case {number}: nothing failed");
+        world.only_asset(&sha256).await;
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_small_file_that_was_refused_leaves_nothing_to_continue() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("note.bin", 1000, 25);
+    world
+        .fault(json!({"method": "POST", "path": "/api/assets/upload", "action": {"status": 403}}))
+        .await;
+    assert_eq!(world.upload(&path).send().await.unwrap_err().status(), Some(403));
+    let journal = rusqlite::Connection::open(world.path("journal.sqlite3")).unwrap();
+    let lines = journal.query_row("SELECT count(*) FROM upload", [], |row| row.get::<_, i64>(0));
+    assert_eq!(lines.unwrap(), 0);
+    world.upload(&path).send().await.unwrap();
+    world.only_asset(&sha256).await;
+    world.end().await;
+}

@@ -110,8 +110,9 @@ impl Single<'_> {
                     self.tally.lost();
                 }
                 Err(error) => {
-                    // What the platform refused left nothing there.
-                    if error.status().is_some_and(|s| s < 500 && !matches!(s, 408 | 409 | 429)) {
+                    // A refusal leaves nothing there; but it is of the request that it answers. An earlier one under this key
+                    // may have arrived, and then the key alone leads to its asset.
+                    if !is_known && error.attempts() <= 1 && is_refused(&error) {
                         forget(place.as_ref(), &written).await?;
                     }
                     return Err(error);
@@ -201,4 +202,9 @@ async fn forget(place: Option<&Place>, written: &Written) -> Result<(), Error> {
         Some(place) => place.book.forget(&written.id).await,
         None => Ok(()),
     }
+}
+
+/// Whether the platform said that it does not take the file. The statuses left out may stand for a request that is still done.
+fn is_refused(error: &Error) -> bool {
+    error.status().is_some_and(|s| (400..500).contains(&s) && !matches!(s, 408 | 409 | 429))
 }
