@@ -168,6 +168,33 @@ async fn a_file_that_grows_while_it_is_uploaded_is_an_error_of_the_file() {
     world.end().await;
 }
 
+/// It grows after it was measured and before its first byte is read.
+#[tokio::test]
+async fn a_file_that_grows_before_its_first_chunk_is_never_an_asset_of_its_beginning() {
+    let world = World::new().await;
+    let slowly = json!({"method": "OPTIONS", "path": "/api/assets/uploads", "times": 0, "action": {"delay_ms": 500}});
+    world.fault(slowly).await;
+    for (name, journal) in [("off.bin", Journal::Off), ("at.bin", world.journal())] {
+        let (path, _) = world.file(name, 24 * MIB, 9);
+        let upload = || world.upload(&path).journal(journal.clone()).send();
+        let grows = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+            file.set_len(25 << 20).unwrap();
+        };
+        let (outcome, ()) = tokio::join!(upload(), grows);
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Upload, "{error}");
+        assert!(error.message().contains("changed while it was uploaded"), "{error}");
+        assert_eq!(world.assets().await, 0);
+        // Complete by now, it goes as it is.
+        let uploaded = upload().await.unwrap();
+        assert_eq!((uploaded.asset.size, uploaded.restarts.len()), (Some(25 << 20), 0));
+        world.client.media().delete(&uploaded.asset.id).await.unwrap();
+    }
+    world.end().await;
+}
+
 #[tokio::test]
 async fn what_the_platform_lost_is_begun_anew_and_told() {
     let world = World::new().await;

@@ -2,7 +2,7 @@
 //! it is still the same.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
@@ -149,11 +149,16 @@ impl Context<'_> {
         let Some((path, stamp)) = &self.file else { return Ok(()) };
         match Stamp::read(path) {
             Ok(now) if now == *stamp => Ok(()),
-            Ok(_) => Err(Error::upload(format!(
-                "{} changed while it was uploaded: upload it again once it is complete",
-                path.display()
-            ))),
+            Ok(_) => Err(changed(path)),
             Err(error) => Err(cannot_read(path, error)),
         }
     }
+}
+
+/// A file is not what it was when its size was read.
+pub(crate) fn changed(path: &Path) -> Error {
+    Error::upload(format!(
+        "{} changed while it was uploaded: upload it again once it is complete",
+        path.display()
+    ))
 }

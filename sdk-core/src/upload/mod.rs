@@ -50,7 +50,6 @@ pub use source::{UploadSource, UploadStream};
 
 use self::{
     context::Setup,
-    fingerprint::Stamp,
     join::cancelled,
     outcome::was_cancelled,
     progress::{Tally, told},
@@ -245,7 +244,14 @@ impl Upload {
         if let UploadSource::Stream(stream) = &self.source {
             return self.stream(stream, uploads, below, tally).await;
         }
-        let size = self.source.size()?;
+        // Once, before anything is asked: what is sent, and of how many bytes, is this file, or an error.
+        let (size, stamp) = match &self.source {
+            UploadSource::Path(path) => {
+                let stamp = source::stamp(path)?;
+                (stamp.size, Some((path.clone(), stamp)))
+            }
+            source => (source.size()?, None),
+        };
         self.check_there_is_something(size == 0)?;
         let Some(path) = uploads.filter(|_| size >= below) else {
             return self.multipart(self.source.clone(), tally).await;
@@ -265,13 +271,6 @@ impl Upload {
         }
         let streams = self.settings.streams(size, is_loopback, answered);
         let is_near = self.settings.is_near(size, is_loopback, answered);
-        let stamp = match &self.source {
-            UploadSource::Path(path) => {
-                let stamp = Stamp::read(path).map_err(|e| source::cannot_read(path, e))?;
-                Some((path.clone(), stamp))
-            }
-            _ => None,
-        };
         let setup = self.setup(path, abilities, tally);
         let is_near =
             is_near && setup.abilities.trailers && self.client.transport().sends_trailers();

@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 
 use super::{
     Uploaded,
-    context::{Context, Setup},
+    context::{Context, Setup, changed},
     control::Wanted,
     controller::Controller,
     engine,
@@ -39,7 +39,7 @@ pub(crate) struct Job<'a> {
     pub(crate) streams: usize,
     /// The platform is on this machine, and takes trailers.
     pub(crate) is_near: bool,
-    /// The file and what it is now.
+    /// The file and what it was when its size was read.
     pub(crate) stamp: Option<(PathBuf, Stamp)>,
 }
 
@@ -109,6 +109,10 @@ impl Job<'_> {
         let described = self.setup.described();
         let taking = Place::take(&settings.journal, source, &origin, &described, |_| Ok(()));
         match taking.await?.0 {
+            // The parts of one size, written down beside the fingerprint of another, would be continued as they are.
+            Taken::Place(place) if self.stamp.as_ref().is_some_and(|s| s.1 != place.file.stamp) => {
+                Err(changed(&place.path))
+            }
             Taken::Place(place) => Ok(Some(*place)),
             Taken::Nowhere => Ok(None),
             Taken::ByAnother => Err(Error::upload(
@@ -172,9 +176,8 @@ impl Job<'_> {
     }
 
     fn context(&self, place: Option<&Place>, written: &Written) -> Context<'_> {
-        let file = place.map(|place| (place.path.clone(), place.file.stamp));
         let ledger = place.map(|place| place.book.of(&written.id));
-        let ctx = self.setup.context(ledger, file.or_else(|| self.stamp.clone()));
+        let ctx = self.setup.context(ledger, self.stamp.clone());
         if self.is_near && written.parts.len() == 1 {
             ctx.trailers.store(true, Relaxed);
             ctx.sizes().near();

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::{
     buffers::Buffers,
+    fingerprint::Stamp,
     thread,
     whole::{Along, Hashing},
 };
@@ -116,15 +117,7 @@ impl UploadSource {
         match self {
             Self::Bytes { bytes, .. } => Ok(bytes.len() as u64),
             Self::Stream(_) => Err(Error::upload("the length of a stream is not known")),
-            Self::Path(path) => {
-                // Not by way of another thread, which costs a small file more than all else that is done with it here.
-                let data = path.metadata().map_err(|e| cannot_read(path, e))?;
-                if data.is_file() {
-                    Ok(data.len())
-                } else {
-                    Err(Error::upload(format!("{} is no file", path.display())))
-                }
-            }
+            Self::Path(path) => Ok(stamp(path)?.size),
         }
     }
 
@@ -194,6 +187,17 @@ fn within(bytes: &Bytes, range: &Range<u64>) -> Range<usize> {
     let end = bytes.len();
     let at = |n: u64| usize::try_from(n).unwrap_or(end).min(end);
     at(range.start)..at(range.end)
+}
+
+/// What the file system says of a file.
+pub(crate) fn stamp(path: &Path) -> Result<Stamp, Error> {
+    // Not by way of another thread, which costs a small file more than all else that is done with it here.
+    let data = path.metadata().map_err(|e| cannot_read(path, e))?;
+    if data.is_file() {
+        Ok(Stamp::of(&data))
+    } else {
+        Err(Error::upload(format!("{} is no file", path.display())))
+    }
 }
 
 /// All of a file that has so many bytes. It may block.
