@@ -4,6 +4,7 @@
 const { NativeClient } = require("./native.js");
 const { bridge, start, listen, unlisten, takeBack, closeAll } = require("./bridge.js");
 const { native, ConfigError, DecodeError } = require("./errors.js");
+const { argumentsText, settingsText } = require("./json.js");
 const { resources } = require("./resources/index.js");
 
 const { bun, deno } = process.versions;
@@ -120,7 +121,7 @@ class StoryCoreClient {
     if (made !== undefined) {
       this.#shared = made.shared;
     } else {
-      const settings = settingsText(options);
+      const settings = clientText(options);
       // A refresh token is good for one use: whoever keeps tokens is told of each new one.
       const onTokens = options?.oauth?.onTokens;
       this.#shared = new Shared((own, lines, level) => {
@@ -137,8 +138,8 @@ class StoryCoreClient {
   }
 
   withOptions(options) {
-    const all = { ...this.#options, ...options, headers: { ...this.#options?.headers, ...options?.headers } };
-    const other = madeOf(this.constructor, { shared: this.#shared, life: this.#life, options: all });
+    checkOptions(options);
+    const other = madeOf(this.constructor, { shared: this.#shared, life: this.#life, options: merged(options, this.#options) });
     // What a subclass, or its user, has put on this one.
     return Object.assign(other, this);
   }
@@ -156,15 +157,15 @@ class StoryCoreClient {
     }
     const about = { query, json, contentType: contentType ?? sent.type, length: contentLength };
     const asked = this._start(options, sent.told, (native, to, id, text) => {
-      native.request(to, id, JSON.stringify([method, path, about]), sent.feed ?? sent.bytes, text);
+      native.request(to, id, argumentsText([method, path, about]), sent.feed ?? sent.bytes, text);
     });
     return sent.held(asked.then((answer) => new RawResponse(answer)));
   }
 
-  /** Makes a call by its operation's number. For the generated code. */
-  _call(operation, given, options) {
+  /** Makes a call by its operation's number; `params` has the names of what was taken out of it. For the generated code. */
+  _call(operation, given, options, params) {
     return this._start(options, undefined, (native, bridge, id, text) => {
-      native.start(bridge, id, operation, JSON.stringify(given), text);
+      native.start(bridge, id, operation, argumentsText(given, params), text);
     });
   }
 
@@ -187,7 +188,7 @@ class StoryCoreClient {
 
   /** Opens what goes on by itself and has this number. */
   _open(operation, given, options) {
-    return this._stream(options, (native, _bridge, text) => native.open(operation, JSON.stringify(given), text));
+    return this._stream(options, (native, _bridge, text) => native.open(operation, argumentsText(given), text));
   }
 
   /** Opens a stream: `begin` is given the native client, the bridge and the options as text, when its first piece is wanted. */
@@ -212,9 +213,9 @@ class StoryCoreClient {
 
   /** The options of one call over those of the client. */
   _options(options) {
-    if (this.#options === undefined) return options;
-    if (options === undefined || options === null) return this.#options;
-    return { ...this.#options, ...options, headers: { ...this.#options.headers, ...options.headers } };
+    // What is no object is told when the call begins.
+    if (this.#options === undefined || (options !== null && typeof options !== "object")) return options ?? this.#options;
+    return merged(options, this.#options);
   }
 
   async close() {
@@ -273,17 +274,34 @@ class RawResponse {
   }
 }
 
+/** `options` over `others`: what is left out of them, or `undefined`, is as there. Names of headers have no case. */
+function merged(options, others) {
+  const all = { ...others };
+  for (const name of Object.keys(options ?? {})) if (options[name] !== undefined) all[name] = options[name];
+  if (options?.headers && others?.headers) {
+    all.headers = {};
+    for (const headers of [others.headers, options.headers]) {
+      for (const name in headers) if (headers[name] !== undefined) all.headers[name.toLowerCase()] = headers[name];
+    }
+  }
+  return all;
+}
+
+function checkOptions(options) {
+  if (typeof options !== "object" && options !== undefined) throw new ConfigError("the call's options must be an object");
+}
+
 /** Options as JSON, without those that stay in JavaScript. */
 function optionsText(options) {
+  checkOptions(options);
   if (options === undefined || options === null) return undefined;
-  if (typeof options !== "object") throw new ConfigError("the call's options must be an object");
   const { signal, ...rest } = options;
-  for (const name in rest) if (rest[name] !== undefined) return JSON.stringify(rest);
+  for (const name in rest) if (rest[name] !== undefined) return settingsText(rest);
   return undefined;
 }
 
 /** A client's settings as JSON; PEM may be given as bytes. The logger stays in JavaScript. */
-function settingsText(given) {
+function clientText(given) {
   if (given === undefined || given === null) return "{}";
   if (typeof given !== "object") throw new ConfigError("the client's options must be an object");
   let { logger, logLevel, ...options } = given;
@@ -298,7 +316,7 @@ function settingsText(given) {
     const { chain, key, ...rest } = clientCertificate;
     options = { ...options, clientCertificate: { ...rest, chain: pem(chain), key: pem(key) } };
   }
-  return JSON.stringify(options);
+  return settingsText(options);
 }
 
 function pem(given) {

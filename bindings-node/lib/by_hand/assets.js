@@ -6,6 +6,7 @@ const { fileURLToPath } = require("node:url");
 const { listen, unlisten } = require("../bridge.js");
 const { fromFields } = require("../errors.js");
 const { feedOf } = require("../feed.js");
+const { argumentsText } = require("../json.js");
 const { NativeSources } = require("../native.js");
 const { Resource } = require("../resource.js");
 
@@ -29,7 +30,7 @@ class Assets extends Resource {
       else onProgress?.(value);
     };
     const uploading = this._client._start(call, told, (native, bridge, number, text) => {
-      const given = JSON.stringify([described]);
+      const given = argumentsText([described]);
       native.upload(bridge, number, from.given, given, control?._native, onProgress !== undefined, text);
     });
     return from.held(uploading.then(([asset, report]) => ({ asset, ...report })));
@@ -52,7 +53,7 @@ class Assets extends Resource {
         const name = path === undefined ? given[index].fileName ?? fileName : undefined;
         list.add(bridge, bytes, name, told === undefined ? 0 : telling(told));
       });
-      return native.uploadAll(bridge, list, JSON.stringify([described]), control?._native, progress, text);
+      return native.uploadAll(bridge, list, argumentsText([described]), control?._native, progress, text);
     });
     try {
       for (;;) {
@@ -72,14 +73,14 @@ class Assets extends Resource {
   download(id, to, { maxStreams, ...options } = {}) {
     if (to instanceof URL) to = fileURLToPath(to);
     return this._client._start(options, undefined, (native, bridge, number, text) => {
-      native.download(bridge, number, JSON.stringify([id, to, { maxStreams }]), text);
+      native.download(bridge, number, argumentsText([id, to, { maxStreams }]), text);
     });
   }
 
   async contentStream(id, options) {
     const { ContentStream } = require("../content.js");
-    const source = this._client._stream(options, (native, _bridge, text) => native.openContent(JSON.stringify([id]), text));
-    return new ContentStream(source, await source.next(), options?.signal);
+    const source = this._client._stream(options, (native, _bridge, text) => native.openContent(argumentsText([id]), text));
+    return new ContentStream(source, await source.next(), this._client._options(options)?.signal);
   }
 }
 

@@ -18,11 +18,11 @@ class ApiKeys extends Base {
   }
 
   rotate(id, params, options) {
-    return this._client._call(3, [id, params?.grace_seconds], options);
+    return this._client._call(3, [id, params?.grace_seconds], options, params);
   }
 
   usage(id, params, options) {
-    return this._client._call(4, [id, params?.period_days], options);
+    return this._client._call(4, [id, params?.period_days], options, params);
   }
 
   list(params, options) {

@@ -54,7 +54,7 @@ class Webhooks extends Base {
   }
 
   stats(id, params, options) {
-    return this._client._call(31, [id, params?.period_days], options);
+    return this._client._call(31, [id, params?.period_days], options, params);
   }
 }
 

@@ -3,6 +3,7 @@
 
 const { NativeWebhook, NativeReplayStore, signStandard, signPublic, signOwn } = require("../native.js");
 const { native, WebhookSignatureError } = require("../errors.js");
+const { settingsText } = require("../json.js");
 const { KNOWN } = require("./events.js");
 
 class Webhook {
@@ -10,7 +11,7 @@ class Webhook {
   #clock;
 
   constructor(secrets, { clock, ...options } = {}) {
-    const settings = JSON.stringify({ ...options, secrets: typeof secrets === "string" ? [secrets] : secrets });
+    const settings = settingsText({ ...options, secrets: typeof secrets === "string" ? [secrets] : secrets });
     this.#native = native(() => new NativeWebhook(settings));
     this.#clock = clock;
   }

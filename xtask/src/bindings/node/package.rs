@@ -70,6 +70,8 @@ fn class(sdk: &Sdk, resource: &Resource) -> String {
 fn function(sdk: &Sdk, resource: &Resource, method: &Method, way: Way) -> String {
     let (taken, passed) = arguments(method);
     let passed = passed.join(", ");
+    // Where what is passed has no name of its own, an error finds it there.
+    let options = if passed.contains("params?.") { "options, params" } else { "options" };
     let made = match (&method.gives, way) {
         (Gives::Page(model), Way::Call(number)) => {
             // A page that no list goes on from is only a page.
@@ -77,10 +79,10 @@ fn function(sdk: &Sdk, resource: &Resource, method: &Method, way: Way) -> String
                 Some(pages) => {
                     format!("new List(this._client, {number}, {pages}, [{passed}], options)")
                 }
-                None => format!("this._client._call({number}, [{passed}], options)"),
+                None => format!("this._client._call({number}, [{passed}], {options})"),
             }
         }
-        (_, Way::Call(number)) => format!("this._client._call({number}, [{passed}], options)"),
+        (_, Way::Call(number)) => format!("this._client._call({number}, [{passed}], {options})"),
         (Gives::Pages(_), Way::Stream(number)) => {
             format!("pages(this._client, {number}, [{passed}], options)")
         }
