@@ -109,12 +109,20 @@ function fetched(text, buffers) {
   }
 }
 
-/** A function of the user's own must not take the others' answers with it. */
+/**
+ * A function of the user's own must not take the others' answers with it. What it throws ends the call that told it; nobody waits
+ * for anything of those that are told by a number of their own.
+ */
 function tell(call, value) {
   if (call.told === undefined) return;
   try {
     call.told(value);
   } catch (error) {
+    if (call instanceof Call) {
+      // It may have been ended before it threw, by its signal.
+      if (call.reject !== undefined) call.takeBack()(error);
+      return;
+    }
     queueMicrotask(() => {
       throw error;
     });

@@ -46,7 +46,7 @@ export interface UploadOptions extends CallOptions {
   content_type?: string | undefined;
   /** The file's name, which bytes and streams need where they have none. */
   fileName?: string | undefined;
-  /** Is told of the progress, at most ten times a second. */
+  /** Is told of the progress, at most ten times a second. What it throws ends the upload, which rejects with it. */
   onProgress?: ((progress: UploadProgress) => void) | undefined;
   /** Pauses, resumes and cancels it. */
   control?: UploadControl | undefined;
@@ -100,7 +100,7 @@ export interface NamedSource {
 export interface UploadAllOptions extends Omit<UploadOptions, "fileName" | "onProgress"> {
   /** The most files at a time, from 1. Default 16. Large files share 16 streams among them. */
   atOnce?: number | undefined;
-  /** Is told of the progress over all files, at most ten times a second and once at the end. */
+  /** Is told of the progress over all files, at most ten times a second and once at the end. What it throws ends all of them. */
   onProgress?: ((progress: UploadAllProgress) => void) | undefined;
 }
 
@@ -183,7 +183,8 @@ export interface AssetsByHand {
    * survive broken connections. A file's upload survives a crash too: the same call then goes on from where it was.
    *
    * @throws {StoryCoreError} `UploadError` when the file cannot be read, changed meanwhile or arrived changed, and as every
-   * call. Whatever it is, the same upload called again goes on from what the platform has.
+   * call. Whatever it is, the same upload called again goes on from what the platform has. What a stream threw is the last
+   * `cause`.
    */
   upload(source: UploadSource, options?: UploadOptions): Promise<Asset>;
 
@@ -194,7 +195,7 @@ export interface AssetsByHand {
 export interface WaitOptions extends Omit<CallOptions, "timeout"> {
   /** How long to wait at most, in milliseconds. Default 30 minutes. The job goes on when it is over. */
   timeout?: number | undefined;
-  /** Is told of the job each time that it is seen. */
+  /** Is told of the job each time that it is seen. What it throws ends the wait, which rejects with it. */
   onProgress?: ((job: Job) => void) | undefined;
 }
 

@@ -4,14 +4,15 @@
 
 const { basename } = require("node:path");
 const { NativeFeed } = require("./native.js");
+const { StoryCoreError } = require("./errors.js");
 
 /**
  * What a body is: `bytes`, or a `feed` that `told` goes on with when a piece is wanted. `held` closes the stream when what it
- * is for has ended.
+ * is for has ended; `blamed` gives an error that has what the stream threw behind it.
  */
 function feedOf(source) {
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) {
-    return { bytes: bytesOf(source), held: (ending) => ending };
+    return { bytes: bytesOf(source), ...whole };
   }
   if (typeof Blob === "function" && source instanceof Blob) {
     return { ...fed(iterable(source.stream())), fileName: source.name, type: source.type };
@@ -29,11 +30,21 @@ function feedOf(source) {
   throw new TypeError("what is sent must be bytes, a Blob, a Response, or a stream of bytes");
 }
 
+/** Of what is no stream. */
+const whole = { held: (ending) => ending, blamed: (error) => error };
+
 function fed(stream) {
   const feed = new NativeFeed();
   const reader = new Reader(stream, feed);
-  // Whoever made the stream is told that nobody reads it any more.
-  return { feed, told: () => void reader.more(), held: (ending) => ending.finally(() => reader.close()) };
+  const blamed = (error) => reader.blamed(error);
+  const held = (ending) =>
+    ending
+      .catch((error) => {
+        throw blamed(error);
+      })
+      // Whoever made the stream is told that nobody reads it any more.
+      .finally(() => reader.close());
+  return { feed, told: () => void reader.more(), held, blamed };
 }
 
 /** Reads a stream piece by piece, when it is asked to. */
@@ -41,6 +52,8 @@ class Reader {
   #iterator;
   #feed;
   #isDone = false;
+  /** What the stream threw, and in which words the native side was told. */
+  #thrown;
 
   constructor(stream, feed) {
     this.#iterator = stream[Symbol.asyncIterator]?.() ?? stream[Symbol.iterator]();
@@ -59,8 +72,21 @@ class Reader {
       }
     } catch (error) {
       this.#isDone = true;
-      this.#feed.fail(`the stream cannot be read: ${error?.message ?? error}`);
+      const words = `the stream cannot be read: ${error?.message ?? error}`;
+      this.#thrown = { error, words };
+      this.#feed.fail(words);
     }
+  }
+
+  /** Puts what the stream threw at the end of the causes of an error that came of it. */
+  blamed(error) {
+    if (this.#thrown === undefined || !(error instanceof StoryCoreError)) return error;
+    const chain = [error];
+    while (chain.at(-1).cause instanceof Error) chain.push(chain.at(-1).cause);
+    // It may have failed for another reason, and before that.
+    if (!chain.some(({ message }) => message.includes(this.#thrown.words))) return error;
+    Object.defineProperty(chain.at(-1), "cause", { value: this.#thrown.error, writable: true, configurable: true });
+    return error;
   }
 
   async close() {
@@ -100,4 +126,4 @@ function bytesOf(piece) {
   throw new TypeError("a stream that is uploaded must give bytes");
 }
 
-module.exports = { feedOf };
+module.exports = { feedOf, whole };

@@ -11,7 +11,7 @@ const { join } = require("node:path");
 const { Readable } = require("node:stream");
 const { after, before, test } = require("node:test");
 const { pathToFileURL } = require("node:url");
-const { CallCancelledError, InvalidRequestError, UploadControl, UploadError } = require("storycore");
+const { CallCancelledError, InvalidRequestError, StoryCoreError, UploadControl, UploadError } = require("storycore");
 const { LocalPlatform } = require("storycore/testing");
 
 const bytes = randomBytes(300_000);
@@ -122,6 +122,100 @@ test("a stream that fails says so, and what is no source is told at once", async
   await assert.rejects(client.media.upload(bytes), (error) => error instanceof InvalidRequestError && error.param === "fileName");
   await assert.rejects(client.media.upload(7), TypeError);
   await assert.rejects(client.media.upload(file, { nmae: "x" }), { param: "nmae" });
+});
+
+test("what a stream threw is the last cause of its upload's error", async () => {
+  const mine = new Error("the disk is on fire", { cause: new Error("a short circuit") });
+  const failing = async function* () {
+    yield bytes;
+    throw mine;
+  };
+  const last = (error) => {
+    assert(error instanceof StoryCoreError, error);
+    while (error !== mine && error.cause instanceof Error) error = error.cause;
+    return error;
+  };
+  const fails = (call) => call.then(assert.fail, last);
+  assert.equal(await fails(client.media.upload(failing(), { fileName: "x.bin" })), mine);
+  assert.equal(await fails(client.media.upload(failing(), { fileName: "x.bin", multipartBelow: 0 })), mine);
+  assert.equal(await fails(client.request("POST", "/api/projects", { body: failing(), contentType: "application/json" })), mine);
+  assert.equal(mine.cause.message, "a short circuit");
+  for await (const { error } of client.media.uploadAll([{ source: failing(), fileName: "x.bin" }])) assert.equal(last(error), mine);
+  const text = (async function* () {
+    throw "no error but a text";
+  })();
+  const error = await client.media.upload(text, { fileName: "x.bin" }).then(assert.fail, (error) => error);
+  let end = error;
+  while (end instanceof Error) end = end.cause;
+  assert.equal(end, "no error but a text");
+});
+
+test("what onProgress throws ends the upload, and nothing else", { timeout: 30_000 }, async () => {
+  const uncaught = [];
+  const hear = (error) => uncaught.push(error);
+  process.on("uncaughtException", hear);
+  try {
+    const mine = new Error("no more");
+    const throwing = () => {
+      throw mine;
+    };
+    let isClosed = false;
+    const endless = async function* () {
+      try {
+        for (;;) yield bytes;
+      } finally {
+        isClosed = true;
+      }
+    };
+    const beside = client.media.upload(file);
+    await assert.rejects(client.media.upload(endless(), { fileName: "endless.bin", onProgress: throwing }), (error) => error === mine);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert(isClosed, "nobody reads the stream any more");
+    await beside;
+    isClosed = false;
+    const all = async () => {
+      for await (const _ of client.media.uploadAll([file, { source: endless(), fileName: "a.bin" }], { onProgress: throwing }));
+    };
+    await assert.rejects(all(), (error) => error === mine);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert(isClosed, "nobody reads the stream any more");
+    const late = async () => {
+      for await (const _ of client.media.uploadAll([file, file], { atOnce: 1, onProgress: throwing })) {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+    };
+    await assert.rejects(late(), (error) => error === mine);
+    // A signal that ended the call first is why it ended.
+    const abort = new AbortController();
+    const reason = new Error("enough");
+    const both = () => {
+      abort.abort(reason);
+      throw mine;
+    };
+    const ended = client.media.upload(endless(), { fileName: "endless.bin", onProgress: both, signal: abort.signal });
+    await assert.rejects(ended, (error) => error === reason);
+    const body = JSON.stringify({ id: "job_1", status: "processing" });
+    await platform.fault({ path: "/api/jobs/job_1", times: 0, action: { status: 200, body } });
+    await assert.rejects(client.jobs.wait("job_1", { onProgress: throwing }), (error) => error === mine);
+    assert.deepEqual(uncaught, []);
+  } finally {
+    await platform.clearFaults();
+    process.off("uncaughtException", hear);
+  }
+});
+
+test("a file that knows its media type has it, alone or among others", async () => {
+  const blob = new File([bytes], "film.bin", { type: "video/x-own" });
+  const response = () => new Response(bytes, { headers: { "content-type": "audio/x-own" } });
+  const alone = [await client.media.upload(blob), await client.media.upload(response(), { fileName: "a.bin" })];
+  const among = [];
+  const sources = [blob, { source: response(), fileName: "a.bin" }, { source: bytes, fileName: "b.mp4" }];
+  for await (const { index, asset } of client.media.uploadAll(sources)) among[index] = asset.content_type;
+  assert.deepEqual(alone.map((asset) => asset.content_type), ["video/x-own", "audio/x-own"]);
+  assert.deepEqual(among, ["video/x-own", "audio/x-own", "video/mp4"]);
+  for await (const { asset } of client.media.uploadAll([blob], { content_type: "video/mp4" })) {
+    assert.equal(asset.content_type, "video/mp4", "what is said of all comes first");
+  }
 });
 
 test("the body of a fetch is uploaded while it arrives", async () => {

@@ -5,7 +5,7 @@
 const { fileURLToPath } = require("node:url");
 const { listen, unlisten } = require("../bridge.js");
 const { fromFields } = require("../errors.js");
-const { feedOf } = require("../feed.js");
+const { feedOf, whole } = require("../feed.js");
 const { argumentsText } = require("../json.js");
 const { NativeSources } = require("../native.js");
 const { Resource } = require("../resource.js");
@@ -46,22 +46,34 @@ class Assets extends Resource {
     };
     const given = [...sources];
     const all = given.map((source) => sourceOf(source?.source ?? source));
-    const progress = onProgress === undefined ? undefined : telling(onProgress);
+    let thrown;
+    const tell = (now) => {
+      try {
+        onProgress(now);
+      } catch (error) {
+        thrown ??= { error };
+        files.close();
+      }
+    };
+    const progress = onProgress === undefined ? undefined : telling(tell);
     const files = this._client._stream(call, (native, bridge, text) => {
       const list = new NativeSources();
-      all.forEach(({ given: bytes, fileName, path, told }, index) => {
+      all.forEach(({ given: bytes, fileName, path, told, type }, index) => {
         const name = path === undefined ? given[index].fileName ?? fileName : undefined;
-        list.add(bridge, bytes, name, told === undefined ? 0 : telling(told));
+        list.add(bridge, bytes, name, type || undefined, told === undefined ? 0 : telling(told));
       });
       return native.uploadAll(bridge, list, argumentsText([described]), control?._native, progress, text);
     });
     try {
       for (;;) {
         const file = await files.next();
+        if (thrown !== undefined) throw thrown.error;
         if (file === null) return;
-        if (file.error !== undefined) file.error = fromFields(file.error);
+        if (file.error !== undefined) file.error = all[file.index].blamed(fromFields(file.error));
         yield { source: given[file.index], ...file };
       }
+    } catch (error) {
+      throw thrown === undefined ? error : thrown.error;
     } finally {
       files.close();
       numbers.forEach(unlisten);
@@ -90,9 +102,8 @@ function split({ onProgress, control, timeout, maxRetries, idempotencyKey, heade
 }
 
 function sourceOf(source) {
-  const held = (ending) => ending;
   if (source instanceof URL) source = fileURLToPath(source);
-  if (typeof source === "string") return { given: source, path: source, held };
+  if (typeof source === "string") return { given: source, path: source, ...whole };
   const fed = feedOf(source);
   return { given: fed.feed ?? fed.bytes, ...fed };
 }

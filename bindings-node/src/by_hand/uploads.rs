@@ -26,7 +26,10 @@ use crate::{
 /// What is to be uploaded, put together one by one.
 #[napi]
 #[derive(Default)]
-pub struct NativeSources(Mutex<Vec<Result<UploadSource, Failure>>>);
+pub struct NativeSources(Mutex<Vec<Result<Given, Failure>>>);
+
+/// A source, and its media type where it knows that.
+type Given = (UploadSource, Option<String>);
 
 #[napi]
 impl NativeSources {
@@ -35,20 +38,22 @@ impl NativeSources {
         Self::default()
     }
 
-    /// Adds one. A stream asks for its pieces by telling `listener`.
+    /// Adds one, with its media type where it has one. A stream asks for its pieces by telling `listener`.
     #[napi]
     pub fn add(
         &self,
         bridge: &Bridge,
         source: Either3<String, &NativeFeed, Uint8Array>,
         name: Option<String>,
+        content_type: Option<String>,
         listener: u32,
     ) {
         let source = Source::read(source, &bridge.0, listener);
-        self.lock().push(source.and_then(|source| source.named(name)));
+        let source = source.and_then(|source| source.named(name));
+        self.lock().push(source.map(|source| (source, content_type)));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Result<UploadSource, Failure>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Result<Given, Failure>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -81,15 +86,16 @@ impl NativeClient {
 
 fn prepared(
     mut call: Call,
-    sources: Vec<Result<UploadSource, Failure>>,
+    sources: Vec<Result<Given, Failure>>,
     control: Option<UploadControl>,
     listener: Option<(Arc<Environment>, u32)>,
 ) -> Result<UploadAll, Failure> {
     let sources = sources.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let (sources, types): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
     let mut given = call.arguments.fields("options")?;
     let at_once: Option<usize> = given.take("atOnce")?;
     let (described, knobs) = Settings::read(given, control)?.split();
-    let mut uploads = call.client.media().upload_all(sources, described);
+    let mut uploads = call.client.media().upload_all(sources, described).content_types(types);
     uploads = uploads.each(move |upload| knobs.on(upload));
     if let Some(files) = at_once {
         uploads = uploads.at_once(files);

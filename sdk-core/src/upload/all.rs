@@ -38,6 +38,7 @@ pub struct UploadAll {
     running: FuturesUnordered<BoxFuture<'static, UploadedFile>>,
     at_once: usize,
     each: Box<dyn Fn(Upload) -> Upload + Send + Sync>,
+    content_types: Vec<Option<String>>,
     tally: Arc<Tally>,
     counts: Arc<Counts>,
     teller: Option<Teller>,
@@ -105,6 +106,7 @@ impl UploadAll {
             running: FuturesUnordered::new(),
             at_once: AT_ONCE,
             each: Box::new(|upload| upload),
+            content_types: Vec::new(),
             tally: Arc::new(Tally::default()),
             counts: Arc::new(counts),
             teller: None,
@@ -133,6 +135,14 @@ impl UploadAll {
     /// ```
     pub fn each(mut self, set_up: impl Fn(Upload) -> Upload + Send + Sync + 'static) -> Self {
         self.each = Box::new(set_up);
+        self
+    }
+
+    /// The media types of single files, in their order, where the options name none for all. For bindings, some of whose sources
+    /// know their own.
+    #[doc(hidden)]
+    pub fn content_types(mut self, types: Vec<Option<String>>) -> Self {
+        self.content_types = types;
         self
     }
 
@@ -208,7 +218,11 @@ impl UploadAll {
         while self.running.len() < self.at_once {
             let Some((index, source)) = self.waiting.pop_front() else { return };
             let client = self.client_of(index);
-            let upload = Upload::new(client, source.clone(), self.options.clone());
+            let mut options = self.options.clone();
+            if let (None, Some(own)) = (&options.content_type, self.content_types.get_mut(index)) {
+                options.content_type = own.take();
+            }
+            let upload = Upload::new(client, source.clone(), options);
             let upload = (self.each)(upload.sharing(streams));
             let tally = Arc::new(Tally::among(&self.tally));
             self.running.push(
