@@ -37,6 +37,8 @@ public struct ErrorDetails: Sendable {
     public let job: Job?
     /// What stood behind it, and behind that, in words, outermost first.
     public let causes: [String]
+    /// The error that came from the app itself: of an upload, what its pieces ended with.
+    public internal(set) var underlying: (any Error)?
 
     init(_ from: StoryCoreNative.FailureDetails) {
         kind = from.kind

@@ -192,14 +192,19 @@ extension Assets {
         onProgress: (@Sendable (UploadProgress) -> Void)? = nil
     ) async throws -> UploadReport {
         let (given, pump) = source.native()
-        let pumping = pump.map { pump in Task { await pump() } }
+        let pumping = pump.map { pump in Task { await pump.run() } }
         defer { pumping?.cancel() }
-        return try await translated {
-            let done = try await native.upload(
-                source: given, settings: try options.native(), control: control?.native,
-                listener: onProgress.map { Listening($0) }, options: try call.native())
-            return UploadReport(
-                asset: Asset(done.asset), sent: Int(clamping: done.sent), failures: Int(done.failures), restarts: done.restarts)
+        do {
+            return try await translated {
+                let done = try await native.upload(
+                    source: given, settings: try options.native(), control: control?.native,
+                    listener: onProgress.map { Listening($0) }, options: try call.native())
+                return UploadReport(
+                    asset: Asset(done.asset), sent: Int(clamping: done.sent), failures: Int(done.failures),
+                    restarts: done.restarts)
+            }
+        } catch let error as StoryCoreError {
+            throw pump?.blamed(error) ?? error
         }
     }
 
@@ -255,28 +260,52 @@ extension Assets {
 
 extension UploadSource {
     /// The library's source, and what feeds it.
-    func native() -> (StoryCoreNative.UploadSource, (@Sendable () async -> Void)?) {
+    func native() -> (StoryCoreNative.UploadSource, Pump?) {
         switch self {
         case .file(let url): return (.path(path: url.path), nil)
         case .data(let data, let fileName): return (.bytes(fileName: fileName, data: data), nil)
         case .pieces(let pieces, let fileName):
-            let feed = StoryCoreNative.UploadFeed()
-            let pump: @Sendable () async -> Void = {
-                do {
-                    for try await piece in pieces {
-                        guard try await feed.push(data: piece) else { return }
-                    }
-                    feed.finish()
-                } catch is CancellationError where Task.isCancelled {
-                    // The upload has ended: nobody reads it any more.
-                    return
-                } catch {
-                    // Also a cancellation that is the producer's own: what it gave is not all of it.
-                    try? await feed.fail(reason: "\(error)")
-                }
-            }
-            return (.feed(fileName: fileName, feed: feed), pump)
+            let pump = Pump(pieces)
+            return (.feed(fileName: fileName, feed: pump.feed), pump)
         }
+    }
+}
+
+/// Feeds the library with the app's pieces, and keeps what they end with where that is an error.
+final class Pump: @unchecked Sendable {
+    let feed = StoryCoreNative.UploadFeed()
+    private let pieces: AsyncThrowingStream<Data, any Error>
+    private let lock = NSLock()
+    private var broken: (any Error)?
+
+    init(_ pieces: AsyncThrowingStream<Data, any Error>) {
+        self.pieces = pieces
+    }
+
+    func run() async {
+        do {
+            for try await piece in pieces {
+                guard try await feed.push(data: piece) else { return }
+            }
+            feed.finish()
+        } catch is CancellationError where Task.isCancelled {
+            // The upload has ended: nobody reads it any more.
+            return
+        } catch {
+            // Also a cancellation that is the producer's own: what it gave is not all of it.
+            lock.withLock { broken = error }
+            try? await feed.fail(reason: "\(error)")
+        }
+    }
+
+    /// The upload's error, with the pieces' own in it where it came of that.
+    func blamed(_ error: StoryCoreError) -> StoryCoreError {
+        guard let broken = lock.withLock({ broken }) else { return error }
+        var details = error.details
+        let words = "\(broken)"
+        guard ([details.text] + details.causes).contains(where: { $0.contains(words) }) else { return error }
+        details.underlying = broken
+        return StoryCoreError(details)
     }
 }
 

@@ -93,14 +93,23 @@ import Testing
     }
 
     @Test func piecesThatFailFailTheUpload() async throws {
-        struct Torn: Error {}
+        final class Torn: Error {}
         let client = try makeClient()
-        let pieces = AsyncThrowingStream<Data, any Error> { stream in
-            stream.yield(Data(repeating: 1, count: 10_000))
-            stream.finish(throwing: Torn())
+        let mine = Torn()
+        // In one request, and in resumable ones.
+        for multipartBelow in [nil, 0] {
+            let pieces = AsyncThrowingStream<Data, any Error> { stream in
+                stream.yield(Data(repeating: 1, count: 10_000))
+                stream.finish(throwing: mine)
+            }
+            do {
+                try await client.media.upload(
+                    .pieces(pieces, fileName: "pieces.bin"), options: .init(multipartBelow: multipartBelow))
+                Issue.record("the pieces are torn")
+            } catch StoryCoreError.upload(let details) {
+                #expect(details.underlying as? Torn === mine, "what the app threw is lost")
+            }
         }
-        let failed = await kind { try await client.media.upload(.pieces(pieces, fileName: "pieces.bin")) }
-        #expect(failed == "upload")
     }
 
     @Test func piecesWhoseProducerIsCancelledFailTheUpload() async throws {

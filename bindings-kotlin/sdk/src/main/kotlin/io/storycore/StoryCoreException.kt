@@ -12,8 +12,11 @@ import kotlinx.serialization.json.JsonElement
  * Why a call failed: the root of all exceptions of this package, with a class for each kind below it. [message] says what
  * went wrong, with the facts that help to find it; no credential or secret is ever in it. New kinds may be added.
  */
-public open class StoryCoreException internal constructor(details: FailureDetails) :
-    Exception(details.text, cause(details.causes)) {
+public open class StoryCoreException internal constructor(details: FailureDetails) : Exception(details.text) {
+    /** What stood behind it in words, and behind that; last, of an upload, what its stream threw. */
+    final override var cause: Throwable? = cause(details.causes)
+        private set
+
     /** The kind, the same in every language: `not_found`, `rate_limited` … */
     public val kind: String = details.kind
 
@@ -55,10 +58,18 @@ public open class StoryCoreException internal constructor(details: FailureDetail
 
     /** The job that was waited for, as it was last seen. */
     public val job: Job? = details.job?.model()
+
+    /** Puts what the app's own code threw behind the last cause, where this came of it: then its words are in this one's. */
+    internal fun blame(thrown: Throwable) {
+        val causes = generateSequence(cause) { it.cause }.filterIsInstance<NativeCause>().toList()
+        val words = thrown.toString()
+        if ((causes + this).none { words in it.message.orEmpty() }) return
+        if (causes.isEmpty()) cause = thrown else causes.last().cause = thrown
+    }
 }
 
 /** What stood behind a failure on the native side, and behind that, in words. */
-private class NativeCause(text: String, cause: Throwable?) : Exception(text, cause, false, false) {
+private class NativeCause(text: String, override var cause: Throwable?) : Exception(text, null, false, false) {
     override fun toString(): String = message.orEmpty()
 }
 

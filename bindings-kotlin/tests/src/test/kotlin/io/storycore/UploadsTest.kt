@@ -265,6 +265,23 @@ class UploadsTest {
     }
 
     @Test
+    fun `what a stream threw is the last cause of its upload's exception`() = runBlocking<Unit> {
+        val mine = IOException("the card was taken out", IllegalStateException("by hand"))
+        // In one request, and in resumable ones.
+        for (multipartBelow in listOf(null, 0L)) {
+            val broken = object : InputStream() {
+                override fun read(): Int = throw mine
+            }
+            val error = assertFailsWith<UploadException> {
+                client.media.uploadReport(UploadSource.Stream("film.bin", broken), tuning = UploadTuning(multipartBelow = multipartBelow))
+            }
+            val chain = generateSequence<Throwable>(error) { it.cause }.toList()
+            assertTrue(chain.any { it === mine }, error.stackTraceToString())
+            assertTrue("by hand" in error.stackTraceToString())
+        }
+    }
+
+    @Test
     fun `a listener that throws ends the upload with its own exception`() = runBlocking<Unit> {
         assertFailsWith<IllegalStateException> {
             client.media.upload(film, type = "document", journal = Journal.Off, tuning = inParts) { error("no more") }

@@ -2,6 +2,7 @@ package io.storycore.resources
 
 import io.storycore.CallOptions
 import io.storycore.Journal
+import io.storycore.StoryCoreException
 import io.storycore.UploadControl
 import io.storycore.UploadEvent
 import io.storycore.UploadProgress
@@ -23,6 +24,7 @@ import io.storycore.report
 import java.io.IOException
 import java.io.InputStream
 import java.nio.file.Path
+import java.util.concurrent.atomic.AtomicReference
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
@@ -146,6 +148,9 @@ public abstract class AssetsByHand internal constructor(
         }
         try {
             calls.make(options) { native.upload(given, settings, control?.native, listener, it) }.report()
+        } catch (failed: StoryCoreException) {
+            feeding?.broken?.get()?.let { failed.blame(it) }
+            throw failed
         } finally {
             told.close()
             feeding?.job?.cancel()
@@ -202,14 +207,15 @@ public abstract class AssetsByHand internal constructor(
     }.buffer(Channel.CONFLATED)
 }
 
-/** What an upload takes a stream's pieces from, and the job that ends when the stream is closed. */
-private class Feeding(val feed: UploadFeed, val job: Job)
+/** What an upload takes a stream's pieces from, what the stream threw, and the job that ends when the stream is closed. */
+private class Feeding(val feed: UploadFeed, val broken: AtomicReference<IOException>, val job: Job)
 
 /** Begins to read a stream, and closes it at the end, whatever that is. */
 private fun CoroutineScope.feeding(stream: InputStream): Feeding {
     val feed = UploadFeed()
+    val broken = AtomicReference<IOException>()
     // No child of the upload's: it would be waited for, and there are reads that no interrupt ends.
-    val reading = CoroutineScope(Dispatchers.IO).async { read(stream, feed) }
+    val reading = CoroutineScope(Dispatchers.IO).async { read(stream, feed, broken) }
     // At once, so that what is cancelled before it began closes the stream, too.
     val job = launch(start = CoroutineStart.UNDISPATCHED) {
         try {
@@ -225,7 +231,7 @@ private fun CoroutineScope.feeding(stream: InputStream): Feeding {
             }
         }
     }
-    return Feeding(feed, job)
+    return Feeding(feed, broken, job)
 }
 
 /** Hears of the progress on a thread of the native side, and never keeps it. */
@@ -236,16 +242,21 @@ private class Listener(private val told: Channel<UploadProgress>) : ProgressList
 }
 
 /** Reads a stream for as long as pieces are wanted. */
-private suspend fun read(stream: InputStream, feed: UploadFeed) {
-    try {
-        val buffer = ByteArray(PIECE)
-        while (true) {
-            // Not `readNBytes`, which Android has since 13 only.
-            val length = runInterruptible(Dispatchers.IO) { stream.read(buffer) }
-            if (length < 0 || !feed.push(buffer.copyOf(length))) break
+private suspend fun read(stream: InputStream, feed: UploadFeed, broken: AtomicReference<IOException>) {
+    val buffer = ByteArray(PIECE)
+    while (true) {
+        // Not `readNBytes`, which Android has since 13 only.
+        val length = runInterruptible(Dispatchers.IO) {
+            try {
+                stream.read(buffer)
+            } catch (thrown: IOException) {
+                // Kept here: from coroutine to coroutine a debugger's mode takes a copy.
+                broken.set(thrown)
+                -1
+            }
         }
-        feed.finish()
-    } catch (broken: IOException) {
-        feed.fail(broken.toString())
+        broken.get()?.let { return feed.fail(it.toString()) }
+        if (length < 0 || !feed.push(buffer.copyOf(length))) break
     }
+    feed.finish()
 }
