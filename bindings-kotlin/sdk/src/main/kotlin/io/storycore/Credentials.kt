@@ -44,7 +44,8 @@ public class OAuthCredential private constructor(
      * A user's access, by the tokens of a sign-in.
      *
      * @param onTokens Is told of every new set of tokens, so that it can be stored: a refresh token is good for one use. It
-     * is called from a thread of the client's, which waits for it: store and return.
+     * is called from a thread of the client's, which waits for it: store and return. What it throws goes to the thread's
+     * uncaught-exception handler.
      */
     public constructor(
         clientId: String,

@@ -9,6 +9,7 @@ import io.storycore.ffi.RawBody
 import io.storycore.ffi.RawRequest
 import io.storycore.ffi.TokensListener
 import io.storycore.internal.Calls
+import io.storycore.internal.orUncaught
 import io.storycore.internal.told
 import io.storycore.internal.uint
 import io.storycore.resources.Resources
@@ -172,7 +173,7 @@ public class StoryCoreClient private constructor(calls: Calls) : Resources(calls
         private fun calls(settings: ClientSettings, onTokens: ((TokenSet) -> Unit)?): Calls {
             val listener = onTokens?.let {
                 object : TokensListener {
-                    override fun onTokens(tokens: NativeTokenSet) = it(tokens.set())
+                    override fun onTokens(tokens: NativeTokenSet) = orUncaught { it(tokens.set()) }
                 }
             }
             return Calls(told { NativeClient(settings, listener) }, CallOptions.NONE)

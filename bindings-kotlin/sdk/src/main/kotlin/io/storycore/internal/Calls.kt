@@ -55,6 +55,16 @@ internal inline fun <T> told(call: () -> T): T = try {
     throw internal(broken)
 }
 
+/** Calls what the app gave where nobody waits for it: what it throws goes where a thread's own exceptions go. */
+internal inline fun orUncaught(call: () -> Unit) {
+    try {
+        call()
+    } catch (thrown: Throwable) {
+        val thread = Thread.currentThread()
+        thread.uncaughtExceptionHandler.uncaughtException(thread, thrown)
+    }
+}
+
 /** The native side itself broke, which it must not. */
 internal fun internal(broken: InternalException): StoryCoreException {
     val text = "the SDK failed inside: please report it with what was called"
