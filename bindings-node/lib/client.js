@@ -72,6 +72,18 @@ class Life {
   }
 }
 
+/** What is native of a client with these options, which `make` makes. */
+function sharedOf(options, make) {
+  const settings = clientText(options);
+  // A refresh token is good for one use: whoever keeps tokens is told of each new one.
+  const onTokens = options?.oauth?.onTokens;
+  return new Shared((own, lines, level) => {
+    const tokens = onTokens === undefined ? undefined : listen(onTokens);
+    if (tokens !== undefined) own.tokens.push(tokens);
+    return make(settings, language, bridge, tokens, lines, level);
+  }, options);
+}
+
 /** Clients that nobody has any more, and that were not closed. */
 const dropped = new FinalizationRegistry(tellNoMore);
 
@@ -121,19 +133,12 @@ class StoryCoreClient {
     if (made !== undefined) {
       this.#shared = made.shared;
     } else {
-      const settings = clientText(options);
-      // A refresh token is good for one use: whoever keeps tokens is told of each new one.
-      const onTokens = options?.oauth?.onTokens;
-      this.#shared = new Shared((own, lines, level) => {
-        const tokens = onTokens === undefined ? undefined : listen(onTokens);
-        if (tokens !== undefined) own.tokens.push(tokens);
-        return new NativeClient(settings, language, bridge, tokens, lines, level);
-      }, options);
+      this.#shared = sharedOf(options, (...settings) => new NativeClient(...settings));
     }
   }
 
   static fromEnv(options) {
-    const shared = new Shared((_, lines, level) => NativeClient.fromEnv(bridge, lines, level), options);
+    const shared = sharedOf(options, (...settings) => NativeClient.fromEnv(...settings));
     return madeOf(this, { shared }, options);
   }
 

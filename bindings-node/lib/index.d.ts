@@ -197,9 +197,10 @@ export class StoryCoreClient {
 
   /**
    * A client set up by the environment: `STORYCORE_API_KEY`, `STORYCORE_BASE_URL`, `STORYCORE_PLATFORM`,
-   * `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. Nothing else reads them.
+   * `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. Nothing else reads them. An option that is given comes before its
+   * variable.
    */
-  static fromEnv(options?: Pick<ClientOptions, "logger" | "logLevel">): StoryCoreClient;
+  static fromEnv(options?: ClientOptions): StoryCoreClient;
 
   /**
    * The same client with options for the calls made through it. It shares this one's connections and limits, and ends with it;

@@ -8,7 +8,9 @@ use std::sync::{
 use bytes::Bytes;
 use napi::Env;
 use napi_derive::napi;
-use storycore::{CallOptions, Capture, CircuitBreaker, Client, JwtCredential, Platform};
+use storycore::{
+    CallOptions, Capture, CircuitBreaker, Client, ClientBuilder, JwtCredential, Platform,
+};
 use tracing::{Instrument as _, Span, instrument::Instrumented};
 
 use crate::{
@@ -49,15 +51,26 @@ impl NativeClient {
         level: String,
     ) -> napi::Result<Self> {
         let listener = tokens.map(|number| (&bridge.0, number));
-        let made = made(&settings, &language, listener).map_err(|failure| failure.thrown())?;
+        let builder = Client::builder().language(language);
+        let made = made(builder, true, &settings, listener).map_err(|failure| failure.thrown())?;
         Self::on_each_thread(made, bridge, lines, &level)
     }
 
-    /// A client that the environment sets up.
+    /// A client that the environment sets up, and what is given before that.
     #[napi(factory)]
-    pub fn from_env(bridge: &Bridge, lines: Option<u32>, level: String) -> napi::Result<Self> {
-        let client = Client::from_env().map_err(|error| Failure::from(error).thrown())?;
-        Self::on_each_thread(client, bridge, lines, &level)
+    pub fn from_env(
+        settings: String,
+        language: String,
+        bridge: &Bridge,
+        tokens: Option<u32>,
+        lines: Option<u32>,
+        level: String,
+    ) -> napi::Result<Self> {
+        let listener = tokens.map(|number| (&bridge.0, number));
+        let builder = ClientBuilder::from_env().map_err(|error| Failure::from(error).thrown())?;
+        let builder = builder.language(language);
+        let made = made(builder, false, &settings, listener).map_err(|failure| failure.thrown())?;
+        Self::on_each_thread(made, bridge, lines, &level)
     }
 
     /// The name of the platform that it speaks to.
@@ -196,13 +209,14 @@ impl Call {
     }
 }
 
+/// What `builder` and these settings make. A credential must be among them where it `needs_one`.
 fn made(
+    mut builder: ClientBuilder,
+    needs_one: bool,
     settings: &str,
-    language: &str,
     listener: Option<(&Arc<Environment>, u32)>,
 ) -> Result<Client, Failure> {
     let mut given = Fields::parse("the client's options", settings)?;
-    let mut builder = Client::builder().language(language);
     if let Some(name) = given.take::<String>("platform")? {
         builder = builder.platform(Platform::by_name(&name)?);
     }
@@ -270,10 +284,10 @@ fn made(
     }
     given.end()?;
     match credentials {
-        0 => {
+        0 if needs_one => {
             Err(Failure::config("no credential: give apiKey, jwt or oauth, or say anonymous: true"))
         }
-        1 => Ok(builder.build()?),
+        0 | 1 => Ok(builder.build()?),
         _ => Err(Failure::config("give one credential of apiKey, jwt, oauth and anonymous")),
     }
 }

@@ -3,7 +3,7 @@
 
 const assert = require("node:assert/strict");
 const { after, afterEach, before, test } = require("node:test");
-const { APITimeoutError, ConfigError, InvalidRequestError } = require("storycore");
+const { APITimeoutError, AuthenticationError, ConfigError, InvalidRequestError, StoryCoreClient } = require("storycore");
 const { Webhook } = require("storycore/webhooks");
 const { LocalPlatform } = require("storycore/testing");
 
@@ -117,4 +117,34 @@ test("a setting that is no number is refused in place of a default", async () =>
   const breaker = { circuitBreaker: { recoveryTimeout: Infinity } };
   assert.throws(() => platform.client(breaker), { kind: "config", param: "circuitBreaker.recoveryTimeout" });
   assert.throws(() => new Webhook("a-secret-of-the-test", { tolerance: NaN }), { kind: "config", param: "tolerance" });
+});
+
+test("fromEnv takes every option, and each comes before its variable", async () => {
+  const names = ["STORYCORE_API_KEY", "STORYCORE_BASE_URL", "STORYCORE_MAX_RETRIES", "STORYCORE_TIMEOUT"];
+  const before = names.map((name) => [name, process.env[name]]);
+  try {
+    Object.assign(process.env, platform.environment(), { STORYCORE_MAX_RETRIES: "0" });
+    await platform.clearRequests();
+    await StoryCoreClient.fromEnv().projects.list();
+    await StoryCoreClient.fromEnv({ headers: { "x-team": "cut" }, appInfo: { name: "mine", version: "7" } }).projects.list();
+    const [first, second] = await platform.requests({ path: "/api/projects" });
+    assert.match(first.headers["user-agent"], /\(node; /);
+    assert.match(second.headers["user-agent"], /^mine\/7 .*\(node; /);
+    assert.equal(second.headers["x-team"], "cut");
+    await assert.rejects(StoryCoreClient.fromEnv({ apiKey: "another-key" }).projects.list(), AuthenticationError);
+    await platform.fault({ path: "/api/projects", times: 2, action: { status: 503 } });
+    await StoryCoreClient.fromEnv({ maxRetries: 2 }).projects.list();
+    process.env.STORYCORE_BASE_URL = "http://127.0.0.1:9";
+    await StoryCoreClient.fromEnv({ baseUrl: platform.url }).projects.list();
+    delete process.env.STORYCORE_API_KEY;
+    assert.throws(() => StoryCoreClient.fromEnv(), (error) => error instanceof ConfigError && /STORYCORE_API_KEY/.test(error.message));
+    await StoryCoreClient.fromEnv({ apiKey: platform.apiKey, baseUrl: platform.url }).projects.list();
+    assert.throws(() => StoryCoreClient.fromEnv({ apiKey: "a", anonymous: true }), ConfigError);
+    assert.throws(() => StoryCoreClient.fromEnv({ apikey: "a" }), { param: "apikey" });
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  }
 });

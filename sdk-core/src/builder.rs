@@ -104,6 +104,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Says why it has no credential, until one is given.
+    pub(crate) fn closed(mut self, why: Error) -> Self {
+        self.credential = Some(Err(why));
+        self
+    }
+
     /// Opens it with nothing: for signing in, and for what needs no credential.
     #[must_use]
     pub fn anonymous(mut self) -> Self {

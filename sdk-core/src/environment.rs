@@ -5,10 +5,12 @@ use std::time::Duration;
 use crate::{builder::ClientBuilder, error::Error, platform::Platform};
 
 impl ClientBuilder {
-    /// Set up by the environment, as [`Client::from_env`](crate::Client::from_env) is, and further by what follows.
+    /// Set up by the environment, as [`Client::from_env`](crate::Client::from_env) is, and further by what follows, which comes
+    /// before the environment: with a credential that is given, `STORYCORE_API_KEY` need not be there.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config), naming the variable.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config), naming the variable; that of a missing key comes of
+    /// [`build`](Self::build).
     pub fn from_env() -> Result<Self, Error> {
         let read = |name: &str| match std::env::var(name) {
             Ok(text) if text.is_empty() => Ok(None),
@@ -39,9 +41,9 @@ impl ClientBuilder {
             })?;
             builder = builder.max_retries(retries);
         }
-        match read("STORYCORE_API_KEY")? {
-            Some(key) => Ok(builder.api_key(key)),
-            None => Err(Error::config("STORYCORE_API_KEY is not set")),
-        }
+        Ok(match read("STORYCORE_API_KEY")? {
+            Some(key) => builder.api_key(key),
+            None => builder.closed(Error::config("STORYCORE_API_KEY is not set")),
+        })
     }
 }

@@ -38,11 +38,19 @@ public final class Client: Sendable {
     }
 
     /// A client that the environment sets up: `STORYCORE_API_KEY`, `STORYCORE_BASE_URL`, `STORYCORE_PLATFORM`,
-    /// `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. For programs on a server or a desk; nothing else reads them.
+    /// `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. For programs on a server or a desk; nothing else reads them. What
+    /// is given comes before its variable.
     ///
+    /// - Parameters:
+    ///   - credential: What opens the platform, in place of the environment's key.
+    ///   - baseURL: Where the platform is, in place of the environment's address.
+    ///   - configuration: Everything else.
     /// - Throws: ``StoryCoreError``: `config`, naming the variable.
-    public static func fromEnvironment() throws -> Client {
-        try Client(native: translatedNow { try StoryCoreNative.Client.fromEnv(language: language) })
+    public static func fromEnvironment(
+        credential: Credential? = nil, baseURL: URL? = nil, configuration: Configuration = .init()
+    ) throws -> Client {
+        let (settings, listener) = try configuration.native(credential, baseURL)
+        return try Client(native: translatedNow { try .fromEnv(settings: settings, tokens: listener) })
     }
 
     /// The name of the platform that it speaks to.
@@ -172,7 +180,7 @@ public struct Configuration: Sendable {
     }
 
     func native(
-        _ credential: Credential,
+        _ credential: Credential?,
         _ baseURL: URL?
     ) throws -> (StoryCoreNative.ClientSettings, StoryCoreNative.TokensListener?) {
         var (key, jwt, oauth): (String?, StoryCoreNative.JwtSettings?, StoryCoreNative.OAuthSettings?)
@@ -187,6 +195,7 @@ public struct Configuration: Sendable {
             oauth = try given.native()
             listener = onTokens.map { Listening($0) }
         case .anonymous: anonymous = true
+        case nil: break
         }
         let breaker = try circuitBreaker.map {
             StoryCoreNative.CircuitBreakerSettings(

@@ -49,6 +49,15 @@ import Testing
         }
     }
 
+    @Test func whatIsGivenComesBeforeTheEnvironment() async throws {
+        _ = try await Client.fromEnvironment().projects.list()
+        let other = try Client.fromEnvironment(credential: .apiKey("another-key"))
+        #expect(await kind { _ = try await other.projects.list() } == "authentication")
+        let nowhere = try Client.fromEnvironment(
+            baseURL: URL(string: "http://127.0.0.1:9"), configuration: .init(maxRetries: 0))
+        #expect(await kind { _ = try await nowhere.projects.list() } == "connection")
+    }
+
     @Test func aClientShowsNoCredential() throws {
         let client = try Client(apiKey: "very-secret-key")
         var dumped = ""

@@ -128,13 +128,16 @@ impl Client {
         settings: ClientSettings,
         tokens: Option<Arc<dyn TokensListener>>,
     ) -> Result<Arc<Self>, Failure> {
-        Ok(Self::over(settings.read(tokens)?.build()?))
+        Ok(Self::over(settings.read(Core::builder(), true, tokens)?.build()?))
     }
 
-    /// A client that the environment sets up.
+    /// A client that the environment sets up, and what is set before that.
     #[uniffi::constructor]
-    pub fn from_env(language: String) -> Result<Arc<Self>, Failure> {
-        Ok(Self::over(ClientBuilder::from_env()?.language(language).build()?))
+    pub fn from_env(
+        settings: ClientSettings,
+        tokens: Option<Arc<dyn TokensListener>>,
+    ) -> Result<Arc<Self>, Failure> {
+        Ok(Self::over(settings.read(ClientBuilder::from_env()?, false, tokens)?.build()?))
     }
 
     /// The name of the platform that it speaks to.
@@ -227,8 +230,14 @@ impl Shared {
 }
 
 impl ClientSettings {
-    fn read(self, tokens: Option<Arc<dyn TokensListener>>) -> Result<ClientBuilder, Failure> {
-        let mut builder = Core::builder().language(self.language);
+    /// Sets `builder` up. A credential must be among these where it `needs_one`.
+    fn read(
+        self,
+        builder: ClientBuilder,
+        needs_one: bool,
+        tokens: Option<Arc<dyn TokensListener>>,
+    ) -> Result<ClientBuilder, Failure> {
+        let mut builder = builder.language(self.language);
         if let Some(name) = self.platform {
             builder = builder.platform(Platform::by_name(&name)?);
         }
@@ -250,6 +259,7 @@ impl ClientSettings {
         }
         match credentials {
             1 => {}
+            0 if !needs_one => {}
             0 => {
                 return Err(Failure::config(
                     "no credential: give an API key, a JWT or OAuth, or say that the client is anonymous",

@@ -82,30 +82,12 @@ public class StoryCoreClient private constructor(calls: Calls) : Resources(calls
         proxy: String? = null,
     ) : this(
         calls(
-            ClientSettings(
-                platform = platform?.raw,
-                baseUrl = baseUrl,
-                apiKey = apiKey,
-                jwt = jwt?.native(),
-                oauth = oauth?.native(),
-                anonymous = anonymous,
-                timeout = timeout?.positive("timeout"),
-                attemptTimeout = attemptTimeout?.positive("attemptTimeout"),
-                connectTimeout = connectTimeout?.positive("connectTimeout"),
-                maxRetryAfter = maxRetryAfter?.positive("maxRetryAfter"),
-                maxRetries = maxRetries?.let { uint("maxRetries", it.toLong()) },
-                maxInFlight = maxInFlight?.let { uint("maxInFlight", it.toLong()) },
-                circuitBreaker = circuitBreaker?.native(),
-                headers = headers,
-                app = app?.let { AppInfo(it.name, it.version) },
-                allowInsecureHttp = allowInsecureHttp,
-                caCertificates = caCertificates,
-                clientCertificate = clientCertificate?.let { ClientCertificate(it.chain, it.key.expose()) },
-                proxy = proxy,
-                language = LANGUAGE,
+            settings(
+                apiKey, jwt, oauth, anonymous, baseUrl, platform, timeout, attemptTimeout, connectTimeout, maxRetries, maxRetryAfter,
+                maxInFlight, circuitBreaker, headers, app, allowInsecureHttp, caCertificates, clientCertificate, proxy,
             ),
             oauth?.onTokens,
-        ),
+        ) { settings, listener -> NativeClient(settings, listener) },
     )
 
     /** The name of the platform that it speaks to. */
@@ -167,17 +149,99 @@ public class StoryCoreClient private constructor(calls: Calls) : Resources(calls
          * @throws ConfigException naming the variable that is wrong.
          */
         @JvmStatic
-        public fun fromEnv(): StoryCoreClient =
-            StoryCoreClient(Calls(told { NativeClient.fromEnv(LANGUAGE) }, CallOptions.NONE))
+        public fun fromEnv(): StoryCoreClient = fromEnv(apiKey = null)
 
-        private fun calls(settings: ClientSettings, onTokens: ((TokenSet) -> Unit)?): Calls {
+        /**
+         * A client set up by the environment, and by what is given, which comes before its variable. Each setting is as the
+         * constructor has it.
+         *
+         * @throws ConfigException naming the variable or the setting that is wrong.
+         */
+        public fun fromEnv(
+            apiKey: String? = null,
+            jwt: JwtCredential? = null,
+            oauth: OAuthCredential? = null,
+            anonymous: Boolean = false,
+            baseUrl: String? = null,
+            platform: Platform? = null,
+            timeout: Duration? = null,
+            attemptTimeout: Duration? = null,
+            connectTimeout: Duration? = null,
+            maxRetries: Int? = null,
+            maxRetryAfter: Duration? = null,
+            maxInFlight: Int? = null,
+            circuitBreaker: CircuitBreaker? = null,
+            headers: Map<String, String> = emptyMap(),
+            app: App? = null,
+            allowInsecureHttp: Boolean = false,
+            caCertificates: String? = null,
+            clientCertificate: Certificate? = null,
+            proxy: String? = null,
+        ): StoryCoreClient = StoryCoreClient(
+            calls(
+                settings(
+                    apiKey, jwt, oauth, anonymous, baseUrl, platform, timeout, attemptTimeout, connectTimeout, maxRetries, maxRetryAfter,
+                    maxInFlight, circuitBreaker, headers, app, allowInsecureHttp, caCertificates, clientCertificate, proxy,
+                ),
+                oauth?.onTokens,
+            ) { settings, listener -> NativeClient.fromEnv(settings, listener) },
+        )
+
+        private fun calls(
+            settings: ClientSettings,
+            onTokens: ((TokenSet) -> Unit)?,
+            make: (ClientSettings, TokensListener?) -> NativeClient,
+        ): Calls {
             val listener = onTokens?.let {
                 object : TokensListener {
                     override fun onTokens(tokens: NativeTokenSet) = orUncaught { it(tokens.set()) }
                 }
             }
-            return Calls(told { NativeClient(settings, listener) }, CallOptions.NONE)
+            return Calls(told { make(settings, listener) }, CallOptions.NONE)
         }
+
+        private fun settings(
+            apiKey: String?,
+            jwt: JwtCredential?,
+            oauth: OAuthCredential?,
+            anonymous: Boolean,
+            baseUrl: String?,
+            platform: Platform?,
+            timeout: Duration?,
+            attemptTimeout: Duration?,
+            connectTimeout: Duration?,
+            maxRetries: Int?,
+            maxRetryAfter: Duration?,
+            maxInFlight: Int?,
+            circuitBreaker: CircuitBreaker?,
+            headers: Map<String, String>,
+            app: App?,
+            allowInsecureHttp: Boolean,
+            caCertificates: String?,
+            clientCertificate: Certificate?,
+            proxy: String?,
+        ) = ClientSettings(
+            platform = platform?.raw,
+            baseUrl = baseUrl,
+            apiKey = apiKey,
+            jwt = jwt?.native(),
+            oauth = oauth?.native(),
+            anonymous = anonymous,
+            timeout = timeout?.positive("timeout"),
+            attemptTimeout = attemptTimeout?.positive("attemptTimeout"),
+            connectTimeout = connectTimeout?.positive("connectTimeout"),
+            maxRetryAfter = maxRetryAfter?.positive("maxRetryAfter"),
+            maxRetries = maxRetries?.let { uint("maxRetries", it.toLong()) },
+            maxInFlight = maxInFlight?.let { uint("maxInFlight", it.toLong()) },
+            circuitBreaker = circuitBreaker?.native(),
+            headers = headers,
+            app = app?.let { AppInfo(it.name, it.version) },
+            allowInsecureHttp = allowInsecureHttp,
+            caCertificates = caCertificates,
+            clientCertificate = clientCertificate?.let { ClientCertificate(it.chain, it.key.expose()) },
+            proxy = proxy,
+            language = LANGUAGE,
+        )
     }
 }
 
