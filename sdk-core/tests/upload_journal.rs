@@ -170,3 +170,39 @@ async fn what_is_written_down_is_for_the_user_alone() {
     assert_eq!(world.written(), ["film.bin"]);
     world.end().await;
 }
+
+/// A journal that is asked for by name and cannot be written: an error before the asset is made, never after.
+#[tokio::test]
+async fn a_journal_that_cannot_be_written_any_more_does_not_fail_what_is_complete() {
+    let world = World::new().await;
+    let (note, film) = (world.file("note.bin", 1000), world.file("film.bin", 20 * MIB));
+    world.upload(&note).send().await.unwrap();
+    let refuse = |of: &str| {
+        world.sql(&format!(
+            "CREATE TRIGGER refused BEFORE {of} BEGIN SELECT RAISE(FAIL, 'the disk is full'); END"
+        ));
+    };
+    let allow = || world.sql("DROP TRIGGER refused");
+
+    refuse("DELETE ON upload");
+    world.upload(&note).send().await.unwrap();
+    world.upload(&film).send().await.unwrap();
+    world.upload(&film).multipart_below(u64::MAX).send().await.unwrap();
+    allow();
+    // In one stream the asset is there with the last byte.
+    refuse("UPDATE OF acknowledged ON part");
+    let large = world.file("large.bin", 17 * MIB);
+    world.upload(&large).chunk_size(64 << 20).max_streams(1).send().await.unwrap();
+    allow();
+
+    let assets = world.0.assets().await;
+    for of in ["INSERT ON upload", "UPDATE OF location ON part", "INSERT ON chunk"] {
+        refuse(of);
+        let path = world.file(&format!("{of}.bin"), 20 * MIB);
+        let error = world.upload(&path).send().await.unwrap_err();
+        assert!(error.message().contains("the disk is full"), "{of}: {error}");
+        allow();
+    }
+    assert_eq!(world.0.assets().await, assets);
+    world.end().await;
+}

@@ -5,7 +5,7 @@ use std::{
     fs::TryLockError,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, Once, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     clean,
+    duty::{Duty, missed},
     fingerprint::{Fingerprint, Stamp},
     ledger::Ledger,
     lock::Lock,
@@ -24,10 +25,12 @@ use crate::{beside, error::Error};
 /// Where uploads are written down, so that they continue after a crash.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Journal {
-    /// `storycore/uploads.sqlite3` in the user's state directory; nowhere, where there is none or it cannot be written.
+    /// `storycore/uploads.sqlite3` in the user's state directory; nowhere, where there is none or it cannot be written, be it from
+    /// some moment on.
     #[default]
     User,
-    /// In this SQLite file, made where it is missing; its locks stand beside it.
+    /// In this SQLite file, made where it is missing; its locks stand beside it. Where it cannot be written the upload fails,
+    /// unless the platform has it whole by then.
     At(PathBuf),
     /// Nowhere: a crash begins the upload anew.
     Off,
@@ -119,6 +122,7 @@ fn share(path: PathBuf, db: &Arc<Mutex<Connection>>) {
 pub(crate) struct Book {
     db: Arc<Mutex<Connection>>,
     locks: PathBuf,
+    duty: Duty,
 }
 
 impl Book {
@@ -134,30 +138,26 @@ impl Book {
             },
         };
         let shown = path.display().to_string();
-        match Self::at(&path) {
+        match Self::at(&path, Duty::of(journal)) {
             Ok(book) => Ok(Some(book)),
             Err(problem) if asked => Err(Error::upload(format!(
                 "the upload journal {shown} cannot be opened: {problem}"
             ))),
             Err(problem) => {
-                // Once: a program that sends thousands of files does it thousands of times.
-                static TOLD: Once = Once::new();
-                TOLD.call_once(|| {
-                    tracing::warn!(journal = shown, problem, "uploading without a journal");
-                });
+                missed(format_args!("{shown}: {problem}"));
                 Ok(None)
             }
         }
     }
 
-    fn at(path: &Path) -> Result<Self, String> {
+    fn at(path: &Path, duty: Duty) -> Result<Self, String> {
         let text = |e: &dyn std::fmt::Display| e.to_string();
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".locks");
         let locks = path.with_file_name(name);
         let path = std::path::absolute(path).map_err(|e| text(&e))?;
         if let Some(db) = shared(&path) {
-            return Ok(Self { db, locks });
+            return Ok(Self { db, locks, duty });
         }
         make_private(&locks, &path).map_err(|e| text(&e))?;
         // One after another: SQLite turns the log on for one alone, and does not let a second one wait for it.
@@ -178,10 +178,21 @@ impl Book {
         }
         let db = Arc::new(Mutex::new(db));
         share(path, &db);
-        Ok(Self { db, locks })
+        Ok(Self { db, locks, duty })
     }
 
-    pub(crate) async fn run<T: Send + 'static>(
+    /// Writes a line; one that may be missed is no error.
+    pub(crate) async fn write(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<()> + Send + 'static,
+    ) -> Result<(), Error> {
+        if self.duty.is_missed() {
+            return Ok(());
+        }
+        self.duty.done(self.run(work).await).map(drop)
+    }
+
+    async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
@@ -199,8 +210,9 @@ impl Book {
         })
     }
 
-    /// Takes the upload with this identity for this process; nothing while another has it. It may block.
-    pub(crate) fn lock(&self, identity: &str) -> Result<Option<Lock>, Error> {
+    /// Takes the upload with this identity for this process; nothing while another has it. Without the journal there is no lock
+    /// either. It may block.
+    pub(crate) fn lock(&self, identity: &str) -> Result<Option<Option<Lock>>, Error> {
         let path = self.locks.join(identity);
         let take = || {
             for _ in 0..LOCK_TRIES {
@@ -212,14 +224,14 @@ impl Book {
             }
             Ok(None)
         };
-        take().map_err(|e: io::Error| {
+        self.duty.done(take().map_err(|e: io::Error| {
             Error::upload(format!("the upload's lock cannot be taken: {e}")).with_source(e)
-        })
+        }))
     }
 
     /// The unfinished upload with this identity. It may block.
     pub(crate) fn find(&self, identity: &str) -> Result<Option<Written>, Error> {
-        self.now(|db| find(db, identity))
+        self.duty.done(self.now(|db| find(db, identity))).map(Option::flatten)
     }
 
     /// Writes a new upload down, before anything of it is sent. It `expires` in Unix seconds, where that is known already.
@@ -232,8 +244,11 @@ impl Book {
         upload: &Written,
         expires: Option<i64>,
     ) -> Result<(), Error> {
+        if self.duty.is_missed() {
+            return Ok(());
+        }
         let path = path.to_string_lossy();
-        self.now(|db| {
+        let written = self.now(|db| {
             let t = db.transaction()?;
             execute(&t, "DELETE FROM upload WHERE identity = ?1", [identity])?;
             let (stamp, file) = (upload.file.stamp, &upload.file);
@@ -250,13 +265,18 @@ impl Book {
                 )?;
             }
             t.commit()
-        })
+        });
+        self.duty.done(written).map(drop)
     }
 
-    /// Forgets an upload: it is done, or was taken back.
-    pub(crate) async fn forget(&self, id: &str) -> Result<(), Error> {
+    /// Forgets an upload: it is done, or was taken back. That is so also where it cannot be written down: the next call of the same
+    /// file then asks the platform, which gives the same asset, or has nothing.
+    pub(crate) async fn forget(&self, id: &str) {
         let id = id.to_owned();
-        self.run(move |db| execute(db, "DELETE FROM upload WHERE id = ?1", [id])).await
+        let forgetting = self.run(move |db| execute(db, "DELETE FROM upload WHERE id = ?1", [id]));
+        if let Err(error) = forgetting.await {
+            tracing::warn!(%error, "an upload that is over stays in the journal");
+        }
     }
 
     /// The pages about one upload.

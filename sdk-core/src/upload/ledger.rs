@@ -25,7 +25,7 @@ impl Ledger {
     ) -> Result<(), Error> {
         let (id, location) = (self.id.clone(), location.to_owned());
         self.book
-            .run(move |db| {
+            .write(move |db| {
                 db.execute(
                     "UPDATE part SET location = ?3 WHERE upload = ?1 AND number = ?2",
                     params![id, part as i64, location],
@@ -39,7 +39,7 @@ impl Ledger {
     pub(crate) async fn chunk(&self, part: usize, chunk: SentChunk) -> Result<(), Error> {
         let id = self.id.clone();
         self.book
-            .run(move |db| {
+            .write(move |db| {
                 db.execute(
                     "INSERT OR REPLACE INTO chunk (upload, part, first, length, sha256) VALUES (?1, ?2, ?3, ?4, ?5)",
                     params![id, part as i64, chunk.first.cast_signed(), chunk.length.cast_signed(), chunk.sha256],
@@ -49,31 +49,28 @@ impl Ledger {
             .await
     }
 
-    /// The platform has a part up to here, and keeps it until then.
-    pub(crate) async fn acknowledged(
-        &self,
-        part: usize,
-        offset: u64,
-        expires: Option<i64>,
-    ) -> Result<(), Error> {
+    /// The platform has a part up to here, and keeps it until then. Where that cannot be written the next chunk's line tells; after
+    /// the last one the asset may be there already.
+    pub(crate) async fn acknowledged(&self, part: usize, offset: u64, expires: Option<i64>) {
         let id = self.id.clone();
-        self.book
-            .run(move |db| {
-                let offset = offset.cast_signed();
-                db.execute(
-                    "UPDATE part SET acknowledged = ?3 WHERE upload = ?1 AND number = ?2",
-                    params![id, part as i64, offset],
-                )?;
-                expires_later(db, &id, expires)
-            })
-            .await
+        let writing = self.book.write(move |db| {
+            let offset = offset.cast_signed();
+            db.execute(
+                "UPDATE part SET acknowledged = ?3 WHERE upload = ?1 AND number = ?2",
+                params![id, part as i64, offset],
+            )?;
+            expires_later(db, &id, expires)
+        });
+        if let Err(error) = writing.await {
+            tracing::warn!(%error, "what arrived of an upload is not in the journal");
+        }
     }
 
     /// The platform lost a part: it is made anew under another key.
     pub(crate) async fn renewed(&self, part: usize, key: &str) -> Result<(), Error> {
         let (id, key) = (self.id.clone(), key.to_owned());
         self.book
-            .run(move |db| {
+            .write(move |db| {
                 let t = db.transaction()?;
                 t.execute("DELETE FROM chunk WHERE upload = ?1 AND part = ?2", params![id, part as i64])?;
                 t.execute(
@@ -89,7 +86,7 @@ impl Ledger {
     pub(crate) async fn joining(&self, is_joining: bool, key: &str) -> Result<(), Error> {
         let (id, key) = (self.id.clone(), key.to_owned());
         self.book
-            .run(move |db| {
+            .write(move |db| {
                 db.execute(
                     "UPDATE upload SET is_joining = ?2, last_key = ?3 WHERE id = ?1",
                     params![id, is_joining, key],

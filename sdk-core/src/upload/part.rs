@@ -52,6 +52,8 @@ pub(crate) struct Part {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) key: String,
+    /// An earlier call may have made an upload under this key.
+    pub(crate) is_used: bool,
     pub(crate) location: Option<String>,
     /// The platform's offset in the upload, where it is known.
     pub(crate) offset: Option<u64>,

@@ -84,7 +84,11 @@ impl Place {
             hash.update([0]);
         }
         let identity = hex::encode(hash.finalize());
-        let Some(lock) = book.lock(&identity)? else { return Ok(Taken::ByAnother) };
+        let lock = match book.lock(&identity)? {
+            Some(Some(lock)) => lock,
+            Some(None) => return Ok(Taken::ByAnother),
+            None => return Ok(Taken::Nowhere),
+        };
         let stamp = Stamp::read(&full).map_err(|e| cannot_read(path, e))?;
         // What cannot be read at once is read again where it is told what is wrong.
         let bytes = (stamp.size <= FEW).then(|| whole(&full, stamp.size).ok()).flatten();

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::{
     context::Context,
     judge::{Asked, Next, judge},
+    keys,
     part::{Halt, Kind, Part},
 };
 use crate::{error::Error, transport::backoff};
@@ -58,21 +59,7 @@ pub(crate) async fn recover(
         Next::Gone if matches!(part.kind, Kind::Piece { .. }) => return Err(error.into()),
         Next::Gone if part.with(|s| s.renewals) >= MOST_RENEWALS => return Err(error.into()),
         Next::Gone => {
-            let status = error.status().unwrap_or_default();
-            ctx.restarted(format!(
-                "the platform no longer has part {} ({status}): it was begun anew",
-                part.number
-            ));
-            let key = crate::random::uuid().to_string();
-            if let Some(ledger) = &ctx.ledger {
-                ledger.renewed(part.number, &key).await?;
-            }
-            part.with(|s| {
-                (s.key, s.location, s.unverified, s.best) = (key, None, None, 0);
-                s.renewals += 1;
-            });
-            part.at(ctx, 0);
-            part.with(|s| s.offset = None);
+            renew(ctx, part, error.status().unwrap_or_default()).await?;
         }
     }
     if failures > ctx.retries {
@@ -89,6 +76,25 @@ pub(crate) async fn recover(
         let delay = backoff::delay(failures - 1, congested, rand::random(), asked);
         tokio::time::sleep(delay).await;
     }
+    Ok(())
+}
+
+/// Begins a part anew that the platform says to be gone.
+pub(crate) async fn renew(ctx: &Context<'_>, part: &Part, status: u16) -> Result<(), Error> {
+    ctx.restarted(format!(
+        "the platform no longer has part {} ({status}): it was begun anew",
+        part.number
+    ));
+    let key = keys::new();
+    if let Some(ledger) = &ctx.ledger {
+        ledger.renewed(part.number, &key).await?;
+    }
+    part.with(|s| {
+        (s.key, s.is_used, s.location, s.unverified, s.best) = (key, false, None, None, 0);
+        s.renewals += 1;
+    });
+    part.at(ctx, 0);
+    part.with(|s| s.offset = None);
     Ok(())
 }
 

@@ -17,6 +17,7 @@ use super::{
     fingerprint::{Fingerprint, Stamp},
     join::{cancelled, join},
     journal::{Written, WrittenPart},
+    keys::{self, Keys},
     outcome::{asset, compare, discard, was_cancelled},
     part::{Halt, Kind, Part, State},
     place::{Place, Taken},
@@ -63,10 +64,10 @@ impl Job<'_> {
             let resumed = found.is_some();
             let written = match found.take() {
                 Some(written) => written,
-                None => self.begin(place.as_ref()).await?,
+                None => self.begin(place.as_ref(), &self.keys(!restarts.is_empty()).await?).await?,
             };
             let ctx = self.context(place.as_ref(), &written);
-            let parts = self.parts(&written);
+            let parts = self.parts(&written, resumed);
             let outcome = self.drive(&ctx, &parts, &written, resumed).await;
             restarts.append(&mut ctx.take_restarts());
             match outcome {
@@ -74,7 +75,7 @@ impl Job<'_> {
                     let compared = compare(self.setup.client, &asset, &sha256).await;
                     // Also when it is not the file: the next call must not come back to it.
                     if let Some(place) = &place {
-                        place.book.forget(&written.id).await?;
+                        place.book.forget(&written.id).await;
                     }
                     compared?;
                     let (sent, failures) = (self.setup.tally.wire(), ctx.failures.load(Relaxed));
@@ -84,17 +85,17 @@ impl Job<'_> {
                     let what = "the file is not the one whose upload was begun: it was begun anew";
                     tracing::warn!("{what}");
                     restarts.push(what.to_owned());
-                    self.discard(&ctx, &parts, place.as_ref(), &written.id, false).await?;
+                    self.discard(&ctx, &parts, place.as_ref(), &written.id, false).await;
                 }
                 Err(Halt::Lost) => {
                     let what =
                         "the asset that the upload became is there no more: it was begun anew";
                     tracing::warn!("{what}");
                     restarts.push(what.to_owned());
-                    self.discard(&ctx, &parts, place.as_ref(), &written.id, false).await?;
+                    self.discard(&ctx, &parts, place.as_ref(), &written.id, false).await;
                 }
                 Err(Halt::Cancelled) => {
-                    self.discard(&ctx, &parts, place.as_ref(), &written.id, true).await?;
+                    self.discard(&ctx, &parts, place.as_ref(), &written.id, true).await;
                     return Err(was_cancelled());
                 }
                 Err(Halt::Failed(error)) => return Err(error),
@@ -135,32 +136,41 @@ impl Job<'_> {
         let what = "the file is not the one whose upload was begun: it was begun anew";
         ctx.restarted(what.to_owned());
         restarts.append(&mut ctx.take_restarts());
-        self.discard(&ctx, &self.parts(&written), Some(place), &written.id, false).await?;
+        self.discard(&ctx, &self.parts(&written, true), Some(place), &written.id, false).await;
         Ok(None)
     }
 
+    /// The keys of its requests. One that is begun anew must not find what was taken back.
+    async fn keys(&self, is_anew: bool) -> Result<Keys, Error> {
+        match self.own_key().filter(|_| !is_anew) {
+            Some(key) => Keys::of(key, &self.setup.source, self.size, self.stamp.clone()).await,
+            None => Ok(Keys::new()),
+        }
+    }
+
+    /// The caller's idempotency key.
+    fn own_key(&self) -> Option<&str> {
+        self.setup.client.options().idempotency_key.as_ref().and_then(|key| key.to_str().ok())
+    }
+
     /// A new upload, written down.
-    async fn begin(&self, place: Option<&Place>) -> Result<Written, Error> {
-        let uuid = || crate::random::uuid().to_string();
+    async fn begin(&self, place: Option<&Place>, keys: &Keys) -> Result<Written, Error> {
         let ranges = if self.setup.abilities.concatenation && self.streams > 1 {
             plan::parts(self.size)
         } else {
             std::iter::once(0..self.size).collect()
         };
-        let own = self.setup.client.options().idempotency_key.as_ref();
-        let own = own.and_then(|key| key.to_str().ok()).map(str::to_owned);
-        let is_one = ranges.len() == 1;
         let part = |range: std::ops::Range<u64>| WrittenPart {
             first: range.start,
             past: range.end,
-            key: own.clone().filter(|_| is_one).unwrap_or_else(uuid),
+            key: keys.part(&range),
             location: None,
             acknowledged: 0,
             chunks: Vec::new(),
         };
         let written = Written {
-            id: uuid(),
-            last_key: own.clone().unwrap_or_else(uuid),
+            id: keys::new(),
+            last_key: keys.joining(),
             is_joining: false,
             file: match place {
                 Some(place) => place.file.clone(),
@@ -185,11 +195,14 @@ impl Job<'_> {
         ctx
     }
 
-    fn parts(&self, written: &Written) -> Vec<Arc<Part>> {
+    fn parts(&self, written: &Written, resumed: bool) -> Vec<Arc<Part>> {
         let is_one = written.parts.len() == 1;
+        let is_used = resumed || self.own_key().is_some();
         let part = |(number, part): (usize, &WrittenPart)| {
             let mut state = State::new(part.key.clone());
-            if part.location.is_some() {
+            state.is_used = is_used;
+            if resumed {
+                // After a power cut the address may be missing, and what the platform has was read from nobody knows what.
                 state.location.clone_from(&part.location);
                 state.unverified = Some(part.chunks.clone());
             }
@@ -297,7 +310,7 @@ impl Job<'_> {
             {
                 return Err(error.into());
             }
-            key = crate::random::uuid().to_string();
+            key = keys::new();
             if let Some(ledger) = &ctx.ledger {
                 ledger.joining(false, &key).await?;
             }
@@ -316,14 +329,13 @@ impl Job<'_> {
         place: Option<&Place>,
         id: &str,
         with_asset: bool,
-    ) -> Result<(), Error> {
+    ) {
         discard(ctx, parts, with_asset).await;
         for part in parts {
             part.with(|s| self.setup.tally.moved(std::mem::take(&mut s.counted), 0));
         }
-        match place {
-            Some(place) => place.book.forget(id).await,
-            None => Ok(()),
+        if let Some(place) = place {
+            place.book.forget(id).await;
         }
     }
 }

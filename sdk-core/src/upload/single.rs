@@ -99,7 +99,7 @@ impl Single<'_> {
             match self.once(&path, (&source, known), &written.last_key, is_known).await {
                 Ok(Some((asset, sha256))) => {
                     let compared = compare(self.client, &asset, &sha256).await;
-                    forget(place.as_ref(), &written).await?;
+                    forget(place.as_ref(), &written).await;
                     compared?;
                     return Ok(self.uploaded(asset, restarts));
                 }
@@ -113,7 +113,7 @@ impl Single<'_> {
                     // A refusal leaves nothing there; but it is of the request that it answers. An earlier one under this key
                     // may have arrived, and then the key alone leads to its asset.
                     if !is_known && error.attempts() <= 1 && is_refused(&error) {
-                        forget(place.as_ref(), &written).await?;
+                        forget(place.as_ref(), &written).await;
                     }
                     return Err(error);
                 }
@@ -197,10 +197,9 @@ async fn begin_anew(place: Option<&Place>) -> Result<Written, Error> {
     Ok(written)
 }
 
-async fn forget(place: Option<&Place>, written: &Written) -> Result<(), Error> {
-    match place {
-        Some(place) => place.book.forget(&written.id).await,
-        None => Ok(()),
+async fn forget(place: Option<&Place>, written: &Written) {
+    if let Some(place) = place {
+        place.book.forget(&written.id).await;
     }
 }
 

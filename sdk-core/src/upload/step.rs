@@ -14,7 +14,7 @@ use super::{
     judge::Asked,
     part::{Halt, Kind, Part},
     progress::InFlight,
-    recover::recover,
+    recover::{recover, renew},
     source::Near,
     trailing::Trailing,
     tus::{Chunk, New, Proof, expires_at},
@@ -84,8 +84,16 @@ async fn create(ctx: &Context<'_>, part: &Part) -> Result<String, Trouble> {
         Kind::Piece { .. } => New::Whole { length: None, metadata: &ctx.metadata },
         Kind::Part => New::Part { length },
     };
-    let key = part.with(|s| s.key.clone());
-    let held = ctx.wire.create(new, &key).await.map_err(|e| Trouble::Failed(Asked::Create, e))?;
+    let create = async || ctx.wire.create(new, &part.with(|s| s.key.clone())).await;
+    let held = match create().await {
+        // What an earlier call made under this key was taken back, or is over.
+        Err(error) if matches!(error.status(), Some(404 | 410)) && part.with(|s| s.is_used) => {
+            renew(ctx, part, error.status().unwrap_or_default()).await?;
+            create().await
+        }
+        held => held,
+    };
+    let held = held.map_err(|e| Trouble::Failed(Asked::Create, e))?;
     let location = held.location.unwrap_or_default();
     if let Some(ledger) = &ctx.ledger {
         let expires = held.expires.as_deref().and_then(expires_at);
@@ -95,8 +103,12 @@ async fn create(ctx: &Context<'_>, part: &Part) -> Result<String, Trouble> {
         s.location = Some(location.clone());
         s.asset_id = held.asset_id;
     });
-    // An answer that was kept for its key may be of an upload that has bytes by now.
-    if held.offset.is_none_or(|offset| offset == 0) && part.with(|s| s.failures == 0) {
+    // An answer that was kept for its key may be of an upload that has bytes by now, which not every platform says.
+    let is_empty = match held.offset {
+        Some(offset) => offset == 0,
+        None => part.with(|s| !s.is_used),
+    };
+    if is_empty && part.with(|s| s.failures == 0) {
         part.with(|s| s.unverified = None);
         part.at(ctx, 0);
     }
@@ -237,7 +249,7 @@ async fn send(
     ctx.sizes().took(length, began.elapsed());
     if let Some(ledger) = &ctx.ledger {
         let expires = held.expires.as_deref().and_then(expires_at);
-        ledger.acknowledged(part.number, now, expires).await?;
+        ledger.acknowledged(part.number, now, expires).await;
     }
     part.with(|s| s.asset_id = held.asset_id);
     part.at(ctx, now);

@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// The journal's file; without one, none is kept.
     #[arg(long)]
     journal: Option<PathBuf>,
+    /// The user's own journal.
+    #[arg(long, conflicts_with = "journal")]
+    user_journal: bool,
     /// Bytes of a chunk; without it, the client chooses.
     #[arg(long)]
     chunk_size: Option<u64>,
@@ -106,7 +109,11 @@ async fn upload(args: Args) -> Result<Uploaded, Error> {
         client = client.attempt_timeout(Duration::from_millis(ms));
     }
     let client = client.build()?;
-    let journal = args.journal.map_or(Journal::Off, Journal::At);
+    let journal = match args.journal {
+        Some(path) => Journal::At(path),
+        None if args.user_journal => Journal::User,
+        None => Journal::Off,
+    };
     let mut upload = client
         .media()
         .prepare_upload(args.file, UploadOptions::new("document"))

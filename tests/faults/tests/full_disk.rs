@@ -1,4 +1,5 @@
-//! A download onto a disk that has too little room: an error that says so, and nothing that keeps the room.
+//! A disk without room: a download onto it is an error that says so and keeps none of it; an upload whose journal is there
+//! goes on without one.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(missing_docs)]
 
@@ -53,5 +54,49 @@ async fn a_download_onto_a_full_disk_says_so_and_keeps_nothing() {
     // What fits comes.
     let (said, _) = download(&ids[2]).await;
     assert_eq!(said["downloaded"], *ids[2], "{said}");
+    platform.shutdown().await;
+}
+
+/// The first upload is under way when the disk fills, the second one begins after it.
+#[tokio::test]
+async fn an_upload_whose_own_journal_has_no_room_goes_on_without() {
+    let platform = storycore_local::start(storycore_local::Config::in_memory()).await.unwrap();
+    let client =
+        Client::builder().base_url(platform.url()).api_key(platform.api_key()).build().unwrap();
+    let (files, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::write(files.path().join("film.bin"), vec![7; 20 * MIB]).unwrap();
+    std::fs::write(files.path().join("note.bin"), vec![8; 1000]).unwrap();
+    let (starter, own_disk) = little_disk(state.path());
+    if !own_disk {
+        // A limit on each file leaves no disk that is full.
+        println!("skipped: this system lets nobody mount");
+        return platform.shutdown().await;
+    }
+    // The upload is written down, and its parts are not made yet.
+    let slowly = serde_json::json!({"method": "POST", "path": "/api/assets/uploads", "times": 3, "action": {"delay_ms": 3000}});
+    client.request("POST", "/_local/faults").json(&slowly).send().await.unwrap();
+    let script = r#"
+        upload() { "$PROGRAM" upload --user-journal --url "$URL" "$FILES/$1"; }
+        upload film.bin &
+        until [ -s "$STATE/storycore/uploads.sqlite3-wal" ]; do sleep 0.05; done
+        sleep 1
+        dd if=/dev/zero of="$STATE/filler" bs=4096 2>&1 | grep -q "No space left" || exit 9
+        wait $! || exit 1
+        upload note.bin
+    "#;
+    let mut command = Command::new(&starter[0]);
+    command.args(&starter[1..]).args(["sh", "-c", script]);
+    command.env("PROGRAM", PROGRAM).env("URL", platform.url());
+    command.env("STORYCORE_API_KEY", platform.api_key());
+    command.env("FILES", files.path()).env("STATE", state.path());
+    command.env("XDG_STATE_HOME", state.path());
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{:?} {said}", output.status.code());
+    let said: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (said, size) in said.iter().zip([20 * MIB, 1000]) {
+        assert_eq!(said["uploaded"]["asset"]["size"], size, "{said}");
+    }
+    assert_eq!(said.len(), 2);
     platform.shutdown().await;
 }

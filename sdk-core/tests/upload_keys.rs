@@ -1,0 +1,139 @@
+//! Uploads under an idempotency key of the caller's own: the same call goes on with what the platform has, and no other one
+//! ever does.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(missing_docs)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{MIB, World, bytes, sha256};
+use rusqlite::Connection;
+use serde_json::json;
+use storycore::{
+    CallOptions, ErrorKind,
+    models::UploadOptions,
+    upload::{Journal, Upload, UploadControl, UploadSource},
+};
+
+/// An upload under a key, in chunks of 2 MiB.
+fn upload(world: &World, key: &str, source: impl Into<UploadSource>) -> Upload {
+    let options = CallOptions::new().idempotency_key(key).unwrap();
+    let media = world.client.with(options);
+    let upload = media.media().prepare_upload(source, UploadOptions::new("document"));
+    upload.journal(Journal::Off).chunk_size(2 * MIB as u64)
+}
+
+fn film(bytes: &[u8]) -> UploadSource {
+    UploadSource::bytes("film.bin", bytes.to_vec())
+}
+
+/// Until so many chunks were sent.
+async fn chunks(world: &World, count: usize) {
+    while world.requests("PATCH").await < count {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn other_bytes_under_the_same_key_are_never_mixed_with_the_first_ones() {
+    let world = World::new().await;
+    let (first, second) = (bytes(20 * MIB, 1), bytes(20 * MIB, 2));
+    for (streams, key) in [(1, "film-1"), (4, "film-2")] {
+        let upload = |bytes: &[u8]| upload(&world, key, film(bytes)).max_streams(streams);
+        let before = world.requests("PATCH").await;
+        tokio::select! {
+            outcome = Box::pin(upload(&first).send()) => panic!("it ended: {outcome:?}"),
+            () = chunks(&world, before + 5) => {}
+        }
+        let uploaded = upload(&second).send().await.unwrap();
+        assert_eq!(uploaded.asset.sha256, Some(sha256(&second)), "{streams} streams");
+        world.only_asset(&sha256(&second)).await;
+        world.client.media().delete(&uploaded.asset.id).await.unwrap();
+        if streams == 1 {
+            // The first ones go on.
+            let uploaded = upload(&first).send().await.unwrap();
+            assert!(uploaded.sent < 20 * MIB as u64, "{} bytes went again", uploaded.sent);
+            world.only_asset(&sha256(&first)).await;
+            world.client.media().delete(&uploaded.asset.id).await.unwrap();
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_joining_whose_answer_was_lost_is_the_same_asset_at_the_next_call() {
+    let world = World::new().await;
+    let film_bytes = bytes(40 * MIB, 3);
+    let lost = json!({"method": "POST", "path": "/api/assets/uploads", "nth": 6, "action": {"drop_after": true}});
+    world.fault(lost).await;
+    let error = upload(&world, "film", film(&film_bytes)).retries(0).send().await.unwrap_err();
+    assert_eq!((error.kind(), world.assets().await), (ErrorKind::Connection, 1));
+    let uploaded = upload(&world, "film", film(&film_bytes)).send().await.unwrap();
+    assert_eq!(uploaded.sent, 0);
+    world.only_asset(&sha256(&film_bytes)).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_upload_can_be_uploaded_again_under_its_key() {
+    let world = World::new().await;
+    let film_bytes = bytes(20 * MIB, 4);
+    for (streams, key) in [(1, "film-1"), (4, "film-2")] {
+        let upload = || upload(&world, key, film(&film_bytes)).max_streams(streams);
+        let control = UploadControl::new();
+        let before = world.requests("PATCH").await;
+        let (outcome, ()) = tokio::join!(upload().control(&control).send(), async {
+            chunks(&world, before + 4).await;
+            control.cancel();
+        });
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+        let uploaded = upload().send().await.unwrap();
+        world.only_asset(&sha256(&film_bytes)).await;
+        world.client.media().delete(&uploaded.asset.id).await.unwrap();
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_replaced_is_uploaded_as_it_is_now_under_the_same_key() {
+    let world = World::new().await;
+    let (path, _) = world.file("film.bin", 20 * MIB, 5);
+    let upload = || upload(&world, "film", &path).max_streams(1).journal(world.journal());
+    tokio::select! {
+        outcome = Box::pin(upload().send()) => panic!("it ended: {outcome:?}"),
+        () = chunks(&world, 5) => {}
+    }
+    let mut other = std::fs::read(&path).unwrap();
+    other[MIB] ^= 1;
+    std::fs::write(&path, &other).unwrap();
+    let uploaded = upload().send().await.unwrap();
+    assert_eq!(uploaded.restarts.len(), 1);
+    world.only_asset(&sha256(&other)).await;
+    world.end().await;
+}
+
+/// The journal is not forced onto the disk with each line: of what was sent it may know nothing but the key.
+#[tokio::test]
+async fn what_a_power_cut_took_from_the_journal_is_not_believed() {
+    for streams in [1, 4] {
+        let world = World::new().await;
+        let (path, _) = world.file("film.bin", 20 * MIB, 6);
+        let upload = || world.upload(&path).chunk_size(2 * MIB as u64).max_streams(streams);
+        tokio::select! {
+            outcome = Box::pin(upload().send()) => panic!("it ended: {outcome:?}"),
+            () = chunks(&world, 5) => {}
+        }
+        let journal = Connection::open(world.path("journal.sqlite3")).unwrap();
+        journal
+            .execute_batch("DELETE FROM chunk; UPDATE part SET location = NULL, acknowledged = 0")
+            .unwrap();
+        let mut other = std::fs::read(&path).unwrap();
+        other[MIB] ^= 1;
+        std::fs::write(&path, &other).unwrap();
+        let uploaded = upload().send().await.unwrap();
+        assert_eq!(uploaded.restarts.len(), 1, "{streams} streams");
+        world.only_asset(&sha256(&other)).await;
+        world.end().await;
+    }
+}
