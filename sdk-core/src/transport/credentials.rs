@@ -172,6 +172,22 @@ impl Credential {
         }
     }
 
+    /// What tells accounts apart, as far as a credential says: the same with each token that it is renewed by. It is mixed into
+    /// hashes and stands nowhere itself.
+    pub(crate) fn account(&self) -> Secret {
+        match self {
+            Self::None => Secret::new(""),
+            Self::ApiKey(header) => Secret::new(header.to_str().unwrap_or_default()),
+            Self::Renewed(renewed) => match &renewed.source {
+                Source::Jwt(jwt) => {
+                    let key = jwt.key_id.as_deref().unwrap_or_else(|| jwt.secret.expose());
+                    Secret::new(format!("jwt {} {key}", jwt.subject))
+                }
+                Source::OAuth(oauth) => Secret::new(format!("oauth {}", oauth.client_id)),
+            },
+        }
+    }
+
     /// Whether a refused token can be replaced by another.
     pub(crate) fn can_be_renewed(&self) -> bool {
         matches!(self, Self::Renewed(_))

@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS upload (
     id TEXT PRIMARY KEY, identity TEXT NOT NULL UNIQUE, origin TEXT NOT NULL, path TEXT NOT NULL,
     size INTEGER NOT NULL, mtime INTEGER NOT NULL, inode INTEGER NOT NULL, head BLOB NOT NULL, tail BLOB NOT NULL,
     last_key TEXT NOT NULL, is_joining INTEGER NOT NULL DEFAULT 0, expires_at INTEGER,
-    touched_at INTEGER NOT NULL DEFAULT 0
+    touched_at INTEGER NOT NULL DEFAULT 0, any_account TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE IF NOT EXISTS part (
     upload TEXT NOT NULL REFERENCES upload (id) ON DELETE CASCADE, number INTEGER NOT NULL,
@@ -192,7 +192,7 @@ impl Book {
         self.duty.done(self.run(work).await).map(drop)
     }
 
-    async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
@@ -201,7 +201,7 @@ impl Book {
     }
 
     /// The same on this thread, which it may block.
-    fn now<T>(
+    pub(super) fn now<T>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
@@ -234,11 +234,11 @@ impl Book {
         self.duty.done(self.now(|db| find(db, identity))).map(Option::flatten)
     }
 
-    /// Writes a new upload down, before anything of it is sent. It `expires` in Unix seconds, where that is known already.
+    /// Writes a new upload down, before anything of it is sent: its identity, and the one that it has whatever the account. It `expires` in Unix seconds, where that is known already.
     /// It may block.
     pub(crate) fn begin(
         &self,
-        identity: &str,
+        (identity, any_account): (&str, &str),
         origin: &str,
         path: &Path,
         upload: &Written,
@@ -254,8 +254,8 @@ impl Book {
             let (stamp, file) = (upload.file.stamp, &upload.file);
             execute(
                 &t,
-                "INSERT INTO upload (id, identity, origin, path, size, mtime, inode, head, tail, last_key, touched_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-                params![upload.id, identity, origin, path, stamp.size.cast_signed(), stamp.mtime, stamp.inode, file.head, file.tail, upload.last_key, clean::now(), expires],
+                "INSERT INTO upload (id, identity, origin, path, size, mtime, inode, head, tail, last_key, touched_at, expires_at, any_account) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                params![upload.id, identity, origin, path, stamp.size.cast_signed(), stamp.mtime, stamp.inode, file.head, file.tail, upload.last_key, clean::now(), expires, any_account],
             )?;
             for (number, part) in upload.parts.iter().enumerate() {
                 execute(
@@ -279,13 +279,17 @@ impl Book {
         }
     }
 
+    pub(super) fn duty(&self) -> &Duty {
+        &self.duty
+    }
+
     /// The pages about one upload.
     pub(crate) fn of(&self, id: &str) -> Ledger {
         Ledger { book: self.clone(), id: id.to_owned() }
     }
 }
 
-fn find(db: &Connection, identity: &str) -> rusqlite::Result<Option<Written>> {
+pub(super) fn find(db: &Connection, identity: &str) -> rusqlite::Result<Option<Written>> {
     let number = |row: &rusqlite::Row<'_>, at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
     let upload = prepared(
         db,

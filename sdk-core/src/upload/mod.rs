@@ -1,6 +1,7 @@
 //! Sending files so that they cannot be lost: one streamed request for small ones, tus 1.0.0 with parallel parts, checksums
 //! and a resume journal for the rest. This file is what a caller sees of it: an [`Upload`] and its knobs.
 
+mod adopt;
 mod ahead;
 mod all;
 mod buffers;

@@ -1,5 +1,5 @@
-//! The place of one upload in the journal: which line is this file's, on this platform, under this description. Two that are
-//! told apart here are two uploads.
+//! The place of one upload in the journal: which line is this file's, on this platform, with this account, under this
+//! description. Two that are told apart here are two uploads.
 
 use std::path::{Path, PathBuf};
 
@@ -15,12 +15,14 @@ use super::{
     multipart::FEW,
     source::{cannot_read, whole},
 };
-use crate::{beside, error::Error};
+use crate::{beside, error::Error, secret::Secret};
 
 /// An upload's place in the journal, held for this process.
 pub(crate) struct Place {
     pub(crate) book: Book,
-    identity: String,
+    pub(crate) identity: String,
+    /// The identity that it has whatever the account.
+    pub(crate) any_account: String,
     pub(crate) path: PathBuf,
     /// The file as it is now.
     pub(crate) file: Fingerprint,
@@ -42,12 +44,12 @@ pub(crate) enum Taken {
 }
 
 impl Place {
-    /// Takes the place of `source`, uploaded to `origin` and described so, and does `more` with it: all of it in one go on a
+    /// Takes the place of `source`, uploaded to `origin` with this account and described so, and does `more` with it: all of it in one go on a
     /// thread that may block, since for a small file the ways there and back are most of what it costs.
     pub(crate) async fn take<T: Send + 'static>(
         journal: &Journal,
         source: &UploadSource,
-        origin: &Url,
+        (origin, account): (&Url, Secret),
         described: &str,
         more: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
     ) -> Result<(Taken, Option<T>), Error> {
@@ -58,7 +60,7 @@ impl Place {
         let (journal, path) = (journal.clone(), path.clone());
         let (origin, described) = (origin.as_str().to_owned(), described.to_owned());
         let taking = beside::blocking(move || {
-            let taken = Self::at_once(&journal, &path, origin, &described)?;
+            let taken = Self::at_once(&journal, &path, origin, &account, &described)?;
             let done = match &taken {
                 Taken::Place(place) => Some(more(place)?),
                 _ => None,
@@ -72,6 +74,7 @@ impl Place {
         journal: &Journal,
         path: &Path,
         origin: String,
+        account: &Secret,
         described: &str,
     ) -> Result<Taken, Error> {
         let Some(book) = Book::open(journal)? else { return Ok(Taken::Nowhere) };
@@ -83,6 +86,9 @@ impl Place {
             hash.update(text);
             hash.update([0]);
         }
+        let any_account = hex::encode(hash.clone().finalize());
+        // Together with all else, so that no hash of a credential stands alone.
+        hash.update(account.expose());
         let identity = hex::encode(hash.finalize());
         let lock = match book.lock(&identity)? {
             Some(Some(lock)) => lock,
@@ -100,21 +106,25 @@ impl Place {
             None => (Fingerprint::read(&full).map_err(|e| cannot_read(path, e))?, None),
         };
         let known = book.find(&identity)?;
-        let place = Self { book, identity, path: full, file, small, origin, known, _lock: lock };
+        let path = full;
+        let place =
+            Self { book, identity, any_account, path, file, small, origin, known, _lock: lock };
         Ok(Taken::Place(Box::new(place)))
     }
 
     /// Writes a new upload down.
     pub(crate) async fn begin(&self, upload: Written, expires: Option<i64>) -> Result<(), Error> {
         let (book, path) = (self.book.clone(), self.path.clone());
-        let (identity, origin) = (self.identity.clone(), self.origin.clone());
-        let writing = move || book.begin(&identity, &origin, &path, &upload, expires);
+        let (identity, any, origin) =
+            (self.identity.clone(), self.any_account.clone(), self.origin.clone());
+        let writing = move || book.begin((&identity, &any), &origin, &path, &upload, expires);
         beside::blocking(writing).await.map_err(broke)?
     }
 
     /// The same on this thread, which it may block.
     pub(crate) fn begin_now(&self, upload: &Written, expires: Option<i64>) -> Result<(), Error> {
-        self.book.begin(&self.identity, &self.origin, &self.path, upload, expires)
+        let identities = (&*self.identity, &*self.any_account);
+        self.book.begin(identities, &self.origin, &self.path, upload, expires)
     }
 }
 

@@ -10,6 +10,7 @@ use futures_util::FutureExt as _;
 
 use super::{
     Uploaded,
+    adopt::adopt,
     context::{Context, Setup, changed},
     control::Wanted,
     controller::Controller,
@@ -108,7 +109,8 @@ impl Job<'_> {
         let origin = self.setup.client.url(&self.setup.path);
         let Setup { source, settings, .. } = &self.setup;
         let described = self.setup.described();
-        let taking = Place::take(&settings.journal, source, &origin, &described, |_| Ok(()));
+        let to = (&origin, self.setup.client.transport().shared.credential.account());
+        let taking = Place::take(&settings.journal, source, to, &described, |_| Ok(()));
         match taking.await?.0 {
             // The parts of one size, written down beside the fingerprint of another, would be continued as they are.
             Taken::Place(place) if self.stamp.as_ref().is_some_and(|s| s.1 != place.file.stamp) => {
@@ -128,7 +130,11 @@ impl Job<'_> {
         place: &Place,
         restarts: &mut Vec<String>,
     ) -> Result<Option<Written>, Error> {
-        let Some(written) = place.known.clone() else { return Ok(None) };
+        let written = match &place.known {
+            Some(written) => Some(written.clone()),
+            None => adopt(&self.setup.context(None, None), place).await?,
+        };
+        let Some(written) = written else { return Ok(None) };
         if written.file.may_be(&place.file) && !written.parts.is_empty() {
             return Ok(Some(written));
         }

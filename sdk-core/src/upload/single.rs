@@ -76,7 +76,9 @@ impl Single<'_> {
             Ok((written, false))
         };
         let journal = &self.settings.journal;
-        let (taken, begun) = Place::take(journal, &self.source, &origin, &described, begin).await?;
+        let account = self.client.transport().shared.credential.account();
+        let (taken, begun) =
+            Place::take(journal, &self.source, (&origin, account), &described, begin).await?;
         // Two at a time are two uploads: there are no parts that they could mix.
         let mut place = match taken {
             Taken::Place(place) => Some(*place),
