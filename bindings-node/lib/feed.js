@@ -39,11 +39,11 @@ function fed(stream) {
   const blamed = (error) => reader.blamed(error);
   const held = (ending) =>
     ending
+      // Whoever made the stream is told that nobody reads it any more, and before anybody hears of the end.
+      .finally(() => reader.close())
       .catch((error) => {
         throw blamed(error);
-      })
-      // Whoever made the stream is told that nobody reads it any more.
-      .finally(() => reader.close());
+      });
   return { feed, told: () => void reader.more(), held, blamed };
 }
 

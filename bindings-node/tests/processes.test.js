@@ -381,11 +381,17 @@ test("waiting for a job tells of it, and stops with its signal or its time", asy
 });
 
 test("a function of the caller's that throws takes nobody's answer", async () => {
-  const text = `const client = require("storycore").StoryCoreClient.fromEnv();
-    process.on("uncaughtException", (error) => console.log(error.message));
-    client.media.upload(Buffer.from("x"), { fileName: "a.txt", onProgress() { throw new Error("mine"); } })
-      .then((asset) => console.log(asset.status));`;
-  assert.deepEqual([...new Set((await program(text)).split("\n"))].sort(), ["mine", "ready"]);
+  const text = `const { StoryCoreClient } = require("storycore");
+    const client = StoryCoreClient.fromEnv();
+    process.on("uncaughtException", (error) => console.log("uncaught", error.message));
+    const upload = (options) => client.media.upload(Buffer.from("x"), { fileName: "a.txt", ...options }).then((asset) => console.log(asset.status));
+    const mine = () => { throw new Error("mine"); };
+    upload({ onProgress: mine }).catch((error) => console.log("rejected", error.message));
+    upload();
+    const logger = { debug: mine, info: mine, warn: mine, error: mine };
+    StoryCoreClient.fromEnv({ logger }).projects.list().then(() => console.log("listed"));`;
+  const said = [...new Set((await program(text)).split("\n"))].sort();
+  assert.deepEqual(said, ["listed", "ready", "rejected mine", "uncaught mine"]);
 });
 
 test("a client is made and not printed with its key", () => {
