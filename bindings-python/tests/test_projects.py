@@ -5,7 +5,8 @@ from datetime import timedelta, timezone
 
 import pytest
 
-from storycore import NotFoundError, StoryCoreClient, StoryCoreError
+from storycore import APITimeoutError, InvalidRequestError, NotFoundError, StoryCoreClient, StoryCoreError
+from storycore.testing import LocalPlatform
 
 
 def test_a_project_is_made_and_found(client: StoryCoreClient) -> None:
@@ -29,3 +30,30 @@ def test_what_is_not_there_is_an_error_that_keeps_what_is_known(client: StoryCor
     assert error.request_id and error.request_id in str(error)
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is NotFoundError and vars(again) == vars(error) and str(again) == str(error)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_json_does_not_have_clears_no_field(client: StoryCoreClient, number: float) -> None:
+    project = client.projects.create(name="Film", budget=9.5)
+    for call in (
+        lambda: client.projects.update(project.id, budget=number),
+        lambda: client.projects.create(name="Film", budget=number),
+    ):
+        with pytest.raises(InvalidRequestError, match="budget must be a number that JSON has") as caught:
+            call()
+        assert (caught.value.param, caught.value.attempts) == ("budget", 0)
+    assert client.projects.get(project.id).budget == 9.5
+
+
+def test_options_over_options_leave_what_they_do_not_say(
+    client: StoryCoreClient, storycore_platform: LocalPlatform
+) -> None:
+    first = client.with_options(headers={"x-team": "cut", "x-film": "1"}, timeout=0.3)
+    both = first.with_options(headers={"X-Film": "2"}, max_retries=0)
+    assert both.projects.list().data == []
+    (asked,) = storycore_platform.requests()
+    assert (asked.headers["x-team"], asked.headers["x-film"]) == ("cut", "2")
+    # Within the client's own time this would be answered.
+    storycore_platform.fault("/api/projects", times=0, delay_ms=5_000)
+    with pytest.raises(APITimeoutError):
+        both.projects.list()

@@ -72,9 +72,14 @@ impl Client {
         ClientBuilder::from_env()?.build()
     }
 
-    /// The same client with options for the calls made through it.
+    /// The same client with options for the calls made through it. What they do not say is as this client has it.
     #[must_use]
     pub fn with(&self, options: CallOptions) -> Self {
+        self.with_exactly(options.over(&self.options))
+    }
+
+    /// The same client with these options and none of its own.
+    pub(crate) fn with_exactly(&self, options: CallOptions) -> Self {
         Self { transport: Arc::clone(&self.transport), options: Arc::new(options) }
     }
 
@@ -203,7 +208,7 @@ impl RequestBuilder {
             let (name, parsed) = options::header(name, value)?;
             if name == options::IDEMPOTENCY_KEY {
                 let options = self.client.options().clone().idempotency_key(value)?;
-                self.client = self.client.with(options);
+                self.client = self.client.with_exactly(options);
                 return Ok(request);
             }
             Ok(request.header(name, parsed))

@@ -31,6 +31,7 @@ pub mod download;
 mod environment;
 pub mod error;
 mod field;
+mod finite;
 #[cfg(test)]
 mod for_a_while;
 pub mod jobs;

@@ -98,6 +98,28 @@ impl CallOptions {
         Ok(self)
     }
 
+    /// These options, and where they say nothing, those of `below`.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn over(self, below: &Self) -> Self {
+        // Mostly there are none below, and a call need not put its own into another map.
+        let headers = if below.headers.is_empty() {
+            self.headers
+        } else {
+            let mut headers = below.headers.clone();
+            headers.extend(self.headers);
+            headers
+        };
+        Self {
+            timeout: self.timeout.or(below.timeout),
+            max_retries: self.max_retries.or(below.max_retries),
+            idempotency_key: self.idempotency_key.or_else(|| below.idempotency_key.clone()),
+            headers,
+            capture: self.capture.or_else(|| below.capture.clone()),
+            raw_pages: self.raw_pages || below.raw_pages,
+        }
+    }
+
     /// Keeps the whole last answer in `capture`, beside what the call returns.
     #[must_use]
     pub fn capture(mut self, capture: &Capture) -> Self {

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use storycore::{
-    CallOptions, Capture, Client, ErrorKind,
-    models::{NewApiKey, NewProject, UploadOptions},
+    CallOptions, Capture, Client, ErrorKind, Patch,
+    models::{
+        ListParams, NewApiKey, NewJob, NewProject, ProjectUpdate, ThumbnailSettings, UploadOptions,
+    },
     upload::UploadSource,
 };
 use storycore_local::{Config, start};
@@ -30,6 +32,66 @@ async fn an_idempotency_key_given_as_a_header_makes_one_object() {
     assert_eq!(untyped().await, untyped().await);
     let error = CallOptions::new().header("idempotency-key", &"x".repeat(256)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
+    platform.shutdown().await;
+}
+
+#[tokio::test]
+async fn options_over_options_leave_what_they_do_not_say() {
+    let platform = start(Config::in_memory()).await.unwrap();
+    let client =
+        Client::builder().base_url(platform.url()).api_key(platform.api_key()).build().unwrap();
+    let capture = Capture::new();
+    let first = CallOptions::new().header("x-team", "cut").unwrap().header("x-film", "1").unwrap();
+    let second = CallOptions::new().capture(&capture).header("X-Film", "2").unwrap();
+    let both = client.with(first.max_retries(0)).with(second);
+    both.projects().create(NewProject::new("Film")).await.unwrap();
+    assert_eq!(capture.response().unwrap().status, 201);
+    let asked = client.request("GET", "/_local/requests").send().await.unwrap();
+    let asked: serde_json::Value = asked.json().unwrap();
+    let headers = &asked["data"][0]["headers"];
+    assert_eq!((&headers["x-team"], &headers["x-film"]), (&json!("cut"), &json!("2")), "{asked}");
+
+    // Within the client's own time this would be answered.
+    let stalls = json!({"path": "/api/projects", "times": 0, "delay_ms": 5_000});
+    client.request("POST", "/_local/faults").json(&stalls).send().await.unwrap();
+    let hasty = client.with(CallOptions::new().timeout(Duration::from_millis(300)));
+    let hasty = hasty.with(CallOptions::new().max_retries(0));
+    let error = hasty.projects().list(ListParams::new()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    platform.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_number_that_json_does_not_have_clears_no_field() {
+    let platform = start(Config::in_memory()).await.unwrap();
+    let client =
+        Client::builder().base_url(platform.url()).api_key(platform.api_key()).build().unwrap();
+    let film = NewProject { budget: Some(9.5), ..NewProject::new("Film") };
+    let project = client.projects().create(film).await.unwrap();
+    for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let update = ProjectUpdate { budget: Patch::Set(number), ..Default::default() };
+        let error = client.projects().update(&project.id, update).await.unwrap_err();
+        assert_eq!((error.kind(), error.param()), (ErrorKind::InvalidRequest, Some("budget")));
+        let another = NewProject { spent: Some(number), ..NewProject::new("Film") };
+        let error = client.projects().create(another).await.unwrap_err();
+        assert_eq!((error.kind(), error.param()), (ErrorKind::InvalidRequest, Some("spent")));
+
+        #[derive(serde::Serialize)]
+        struct Budget {
+            budget: f32,
+        }
+        let body = Budget { budget: number as f32 };
+        let path = format!("/api/projects/{}", project.id);
+        let error = client.request("PUT", &path).json(&body).send().await.unwrap_err();
+        assert_eq!((error.kind(), error.param()), (ErrorKind::InvalidRequest, Some("budget")));
+
+        let settings = ThumbnailSettings { at: Some(number), ..Default::default() };
+        let job = NewJob::thumbnail("ast_1", settings);
+        let error = client.jobs().create(job).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        assert!(error.param().is_some_and(|param| param.ends_with("at")), "{error:?}");
+    }
+    assert_eq!(client.projects().get(&project.id).await.unwrap().budget, Some(9.5));
     platform.shutdown().await;
 }
 

@@ -110,8 +110,13 @@ impl Handle {
         })
     }
 
-    /// The same client with options for its calls; closing it leaves this one open, closing this one closes it.
+    /// The same client with options for its calls, over those that it has; closing it leaves this one open, closing this one closes
+    /// it.
     pub(crate) fn with(&self, options: CallOptions) -> Arc<Self> {
+        let options = match &self.options {
+            Some(below) => options.over(below),
+            None => options,
+        };
         Arc::new(Self {
             shared: Arc::clone(&self.shared),
             options: Some(options),

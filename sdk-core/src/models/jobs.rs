@@ -209,7 +209,13 @@ impl NewJob {
     /// Takes a still picture of a film.
     #[must_use]
     pub fn thumbnail(asset_id: &str, settings: ThumbnailSettings) -> Self {
-        Self::on("thumbnail", asset_id, Some(("output_settings", plain(&settings))))
+        let mut output_settings = plain(&settings);
+        // A `Value` holds no such number and would have `null`, which asks for the picture at the usual time. As text the platform
+        // refuses it, by its name.
+        if let Some(at) = settings.at.filter(|at| !at.is_finite()) {
+            output_settings["at"] = Value::String(at.to_string());
+        }
+        Self::on("thumbnail", asset_id, Some(("output_settings", output_settings)))
     }
 
     /// Finds out what is in a file.

@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use super::body::SendBody;
-use crate::error::Error;
+use crate::{error::Error, finite};
 
 /// What a path segment shows as it is (RFC 3986, unreserved).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -84,6 +84,7 @@ impl Request {
     }
 
     pub(crate) fn json(mut self, value: &impl Serialize) -> Result<Self, Error> {
+        finite::check(value)?;
         let bytes = serde_json::to_vec(value)
             .map_err(|e| Error::config("the request's content is no JSON").with_source(e))?;
         self.body = Body::Whole("application/json", bytes.into());

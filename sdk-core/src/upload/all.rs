@@ -243,6 +243,6 @@ impl UploadAll {
             let room = key.len().min(MOST_OF_A_KEY - end.len());
             HeaderValue::from_bytes(&[&key[..room], end.as_bytes()].concat()).ok()
         });
-        self.client.with(options)
+        self.client.with_exactly(options)
     }
 }
