@@ -127,7 +127,7 @@ macro_rules! client {
             if let Some(url) = given(proxy, THIS, "proxy")? {
                 builder = builder.proxy(url);
             }
-            logs::look(py);
+            logs::look(py)?;
             let client = builder.language("python").build().map_err(|e| errors::raised(py, e))?;
             Ok(PyClassInitializer::from(Resources(Handle::new(client, $is_async)))
                 .add_subclass(Self))
@@ -137,7 +137,7 @@ macro_rules! client {
         /// `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. Nothing else reads them.
         #[staticmethod]
         fn from_env(py: Python<'_>) -> PyResult<Py<Self>> {
-            logs::look(py);
+            logs::look(py)?;
             let client = ClientBuilder::from_env()
                 .and_then(|builder| builder.language("python").build())
                 .map_err(|e| errors::raised(py, e))?;

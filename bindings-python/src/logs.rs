@@ -11,9 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pyo3::{prelude::*, types::PyDict};
+use pyo3::{exceptions::PyException, prelude::*, types::PyDict};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use storycore::process::PerProcess;
 use tracing::{
     Event, Level, Metadata, Subscriber,
     level_filters::LevelFilter,
@@ -35,14 +36,61 @@ const MOST: usize = 1024;
 /// How often the logger is asked for its level.
 const LOOK: Duration = Duration::from_secs(1);
 
-static LINES: Mutex<VecDeque<Line>> = Mutex::new(VecDeque::new());
-static IS_EMPTY: AtomicBool = AtomicBool::new(true);
-static DROPPED: AtomicU64 = AtomicU64::new(0);
+/// Those of this process: what its parent's calls told is handed over there, by threads that might have held the lock.
+static QUEUE: PerProcess<Queue> = PerProcess::nobodys(Queue::new());
 static NUMBER: AtomicU64 = AtomicU64::new(1);
-static LOOKED: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// The most that is wanted: 0 is nothing, 1 errors, up to 5, everything.
 static WANTED: AtomicU8 = AtomicU8::new(0);
+
+struct Queue {
+    lines: Mutex<VecDeque<Line>>,
+    has_lines: AtomicBool,
+    dropped: AtomicU64,
+    /// When the logger was asked for its level.
+    looked: Mutex<Option<Instant>>,
+}
+
+impl Queue {
+    const fn new() -> Self {
+        Self {
+            lines: Mutex::new(VecDeque::new()),
+            has_lines: AtomicBool::new(false),
+            dropped: AtomicU64::new(0),
+            looked: Mutex::new(None),
+        }
+    }
+
+    fn own() -> &'static Self {
+        QUEUE.get(|_| Self::new())
+    }
+
+    fn looked(&self, at: Option<Instant>) {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    fn lines(&self) -> MutexGuard<'_, VecDeque<Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, line: Line) {
+        let mut lines = self.lines();
+        if lines.len() < MOST {
+            lines.push_back(line);
+        } else {
+            self.dropped.fetch_add(1, Relaxed);
+        }
+        self.has_lines.store(true, Relaxed);
+    }
+
+    /// Puts back what was not handed over, before what came meanwhile.
+    fn keep_on(&self, rest: VecDeque<Line>) {
+        let mut lines = self.lines();
+        let later = std::mem::replace(&mut *lines, rest);
+        lines.extend(later);
+        self.has_lines.store(!lines.is_empty(), Relaxed);
+    }
+}
 
 struct Line {
     level: Level,
@@ -59,8 +107,12 @@ struct Span {
 }
 
 /// Asks the logger what it wants to hear, if `logging` is there; nothing is imported for it.
-pub(crate) fn look(py: Python<'_>) {
-    *LOOKED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+///
+/// # Errors
+/// What a handler of a signal raised meanwhile, as that of Ctrl-C does.
+pub(crate) fn look(py: Python<'_>) -> PyResult<()> {
+    let queue = Queue::own();
+    queue.looked(Some(Instant::now()));
     let level = || -> PyResult<u8> {
         let modules = py.import("sys")?.getattr("modules")?;
         let Some(logging) = modules.cast::<PyDict>()?.get_item("logging")? else { return Ok(0) };
@@ -74,9 +126,16 @@ pub(crate) fn look(py: Python<'_>) {
             _ => 1,
         })
     };
-    let wanted = level().unwrap_or(0);
+    let wanted = match level() {
+        Ok(wanted) => wanted,
+        Err(error) if is_of_logging(py, &error) => 0,
+        Err(error) => {
+            queue.looked(None);
+            return Err(error);
+        }
+    };
     if WANTED.swap(wanted, Relaxed) == wanted {
-        return;
+        return Ok(());
     }
     static INSTALL: Once = Once::new();
     INSTALL.call_once(|| {
@@ -85,33 +144,51 @@ pub(crate) fn look(py: Python<'_>) {
         let _ = tracing::subscriber::set_global_default(subscriber);
     });
     tracing::callsite::rebuild_interest_cache();
+    Ok(())
+}
+
+/// Whether a logger, a filter or a handler failed, for which no call is to fail. Anything else is on its way to the whole program.
+fn is_of_logging(py: Python<'_>, error: &PyErr) -> bool {
+    error.is_instance_of::<PyException>(py)
 }
 
 /// Hands over what is there.
-pub(crate) fn flush(py: Python<'_>) {
-    let is_due =
-        LOOKED.try_lock().is_ok_and(|looked| looked.is_none_or(|looked| looked.elapsed() > LOOK));
+///
+/// # Errors
+/// What a handler of a signal raised meanwhile, as that of Ctrl-C does.
+pub(crate) fn flush(py: Python<'_>) -> PyResult<()> {
+    let queue = Queue::own();
+    let is_due = queue
+        .looked
+        .try_lock()
+        .is_ok_and(|looked| looked.is_none_or(|looked| looked.elapsed() > LOOK));
     if is_due {
-        look(py);
+        look(py)?;
     }
-    if IS_EMPTY.load(Relaxed) {
-        return;
+    if !queue.has_lines.load(Relaxed) {
+        return Ok(());
     }
-    let batch = {
-        let mut lines = lines();
-        IS_EMPTY.store(true, Relaxed);
+    let mut batch = {
+        let mut lines = queue.lines();
+        queue.has_lines.store(false, Relaxed);
         std::mem::take(&mut *lines)
     };
-    let dropped = DROPPED.swap(0, Relaxed);
-    if let Err(error) = hand_over(py, batch, dropped) {
-        error.write_unraisable(py, None);
+    let dropped = queue.dropped.swap(0, Relaxed);
+    match hand_over(py, &mut batch, dropped) {
+        Err(error) if is_of_logging(py, &error) => error.write_unraisable(py, None),
+        Err(error) => {
+            queue.keep_on(batch);
+            return Err(error);
+        }
+        Ok(()) => {}
     }
+    Ok(())
 }
 
-fn hand_over(py: Python<'_>, batch: VecDeque<Line>, dropped: u64) -> PyResult<()> {
+fn hand_over(py: Python<'_>, batch: &mut VecDeque<Line>, dropped: u64) -> PyResult<()> {
     let logging = py.import("logging")?;
     let logger = logging.call_method1("getLogger", ("storycore",))?;
-    for line in batch {
+    while let Some(line) = batch.pop_front() {
         let level = match line.level {
             Level::ERROR => 40,
             Level::WARN => 30,
@@ -143,18 +220,8 @@ fn hand_over(py: Python<'_>, batch: VecDeque<Line>, dropped: u64) -> PyResult<()
     Ok(())
 }
 
-fn lines() -> MutexGuard<'static, VecDeque<Line>> {
-    LINES.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn keep(line: Line) {
-    let mut lines = lines();
-    if lines.len() < MOST {
-        lines.push_back(line);
-    } else {
-        DROPPED.fetch_add(1, Relaxed);
-    }
-    IS_EMPTY.store(false, Relaxed);
+    Queue::own().keep(line);
 }
 
 /// Whether it is of the client, and as important as is wanted.

@@ -1,5 +1,6 @@
 """What every test file here has: pytest's own fixture for testing plugins, and clients of an empty platform."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -21,3 +22,11 @@ def async_client(storycore_platform: LocalPlatform) -> Iterator[AsyncStoryCoreCl
     client = AsyncStoryCoreClient(api_key=storycore_platform.api_key, base_url=storycore_platform.url)
     yield client
     client.close()
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell starts in the background ignores Ctrl-C, and so would these tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
+import threading
+import time
 
 import pytest
 
@@ -65,3 +69,67 @@ def test_a_program_that_wants_warnings_is_told_of_no_call(
     with StoryCoreClient(storycore_platform.api_key, base_url=storycore_platform.url) as client:
         client.projects.create(name="Film")
     assert not [record for record in caplog.records if record.name == "storycore"]
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_is_not_lost_while_lines_are_handed_over(
+    storycore_platform: LocalPlatform, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "storycore")
+    storycore_platform.fault("/api/projects", times=0, delay_ms=5)
+    with StoryCoreClient(storycore_platform.api_key, base_url=storycore_platform.url) as client:
+        for number in range(20):
+            # Not always at the same place within a call.
+            timer = threading.Timer(0.03 + number / 1000, os.kill, (os.getpid(), signal.SIGINT))
+            timer.start()
+            end = time.monotonic() + 30
+            with pytest.raises(KeyboardInterrupt):
+                while time.monotonic() < end:
+                    client.projects.list()
+            timer.join()
+            caplog.clear()
+        client.projects.list()
+    assert calls(caplog)
+
+
+@pytest.mark.parametrize("of", ["filter", "level"])
+def test_what_a_logger_raises_fails_no_call_and_an_interrupt_does(
+    storycore_platform: LocalPlatform, caplog: pytest.LogCaptureFixture, of: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, "storycore")
+    logger, raised = logging.getLogger("storycore"), [KeyboardInterrupt(), ValueError("mine")]
+
+    def fail(*_: object) -> bool:
+        if raised and started:
+            raise raised.pop()
+        return True
+
+    started = False
+    unraisable: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", lambda told: unraisable.append(told.exc_value))
+    with StoryCoreClient(storycore_platform.api_key, base_url=storycore_platform.url) as client:
+        client.projects.list()
+        if of == "filter":
+            logger.addFilter(fail)
+        else:
+            monkeypatch.setattr(logger, "getEffectiveLevel", lambda: fail() and logging.INFO)
+        try:
+            started = True
+            interrupted = 0
+            end = time.monotonic() + 30
+            while raised and time.monotonic() < end:
+                try:
+                    client.projects.list()
+                except KeyboardInterrupt:
+                    interrupted += 1
+            assert (interrupted, raised) == (1, [])
+            caplog.clear()
+            client.projects.list()
+            # A level that could not be had is asked for again.
+            while not calls(caplog) and time.monotonic() < end:
+                client.projects.list()
+            assert calls(caplog)
+        finally:
+            logger.removeFilter(fail)
+    if of == "filter":
+        assert [type(error) for error in unraisable] == [ValueError]

@@ -11,6 +11,7 @@ use crate::{
     oauth::OAuthCredential,
     options,
     platform::Platform,
+    process::PerProcess,
     secret::Secret,
     transport::{
         Breaker, CircuitBreaker, ConnectOptions, Connections, Credential, JwtCredential, Origin,
@@ -278,8 +279,8 @@ impl ClientBuilder {
                     settings: Settings { headers, ..self.settings },
                     credential,
                     budget: RetryBudget::default(),
-                    breaker: self.breaker.map(Breaker::new),
-                    pacer: self.max_in_flight.map(Pacer::new),
+                    breaker: self.breaker.map(|breaker| PerProcess::new(Breaker::new(breaker))),
+                    pacer: self.max_in_flight.map(|most| PerProcess::new(Pacer::new(most))),
                     redactor,
                 }),
             }),

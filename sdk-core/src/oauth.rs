@@ -13,7 +13,7 @@
 //! ```
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -26,6 +26,7 @@ use crate::{
     client::Client,
     error::{Error, ErrorKind},
     platform::Resource,
+    process::PerProcess,
     secret::Secret,
 };
 
@@ -57,6 +58,15 @@ impl TokenSet {
     }
 }
 
+/// What is had of tokens.
+#[derive(Clone, Default)]
+struct Tokens {
+    /// Changes at each use.
+    refresh_token: Option<Secret>,
+    /// An access token that nobody uses yet: that of the beginning, or one whose caller did not wait for it.
+    unused: Option<TokenSet>,
+}
+
 type OnTokens = Arc<dyn Fn(&TokenSet) + Send + Sync>;
 
 /// Tokens that a client gets and renews by itself.
@@ -65,10 +75,7 @@ pub struct OAuthCredential {
     pub(crate) client_id: String,
     client_secret: Option<Secret>,
     scopes: Vec<String>,
-    /// The refresh token changes at each use.
-    refresh_token: Arc<Mutex<Option<Secret>>>,
-    /// An access token that nobody uses yet: that of the beginning, or one whose caller did not wait for it.
-    initial: Arc<Mutex<Option<TokenSet>>>,
+    tokens: Arc<PerProcess<Mutex<Tokens>>>,
     on_tokens: Option<OnTokens>,
 }
 
@@ -92,8 +99,7 @@ impl OAuthCredential {
             client_id: client_id.into(),
             client_secret: Some(client_secret.into()),
             scopes: scopes.into_iter().map(Into::into).collect(),
-            refresh_token: Arc::default(),
-            initial: Arc::default(),
+            tokens: held(Tokens::default()),
             on_tokens: None,
         }
     }
@@ -104,8 +110,10 @@ impl OAuthCredential {
             client_id: client_id.into(),
             client_secret: None,
             scopes: Vec::new(),
-            refresh_token: Arc::new(Mutex::new(tokens.refresh_token.clone())),
-            initial: Arc::new(Mutex::new(Some(tokens))),
+            tokens: held(Tokens {
+                refresh_token: tokens.refresh_token.clone(),
+                unused: Some(tokens),
+            }),
             on_tokens: None,
         }
     }
@@ -129,28 +137,37 @@ impl OAuthCredential {
         self.client_secret.as_ref()
     }
 
-    pub(crate) fn take_initial(&self) -> Option<TokenSet> {
-        self.initial.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// An access token that nobody uses yet, which is the caller's from now on.
+    pub(crate) fn take_unused(&self) -> Option<TokenSet> {
+        self.held().unused.take()
     }
 
     /// Keeps tokens for the next who needs some.
     pub(crate) fn keep(&self, tokens: TokenSet) {
-        *self.initial.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokens);
+        self.held().unused = Some(tokens);
     }
 
     /// Notes the tokens that were got.
     pub(crate) fn took(&self, tokens: &TokenSet) {
         if let Some(next) = &tokens.refresh_token {
-            *self.refresh_token.lock().unwrap_or_else(PoisonError::into_inner) = Some(next.clone());
+            self.held().refresh_token = Some(next.clone());
         }
         if let Some(told) = &self.on_tokens {
             told(tokens);
         }
     }
 
+    fn held(&self) -> MutexGuard<'_, Tokens> {
+        // A child begins with its parent's, unless a thread of that one was just writing them.
+        let anew = |parents: &Mutex<Tokens>| {
+            Mutex::new(parents.try_lock().map(|tokens| tokens.clone()).unwrap_or_default())
+        };
+        self.tokens.get(anew).lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The form that asks for the next access token.
     pub(crate) fn form(&self) -> Result<Vec<(&'static str, String)>, Error> {
-        let refresh = self.refresh_token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let refresh = self.held().refresh_token.clone();
         let mut form = match (refresh, &self.client_secret) {
             (Some(token), _) => {
                 vec![
@@ -178,6 +195,10 @@ impl OAuthCredential {
         }
         Ok(form)
     }
+}
+
+fn held(tokens: Tokens) -> Arc<PerProcess<Mutex<Tokens>>> {
+    Arc::new(PerProcess::new(Mutex::new(tokens)))
 }
 
 /// A sign-in under way: authorization code with PKCE (RFC 7636, S256).

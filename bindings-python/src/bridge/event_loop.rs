@@ -200,8 +200,7 @@ impl EventLoop {
                 self.wake();
             }
         }
-        logs::flush(py);
-        outcome
+        outcome.and(logs::flush(py))
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod awaited;
 mod blocking;
+mod closing;
 mod event_loop;
 mod process;
 mod shards;
@@ -18,10 +19,9 @@ use std::{
 use futures_util::{FutureExt as _, TryFutureExt as _, future::AbortHandle};
 use pyo3::prelude::*;
 use storycore::{CallOptions, Client, Error};
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::awaited::{Call, Ready};
-use self::{blocking::Places, process::PerProcess, shards::ShardClients};
+use self::{blocking::Places, closing::Closing, process::PerProcess, shards::ShardClients};
 pub(crate) use self::{shards::Shards, teller::Teller};
 use crate::{errors, logs, telemetry};
 
@@ -29,7 +29,7 @@ use crate::{errors, logs, telemetry};
 pub(crate) struct Handle {
     shared: Arc<Shared>,
     options: Option<CallOptions>,
-    closing: CancellationToken,
+    closing: Arc<Closing>,
     is_async: bool,
 }
 
@@ -105,7 +105,7 @@ impl Handle {
         Arc::new(Self {
             shared: Arc::new(Shared { client, local: PerProcess::default() }),
             options: None,
-            closing: CancellationToken::new(),
+            closing: Arc::default(),
             is_async,
         })
     }
@@ -120,7 +120,7 @@ impl Handle {
         Arc::new(Self {
             shared: Arc::clone(&self.shared),
             options: Some(options),
-            closing: self.closing.child_token(),
+            closing: Closing::below(&self.closing),
             is_async: self.is_async,
         })
     }
@@ -230,11 +230,11 @@ impl Handle {
             turn::leave();
             let local = self.shared.local.get_or_make(Local::default);
             let work = |client: &Client| work(configured(client, options));
-            let waited = local.places.wait(&self.shared.client, &self.closing, work);
+            let waited = local.places.wait(&self.shared.client, &self.closing.token(), work);
             turn::come();
             waited
         });
-        logs::flush(py);
+        logs::flush(py)?;
         waited.map_err(|failure| failure.raised(py))
     }
 
@@ -255,7 +255,7 @@ impl Handle {
         let shard = shard.unwrap_or_else(|| shards.choose());
         let local = self.shared.local.get_or_make(Local::default);
         let client = local.shard_clients.of(shard, &self.shared.client);
-        let closing = self.closing.clone();
+        let closing = self.closing.token();
         Ok(shards.submit(shard, move || {
             let work = catch_unwind(AssertUnwindSafe(|| work(configured(&client, options))));
             async move {
@@ -331,7 +331,7 @@ impl Handle {
         if waited.is_err() {
             under_way.abort();
         }
-        logs::flush(py);
+        let waited = waited.and_then(|()| logs::flush(py).map_err(Failure::Raised));
         let outcome = ended.lock().unwrap_or_else(PoisonError::into_inner).take();
         // What was told last was told when the work had ended, and may have raised something.
         let outcome = waited.and_then(|()| match heard.taken() {
@@ -343,7 +343,7 @@ impl Handle {
 
     /// Ends what is under way, and closes the connections.
     pub(crate) fn close(&self) {
-        self.closing.cancel();
+        self.closing.close();
         if self.options.is_none()
             && let Some(local) = self.shared.local.get()
         {
@@ -353,7 +353,7 @@ impl Handle {
     }
 
     fn check_open(&self, py: Python<'_>) -> PyResult<()> {
-        if self.closing.is_cancelled() { Err(errors::closed(py)) } else { Ok(()) }
+        if self.closing.is_closed() { Err(errors::closed(py)) } else { Ok(()) }
     }
 
     /// The options of a call that begins now: those of this client, and the caller's trace.

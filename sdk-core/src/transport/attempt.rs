@@ -27,11 +27,11 @@ impl Transport {
         finish: &impl Finish<Out = T>,
     ) -> Result<T, Error> {
         let started = Instant::now();
-        let permit = match &self.breaker {
+        let permit = match self.breaker() {
             Some(breaker) => Some(breaker.enter(started)?),
             None => None,
         };
-        let _turn = match &self.pacer {
+        let _turn = match self.pacer() {
             Some(pacer) => Some(self.pace(pacer, left).await?),
             None => None,
         };
@@ -83,7 +83,7 @@ impl Transport {
         loop {
             let credential = self.credential(refused.as_ref()).await?;
             let response = self.request_once(call, number, credential.as_ref()).await?;
-            if let Some(pacer) = &self.pacer {
+            if let Some(pacer) = self.pacer() {
                 pacer.learn(response.headers());
             }
             let replaced = response.status().as_u16() == 401

@@ -50,6 +50,11 @@ impl Breaker {
         Self { config, state: Mutex::default() }
     }
 
+    /// One for a child of this process: the call that sees how the host is would not come back there.
+    pub(crate) fn anew(&self) -> Self {
+        Self::new(self.config)
+    }
+
     /// A permit at `now`, or the error of an open circuit.
     pub(crate) fn enter(&self, now: Instant) -> Result<Permit<'_>, Error> {
         let mut state = self.lock();

@@ -19,6 +19,7 @@ use tokio::{
 use crate::{
     error::{Error, ErrorKind},
     oauth::{OAuthCredential, TokenSet},
+    process::PerProcess,
     secret::Secret,
 };
 
@@ -93,9 +94,23 @@ pub(crate) enum Credential {
 #[derive(Debug)]
 pub(crate) struct Renewed {
     source: Source,
+    state: PerProcess<State>,
+}
+
+/// How far the renewal is.
+#[derive(Debug, Default)]
+struct State {
     current: RwLock<Option<Arc<Token>>>,
     /// Held by the one who renews; when and why that failed last.
     renewing: Arc<tokio::sync::Mutex<Failed>>,
+}
+
+impl State {
+    /// One for a child of this process: whoever renews it is not there. A token is good in both.
+    fn anew(&self) -> Self {
+        let current = self.current.try_read().ok().and_then(|token| token.clone());
+        Self { current: RwLock::new(current), renewing: Arc::default() }
+    }
 }
 
 type Failed = Option<(Instant, Error)>;
@@ -151,11 +166,8 @@ impl Credential {
     }
 
     fn renewed(source: Source) -> Self {
-        Self::Renewed(Box::new(Renewed {
-            source,
-            current: RwLock::default(),
-            renewing: Arc::default(),
-        }))
+        let state = PerProcess::new(State::default());
+        Self::Renewed(Box::new(Renewed { source, state }))
     }
 
     /// The lasting secret, to be blanked wherever it comes back.
@@ -208,7 +220,7 @@ impl Renewed {
             return Ok(token);
         }
         let mut waited_since = None;
-        let renewing = Arc::clone(&self.renewing);
+        let renewing = Arc::clone(&self.state().renewing);
         let mut failed = match (Arc::clone(&renewing).try_lock_owned(), self.holding(refused)) {
             (Ok(free), _) => free,
             // Somebody renews it early; what still holds need not wait for that.
@@ -237,7 +249,7 @@ impl Renewed {
         let renewed = match &self.source {
             Source::Jwt(jwt) => Token::new(&jwt.sign(SystemTime::now()), jwt.lifetime),
             Source::OAuth(oauth) => {
-                let fetched = match oauth.take_initial() {
+                let fetched = match oauth.take_unused() {
                     Some(tokens) => Ok(tokens),
                     None => {
                         let fetched;
@@ -252,7 +264,7 @@ impl Renewed {
             Ok(token) => {
                 *failed = None;
                 let header = token.header.clone();
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) =
+                *self.state().current.write().unwrap_or_else(PoisonError::into_inner) =
                     Some(Arc::new(token));
                 Ok(header)
             }
@@ -271,8 +283,12 @@ impl Renewed {
             .then(|| token.header.clone())
     }
 
+    fn state(&self) -> &State {
+        self.state.get(State::anew)
+    }
+
     fn current(&self) -> Option<Arc<Token>> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state().current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn usable(&self, refused: Option<&HeaderValue>) -> Option<HeaderValue> {
@@ -348,7 +364,7 @@ mod tests {
         let Credential::Renewed(renewed) = Credential::oauth(oauth) else { unreachable!() };
         let mut old = Token::new(&Secret::new("old"), Duration::from_secs(60)).unwrap();
         old.renew_at = Instant::now();
-        *renewed.current.write().unwrap() = Some(Arc::new(old));
+        *renewed.state().current.write().unwrap() = Some(Arc::new(old));
         renewed
     }
 

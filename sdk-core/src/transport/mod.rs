@@ -59,6 +59,7 @@ use crate::{
     error::Error,
     options::{CallOptions, RawResponse},
     platform::Platform,
+    process::PerProcess,
     transport::retry_loop::{Limits, World},
 };
 
@@ -89,8 +90,8 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) credential: Credential,
     pub(crate) budget: RetryBudget,
-    pub(crate) breaker: Option<Breaker>,
-    pub(crate) pacer: Option<Pacer>,
+    pub(crate) breaker: Option<PerProcess<Breaker>>,
+    pub(crate) pacer: Option<PerProcess<Pacer>>,
     pub(crate) redactor: Redactor,
 }
 
@@ -170,6 +171,16 @@ struct Call<'a> {
     names: watch::Names,
     idempotency_key: Option<HeaderValue>,
     attempt_timeout: Duration,
+}
+
+impl Shared {
+    fn breaker(&self) -> Option<&Breaker> {
+        self.breaker.as_ref().map(|breaker| breaker.get(Breaker::anew))
+    }
+
+    fn pacer(&self) -> Option<&Pacer> {
+        self.pacer.as_ref().map(|pacer| pacer.get(Pacer::anew))
+    }
 }
 
 impl Deref for Transport {

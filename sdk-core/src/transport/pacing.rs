@@ -15,6 +15,7 @@ use tokio::{
 /// Holds calls back.
 #[derive(Debug)]
 pub(crate) struct Pacer {
+    max_in_flight: usize,
     places: Semaphore,
     window: Mutex<Window>,
     /// Rung when something was learnt or a request ended.
@@ -31,7 +32,12 @@ pub(crate) struct Turn<'a> {
 impl Pacer {
     pub(crate) fn new(max_in_flight: usize) -> Self {
         let places = Semaphore::new(max_in_flight.clamp(1, Semaphore::MAX_PERMITS));
-        Self { places, window: Mutex::default(), changed: Notify::new() }
+        Self { max_in_flight, places, window: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// One for a child of this process: the calls in flight are not in flight there.
+    pub(crate) fn anew(&self) -> Self {
+        Self::new(self.max_in_flight)
     }
 
     /// Waits for a turn; the error is how long the limit's period still lasts when that is not before `deadline`.
