@@ -59,13 +59,24 @@ def test_each_file_is_of_its_own_kind(client: StoryCoreClient, tmp_path: Path) -
 def test_bytes_and_file_objects_go_along(client: StoryCoreClient, papers: list[Path]) -> None:
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
-            raise OSError("the drive is gone")
+            raise gone
 
+    gone = OSError("the drive is gone")
     given = [b"bytes", bytearray(b"more"), papers[0].open("rb"), Broken()]
     files = sorted(client.media.upload_all(given), key=lambda file: file.index)
     assert [file.asset is not None for file in files] == [True, True, True, False]
     assert files[2].asset is not None and files[2].asset.name == "paper 0.txt"
     assert "the drive is gone" in str(files[3].error)
+    assert files[3].error is not None and files[3].error.__cause__ is gone
+
+
+def test_an_interrupt_while_one_of_many_is_read_is_no_error_of_a_file(client: StoryCoreClient) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(client.media.upload_all([b"bytes", Broken()]))
 
 
 def test_leaving_the_loop_stops_what_is_under_way(

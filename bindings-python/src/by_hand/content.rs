@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use bytes::Bytes;
@@ -24,8 +24,35 @@ use crate::{
 /// How much is asked for at a time.
 const PIECE: usize = 256 * 1024;
 
-/// Who is told what reading raised, once the call has begun.
-pub(super) type Reading = Arc<OnceLock<Teller>>;
+/// What reading raises: it ends the call, once that has begun, or is kept for who tells how one of several files ended.
+#[derive(Clone, Default)]
+pub(super) struct Reading(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    call: OnceLock<Teller>,
+    raised: Mutex<Option<PyErr>>,
+}
+
+impl Reading {
+    pub(super) fn ends(&self, call: Teller) {
+        let _ = self.0.call.set(call);
+    }
+
+    /// What was raised and ended no call.
+    pub(super) fn raised(&self) -> Option<PyErr> {
+        self.0.raised.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn raise(&self, error: PyErr) {
+        match self.0.call.get() {
+            Some(call) => call.raise(error),
+            None => {
+                *self.0.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            }
+        }
+    }
+}
 
 /// A request's body.
 pub(crate) enum Content {
@@ -61,7 +88,7 @@ impl Content {
             }
             Self::Read(file) => {
                 let reading = Reading::default();
-                let _ = reading.set(teller);
+                reading.ends(teller);
                 (None, read(file, reading).boxed())
             }
         }
@@ -73,7 +100,7 @@ pub(super) fn pieces(
     file: &Bound<'_, PyAny>,
 ) -> (impl Stream<Item = io::Result<Bytes>> + Send + use<>, Reading) {
     let reading = Reading::default();
-    (read(Arc::new(file.clone().unbind()), Arc::clone(&reading)), reading)
+    (read(Arc::new(file.clone().unbind()), reading.clone()), reading)
 }
 
 fn read(
@@ -81,16 +108,16 @@ fn read(
     reading: Reading,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
     stream::try_unfold((file, reading), |(file, reading)| async {
-        let (of, teller) = (Arc::clone(&file), reading.get().cloned());
+        let (of, raised) = (Arc::clone(&file), reading.clone());
         // Python's read may wait, for the disk or for whatever it likes.
         let piece =
-            tokio::task::spawn_blocking(move || Python::attach(|py| piece(py, &of, teller)));
+            tokio::task::spawn_blocking(move || Python::attach(|py| piece(py, &of, &raised)));
         let piece = piece.await.map_err(io::Error::other)??;
         Ok((!piece.is_empty()).then_some((piece, (file, reading))))
     })
 }
 
-fn piece(py: Python<'_>, file: &Py<PyAny>, teller: Option<Teller>) -> io::Result<Bytes> {
+fn piece(py: Python<'_>, file: &Py<PyAny>, reading: &Reading) -> io::Result<Bytes> {
     let read = file.call_method1(py, "read", (PIECE,)).and_then(|read| {
         let read = read.bind(py);
         if read.cast::<PyString>().is_ok() {
@@ -100,9 +127,7 @@ fn piece(py: Python<'_>, file: &Py<PyAny>, teller: Option<Teller>) -> io::Result
     });
     read.map_err(|error| {
         let said = error.to_string();
-        if let Some(teller) = teller {
-            teller.raise(error);
-        }
+        reading.raise(error);
         io::Error::other(said)
     })
 }

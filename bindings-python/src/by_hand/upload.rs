@@ -103,7 +103,7 @@ impl Assets {
         let report = control.map(|control| control.get().told.clone());
         self.0.run_telling(py, move |client, teller| async move {
             if let Some(reading) = reading {
-                let _ = reading.set(teller.clone());
+                reading.ends(teller.clone());
             }
             let mut upload = knobs.set(client.assets().prepare_upload(source, options));
             if let Some(Function(function)) = progress {
@@ -179,7 +179,7 @@ impl FromPython for Function {
 /// What is uploaded, and the reading of a file object.
 pub(super) struct Source {
     pub(super) source: UploadSource,
-    reading: Option<Reading>,
+    pub(super) reading: Option<Reading>,
 }
 
 impl Source {

@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::stream;
-use pyo3::{exceptions::PyTypeError, prelude::*, types::PyString};
+use pyo3::{
+    exceptions::{PyException, PyTypeError},
+    prelude::*,
+    types::PyString,
+};
 use storycore::{
     Error,
     models::{Asset, UploadOptions},
@@ -12,6 +16,7 @@ use storycore::{
 
 use super::{
     UploadAllProgress, UploadControl,
+    content::Reading,
     control::Report,
     upload::{Function, Journal, Knobs, Source},
 };
@@ -126,8 +131,14 @@ impl Assets {
 
 /// What is uploaded, beside what Python gave for it.
 struct Sources {
-    given: Vec<Py<PyAny>>,
+    given: Vec<Given>,
     sources: Vec<UploadSource>,
+}
+
+/// One of several, as Python gave it.
+struct Given {
+    file: Py<PyAny>,
+    reading: Option<Reading>,
 }
 
 impl FromPython for Sources {
@@ -145,7 +156,7 @@ impl FromPython for Sources {
                 PyTypeError::new_err(format!("has at {index} what {}", error.value(value.py())))
             })?;
             sources.push(source.source);
-            given.push(one.unbind());
+            given.push(Given { file: one.unbind(), reading: source.reading });
         }
         Ok(Self { given, sources })
     }
@@ -154,19 +165,30 @@ impl FromPython for Sources {
 /// How one file of several ended.
 struct Ended {
     index: usize,
-    named: Arc<Vec<Py<PyAny>>>,
+    named: Arc<Vec<Given>>,
     report: Option<Report>,
     result: Result<Asset, Error>,
 }
 
 impl Give for Ended {
     fn give(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let given = self.named.get(self.index);
         let (asset, error) = match self.result {
             Ok(asset) => (Some(Model::python(py, Held::new(asset))?), None),
-            Err(error) => (None, Some(errors::raised(py, error).into_value(py).into_any())),
+            Err(error) => {
+                let error = errors::raised(py, error);
+                let reading = given.and_then(|given| given.reading.as_ref());
+                if let Some(raised) = reading.and_then(Reading::raised) {
+                    // `KeyboardInterrupt` and its like are of the whole program, and not of one file.
+                    if !raised.is_instance_of::<PyException>(py) {
+                        return Err(raised);
+                    }
+                    error.set_cause(py, Some(raised));
+                }
+                (None, Some(error.into_value(py).into_any()))
+            }
         };
-        let file_path =
-            self.named.get(self.index).map_or_else(|| py.None(), |one| one.clone_ref(py));
+        let file_path = given.map_or_else(|| py.None(), |given| given.file.clone_ref(py));
         let file = UploadedFile { index: self.index, file_path, asset, error, report: self.report };
         Ok(Py::new(py, file)?.into_any())
     }
