@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pydoc
 from collections.abc import Callable
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -17,6 +18,41 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 WRONG: list[tuple[Callable[[Any], object], type[Exception], str]] = [
     (lambda c: c.projects.create(name=7), TypeError, "Projects.create() argument 'name' must be str, not int"),
+    (
+        lambda c: c.projects.create(name="Film \ud800"),
+        ValueError,
+        "Projects.create() argument 'name' has a lone surrogate at 5, which UTF-8 cannot hold",
+    ),
+    (
+        lambda c: c.projects.create(name="a", settings={"a": {"b\ud800": 1}}),
+        ValueError,
+        "Projects.create() argument 'settings' has a lone surrogate at 1, which UTF-8 cannot hold",
+    ),
+    (
+        lambda c: c.projects.list(filters={"name": "\udfff"}),
+        ValueError,
+        "Projects.list() argument 'filters' has a setting \"name\" that has a lone surrogate at 0, which UTF-8 cannot hold",
+    ),
+    (
+        lambda c: c.api_keys.create(name="k", permissions=["read", "\ud800"]),
+        ValueError,
+        "ApiKeys.create() argument 'permissions' has a lone surrogate at 0, which UTF-8 cannot hold",
+    ),
+    (
+        lambda c: StoryCoreClient("sk_\ud800"),
+        ValueError,
+        "StoryCoreClient() argument 'api_key' has a lone surrogate at 3, which UTF-8 cannot hold",
+    ),
+    (
+        lambda c: c.projects.create(name="a", budget=10**400),
+        ValueError,
+        "Projects.create() argument 'budget' must be a number that a float can hold",
+    ),
+    (
+        lambda c: c.projects.create(name="a", start_date="2026-01-31garbage"),
+        ValueError,
+        "Projects.create() argument 'start_date' must be a date such as 2026-01-31, not \"2026-01-31garbage\"",
+    ),
     (lambda c: c.projects.get(7), TypeError, "Projects.get() argument 'id' must be str, not int"),
     (
         lambda c: c.projects.create(name="a", settings="x"),
@@ -105,9 +141,25 @@ def test_what_the_callers_own_code_raises_stays_as_it_is(client: StoryCoreClient
         def __fspath__(self) -> str:
             raise LookupError("gone")
 
+    class Number:
+        def __float__(self) -> float:
+            raise LookupError("gone")
+
+    for call in (
+        lambda: client.projects.create(name="Film", budget=Number()),  # type: ignore[arg-type]
+        lambda: client.with_options(timeout=Number()),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(LookupError, match="^'?gone'?$"):
+            call()
     with pytest.raises(LookupError, match="^'?gone'?$"):
         client.media.upload_all(name for name in [Path().__fspath__()])
     assert client.projects.create(name="Film", settings=Odd(fps=25)).settings == {"fps": 25}
+
+
+def test_a_datetime_is_a_date_and_its_time_is_left_out(client: StoryCoreClient) -> None:
+    for given in (date(2026, 1, 31), datetime(2026, 1, 31, 23, 59), "2026-01-31"):
+        project = client.projects.create(name="Film", start_date=given)
+        assert project.start_date == date(2026, 1, 31)
 
 
 @pytest.mark.parametrize("size", [0, 101])

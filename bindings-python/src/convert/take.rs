@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use jiff::civil::Date;
 use pyo3::{
-    exceptions::{PyTypeError, PyValueError},
+    exceptions::{PyOverflowError, PyTypeError, PyUnicodeEncodeError, PyValueError},
     prelude::*,
     types::{
         PyBool, PyDate, PyDateTime, PyDelta, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString,
@@ -67,6 +67,23 @@ pub(crate) fn given<T>(arg: Option<Arg<T>>, method: &str, name: &str) -> PyResul
     arg.map(|arg| arg.of(method, name)).transpose()
 }
 
+/// What a value is that could not be read as something else. What its own code raised stays as it is.
+fn unread(value: &Bound<'_, PyAny>, expected: &str, error: PyErr) -> PyErr {
+    let py = value.py();
+    if error.is_instance_of::<PyTypeError>(py) {
+        wrong(value, expected)
+    } else if error.is_instance_of::<PyUnicodeEncodeError>(py) {
+        // The text itself is not shown: it may be a credential.
+        let at = error.value(py).getattr("start").and_then(|at| at.extract::<usize>());
+        let at = at.map_or_else(|_| String::new(), |at| format!(" at {at}"));
+        PyValueError::new_err(format!("has a lone surrogate{at}, which UTF-8 cannot hold"))
+    } else if error.is_instance_of::<PyOverflowError>(py) {
+        PyValueError::new_err(format!("must be {expected} that a float can hold"))
+    } else {
+        error
+    }
+}
+
 /// What a value is that was to be something else: `must be str, not int`.
 pub(crate) fn wrong(value: &Bound<'_, PyAny>, expected: &str) -> PyErr {
     let kind = value.get_type().name();
@@ -78,7 +95,7 @@ macro_rules! read {
     ($($type:ty: $expected:literal),+ $(,)?) => {$(
         impl FromPython for $type {
             fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-                value.extract().map_err(|_| wrong(value, $expected))
+                value.extract().map_err(|error| unread(value, $expected, error))
             }
         }
     )+};
@@ -112,12 +129,12 @@ impl FromPython for Vec<String> {
         }
         let items = value.try_iter().map_err(|_| wrong(value, "a list of str"))?;
         let text = |item: Bound<'_, PyAny>| {
-            item.extract().map_err(|_| {
-                let kind = item.get_type().name();
-                let kind =
-                    kind.map_or_else(|_| "something else".to_owned(), |kind| kind.to_string());
-                PyTypeError::new_err(format!("must be a list of str, and holds {kind}"))
-            })
+            if item.cast::<PyString>().is_ok() {
+                return String::from_python(&item);
+            }
+            let kind = item.get_type().name();
+            let kind = kind.map_or_else(|_| "something else".to_owned(), |kind| kind.to_string());
+            Err(PyTypeError::new_err(format!("must be a list of str, and holds {kind}")))
         };
         items.map(|item| text(item?)).collect()
     }
@@ -125,7 +142,7 @@ impl FromPython for Vec<String> {
 
 impl FromPython for PathBuf {
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        value.extract().map_err(|_| wrong(value, "a path"))
+        value.extract().map_err(|error| unread(value, "a path", error))
     }
 }
 
@@ -156,14 +173,16 @@ impl<T: FromPython> FromPython for Patch<T> {
 impl FromPython for Date {
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let text = match value.cast::<PyString>() {
-            Ok(text) => text.to_string(),
+            Ok(text) => String::from_python(text)?,
             Err(_) => {
                 let date = value.cast::<PyDate>().map_err(|_| wrong(value, "a date or str"))?;
-                date.call_method0("isoformat")?.extract()?
+                let mut text: String = date.call_method0("isoformat")?.extract()?;
+                // A datetime is a date too, and says more than is asked.
+                text.truncate(10);
+                text
             }
         };
-        // A datetime is a date too, and says more than is asked.
-        text.get(..10).unwrap_or(&text).parse().map_err(|_| {
+        text.parse().map_err(|_| {
             PyValueError::new_err(format!("must be a date such as 2026-01-31, not {text:?}"))
         })
     }
@@ -174,7 +193,10 @@ impl FromPython for Duration {
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let seconds: f64 = match value.cast::<PyDelta>() {
             Ok(delta) => delta.call_method0("total_seconds")?.extract()?,
-            Err(_) => value.extract().map_err(|_| wrong(value, "seconds or a timedelta"))?,
+            Err(_) => {
+                let expected = "seconds or a timedelta";
+                value.extract().map_err(|error| unread(value, expected, error))?
+            }
         };
         Duration::try_from_secs_f64(seconds).map_err(|_| {
             PyValueError::new_err(format!("must be a number of seconds to wait, not {seconds}"))
@@ -205,7 +227,7 @@ fn from_python(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
         return Ok(Value::Null);
     }
     if let Ok(text) = value.cast::<PyString>() {
-        return text.extract().map(Value::String);
+        return String::from_python(text).map(Value::String);
     }
     if let Ok(truth) = value.cast::<PyBool>() {
         return Ok(Value::Bool(truth.is_true()));
@@ -252,10 +274,10 @@ fn entry(
     value: &Bound<'_, PyAny>,
     depth: usize,
 ) -> PyResult<(String, Value)> {
-    let name = name
-        .extract::<String>()
-        .map_err(|_| PyTypeError::new_err("has a key that is no str, which JSON cannot hold"))?;
-    Ok((name, from_python(value, depth + 1)?))
+    if name.cast::<PyString>().is_err() {
+        return Err(PyTypeError::new_err("has a key that is no str, which JSON cannot hold"));
+    }
+    Ok((String::from_python(name)?, from_python(value, depth + 1)?))
 }
 
 /// The fields of a mapping that stands in one argument.
@@ -294,7 +316,14 @@ impl<'py> Fields<'py> {
 
 /// A wrong setting among several.
 fn within(py: Python<'_>, name: &str, error: PyErr) -> PyErr {
-    PyTypeError::new_err(format!("has a setting {name:?} that {}", error.value(py)))
+    let message = |error: &PyErr| format!("has a setting {name:?} that {}", error.value(py));
+    if error.get_type(py).is(py.get_type::<PyTypeError>()) {
+        PyTypeError::new_err(message(&error))
+    } else if error.get_type(py).is(py.get_type::<PyValueError>()) {
+        PyValueError::new_err(message(&error))
+    } else {
+        error
+    }
 }
 
 /// A value as a query or a header has it.
@@ -314,8 +343,10 @@ fn texts(given: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
     let mut texts = Vec::new();
     for item in mapping.items()?.iter() {
         let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
-        let name = String::from_python(&name)
-            .map_err(|_| PyTypeError::new_err("has a name that is no str"))?;
+        if name.cast::<PyString>().is_err() {
+            return Err(PyTypeError::new_err("has a name that is no str"));
+        }
+        let name = String::from_python(&name)?;
         let value = text(&value).map_err(|error| within(given.py(), &name, error))?;
         texts.push((name, value));
     }
