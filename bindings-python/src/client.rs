@@ -4,16 +4,18 @@
 use std::{sync::Arc, time::Duration};
 
 use pyo3::{
+    PyClass,
     exceptions::{PyTypeError, PyValueError},
+    intern,
     prelude::*,
-    types::PyTuple,
+    types::{PyDict, PyTuple, PyType},
 };
-use storycore::{CallOptions, Client, ClientBuilder, Platform};
+use storycore::{CallOptions, Client, Environment, Platform};
 
 use crate::{
     bridge::{Handle, Ready},
     by_hand::Content,
-    convert::{Arg, FromPython, Texts, given, wrong},
+    convert::{Arg, FromPython, Texts, given, named, wrong},
     credentials::{CircuitBreaker, JwtCredential, OAuthCredential},
     errors, logs,
     raw::Capture,
@@ -47,7 +49,7 @@ macro_rules! client {
         #[allow(clippy::too_many_arguments, reason = "they are keywords")]
         fn new(
             py: Python<'_>,
-            api_key: Option<Arg<String>>,
+            api_key: Option<&Bound<'_, PyAny>>,
             base_url: Option<Arg<String>>,
             platform: Option<Arg<String>>,
             jwt: Option<&Bound<'_, JwtCredential>>,
@@ -68,8 +70,13 @@ macro_rules! client {
             proxy: Option<Arg<String>>,
         ) -> PyResult<PyClassInitializer<Self>> {
             const THIS: &str = stringify!($class);
+            if let Some(made) = api_key.and_then(|given| given.cast::<Made>().ok()) {
+                let handle = Arc::clone(&made.get().0);
+                return Ok(PyClassInitializer::from(Resources(handle)).add_subclass(Self));
+            }
             let mut builder = Client::builder().allow_insecure_http(allow_insecure_http);
-            let api_key = given(api_key, THIS, "api_key")?;
+            let api_key = api_key.map(|key| named(THIS, "api_key", String::from_python(key)));
+            let api_key = api_key.transpose()?;
             match (api_key, jwt, oauth, anonymous) {
                 (Some(key), None, None, false) => builder = builder.api_key(key),
                 (None, Some(jwt), None, false) => builder = builder.jwt(jwt.get().0.clone()),
@@ -134,14 +141,15 @@ macro_rules! client {
         }
 
         /// A client set up by the environment: `STORYCORE_API_KEY`, `STORYCORE_BASE_URL`, `STORYCORE_PLATFORM`,
-        /// `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. Nothing else reads them.
-        #[staticmethod]
-        fn from_env(py: Python<'_>) -> PyResult<Py<Self>> {
-            logs::look(py)?;
-            let client = ClientBuilder::from_env()
-                .and_then(|builder| builder.language("python").build())
-                .map_err(|e| errors::raised(py, e))?;
-            made(py, Handle::new(client, $is_async), Self)
+        /// `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. Nothing else reads them. Settings that are given here, the
+        /// same as those of the class, go before the environment.
+        #[classmethod]
+        #[pyo3(signature = (**settings))]
+        fn from_env<'py>(
+            cls: &Bound<'py, PyType>,
+            settings: Option<&Bound<'py, PyDict>>,
+        ) -> PyResult<Bound<'py, PyAny>> {
+            cls.call((), Some(&of_environment(cls.py(), settings)?))
         }
 
         /// The same client with options for the calls made through it. It shares this one's connections and limits, and ends
@@ -155,14 +163,14 @@ macro_rules! client {
         ///     headers: Further headers, or others in the place of the client's own.
         ///     capture: Keeps the last answer as it came, beside what a call gives.
         #[pyo3(signature = (*, timeout=None, max_retries=None, idempotency_key=None, headers=None, capture=None))]
-        fn with_options(
-            slf: &Bound<'_, Self>,
+        fn with_options<'py>(
+            slf: &Bound<'py, Self>,
             timeout: Option<Arg<Duration>>,
             max_retries: Option<Arg<u32>>,
             idempotency_key: Option<Arg<String>>,
             headers: Option<Arg<Texts>>,
             capture: Option<&Bound<'_, Capture>>,
-        ) -> PyResult<Py<Self>> {
+        ) -> PyResult<Bound<'py, PyAny>> {
             let (py, mut options) = (slf.py(), CallOptions::new());
             const THIS: &str = concat!(stringify!($class), ".with_options");
             if let Some(time) = given(timeout, THIS, "timeout")? {
@@ -180,7 +188,7 @@ macro_rules! client {
             if let Some(capture) = capture {
                 options = options.capture(&capture.get().0);
             }
-            made(py, slf.as_super().get().0.with(options), Self)
+            derived(slf, slf.as_super().get().0.with(options))
         }
 
         /// The name of the platform that it speaks to.
@@ -260,11 +268,14 @@ client!(StoryCoreClient, is_async: false, {
 client!(AsyncStoryCoreClient, is_async: true, {
     /// Ends what is under way and closes the connections. A client that was closed makes no more calls. Of a client that
     /// `with_options` gave it ends that one's calls alone: the connections are those of the client that it was made of.
-    fn close(slf: &Bound<'_, Self>) {
+    ///
+    /// All of that is done when this returns; what it gives may be awaited, and need not be.
+    fn close(slf: &Bound<'_, Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
         slf.as_super().get().0.close();
+        Ready::python(py, py.None())
     }
 
-    /// The same as `close`, for who awaits it.
+    /// The same as `close`.
     fn aclose(slf: &Bound<'_, Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
         slf.as_super().get().0.close();
         Ready::python(py, py.None())
@@ -301,10 +312,56 @@ impl FromPython for Pem {
     }
 }
 
-fn made<T: pyo3::PyClass<BaseType = Resources>>(
-    py: Python<'_>,
+/// What a client is made of that has its connections already, given to the class in place of an API key.
+#[pyclass(frozen, module = "storycore")]
+struct Made(Arc<Handle>);
+
+/// A client of the class of `client`, which may be one of the caller's own, with what that one keeps in itself.
+fn derived<'py, T: PyClass>(
+    client: &Bound<'py, T>,
     handle: Arc<Handle>,
-    client: T,
-) -> PyResult<Py<T>> {
-    Py::new(py, PyClassInitializer::from(Resources(handle)).add_subclass(client))
+) -> PyResult<Bound<'py, PyAny>> {
+    let (py, client) = (client.py(), client.as_any());
+    let new = py.get_type::<T>().getattr(intern!(py, "__new__"))?;
+    let made = new.call1((client.get_type(), Py::new(py, Made(handle))?))?;
+    if let Some(own) = client.getattr_opt(intern!(py, "__dict__"))? {
+        made.getattr(intern!(py, "__dict__"))?.cast::<PyDict>()?.update(own.cast()?)?;
+    }
+    Ok(made)
+}
+
+/// The settings that the environment gives, and over them those that were given.
+fn of_environment<'py>(
+    py: Python<'py>,
+    given: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let environment = Environment::read().map_err(|e| errors::raised(py, e))?;
+    let settings = PyDict::new(py);
+    if let Some(url) = environment.base_url {
+        settings.set_item("base_url", url)?;
+    }
+    if let Some(platform) = environment.platform {
+        settings.set_item("platform", platform.name())?;
+    }
+    if let Some(time) = environment.timeout {
+        settings.set_item("timeout", time.as_secs_f64())?;
+    }
+    if let Some(retries) = environment.max_retries {
+        settings.set_item("max_retries", retries)?;
+    }
+    for (name, value) in given.into_iter().flatten() {
+        if !value.is_none() {
+            settings.set_item(name, value)?;
+        }
+    }
+    let is_anonymous = match settings.get_item("anonymous")? {
+        Some(anonymous) => anonymous.is_truthy()?,
+        None => false,
+    };
+    let is_given = |name: &str| settings.contains(name);
+    if !is_anonymous && !is_given("api_key")? && !is_given("jwt")? && !is_given("oauth")? {
+        let key = environment.api_key.ok_or_else(|| errors::raised(py, Environment::no_key()))?;
+        settings.set_item("api_key", key.expose())?;
+    }
+    Ok(settings)
 }

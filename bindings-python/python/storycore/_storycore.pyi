@@ -1,9 +1,9 @@
 """What the extension defines by hand. Objects are in `models`, calls in `resources`, webhooks in `webhooks`."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, final, overload
+from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack, final, overload
 
 from ._by_hand import Readable
 from .errors import StoryCoreError
@@ -22,6 +22,29 @@ class Omit:
     def __bool__(self) -> bool: ...
 
 OMIT: Omit
+
+class _Settings(TypedDict, total=False):
+    """What a client is made with, by name."""
+
+    api_key: str | None
+    base_url: str | None
+    platform: str | None
+    jwt: JwtCredential | None
+    oauth: OAuthCredential | None
+    timeout: _Time | None
+    attempt_timeout: _Time | None
+    connect_timeout: _Time | None
+    max_retries: int | None
+    max_retry_after: _Time | None
+    max_in_flight: int | None
+    circuit_breaker: CircuitBreaker | None
+    headers: Mapping[str, object] | None
+    app_info: tuple[str, str] | None
+    anonymous: bool
+    allow_insecure_http: bool
+    ca_certificates: str | bytes | None
+    client_certificate: tuple[str | bytes, str | bytes] | None
+    proxy: str | None
 
 class StoryCoreClient(Resources):
     """A client of one platform. Each method returns when it is done; the client may be shared between threads.
@@ -79,10 +102,11 @@ class StoryCoreClient(Resources):
         Raises:
             ConfigError: saying which setting is wrong.
         """
-    @staticmethod
-    def from_env() -> StoryCoreClient:
+    @classmethod
+    def from_env(cls, **settings: Unpack[_Settings]) -> Self:
         """A client set up by the environment: `STORYCORE_API_KEY`, `STORYCORE_BASE_URL`, `STORYCORE_PLATFORM`,
-        `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. Nothing else reads them.
+        `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. Nothing else reads them. Settings that are given here, the
+        same as those of the class, go before the environment.
         """
     def with_options(
         self,
@@ -92,7 +116,7 @@ class StoryCoreClient(Resources):
         idempotency_key: str | None = None,
         headers: Mapping[str, object] | None = None,
         capture: Capture | None = None,
-    ) -> StoryCoreClient:
+    ) -> Self:
         """The same client with options for the calls made through it. It shares this one's connections and limits,
         and ends with it; closing it ends its own calls alone.
 
@@ -164,8 +188,8 @@ class AsyncStoryCoreClient(AsyncResources):
         proxy: str | None = None,
     ) -> Self:
         """A client with these settings, which are those of `StoryCoreClient`."""
-    @staticmethod
-    def from_env() -> AsyncStoryCoreClient:
+    @classmethod
+    def from_env(cls, **settings: Unpack[_Settings]) -> Self:
         """A client set up by the environment, as `StoryCoreClient.from_env`."""
     def with_options(
         self,
@@ -175,7 +199,7 @@ class AsyncStoryCoreClient(AsyncResources):
         idempotency_key: str | None = None,
         headers: Mapping[str, object] | None = None,
         capture: Capture | None = None,
-    ) -> AsyncStoryCoreClient:
+    ) -> Self:
         """The same client with options for the calls made through it. It shares this one's connections and limits,
         and ends with it; closing it ends its own calls alone.
 
@@ -202,12 +226,14 @@ class AsyncStoryCoreClient(AsyncResources):
         headers: Mapping[str, object] | None = None,
     ) -> RawResponse:
         """Sends what is not typed here, as `StoryCoreClient.request` does."""
-    def close(self) -> None:
+    def close(self) -> Awaitable[None]:
         """Ends what is under way and closes the connections. A client that was closed makes no more calls. Of a client that
         `with_options` gave it ends that one's calls alone: the connections are those of the client that it was made of.
+
+        All of that is done when this returns; what it gives may be awaited, and need not be.
         """
-    async def aclose(self) -> None:
-        """The same as `close`, for who awaits it."""
+    def aclose(self) -> Awaitable[None]:
+        """The same as `close`."""
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
         self,

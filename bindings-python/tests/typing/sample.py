@@ -73,7 +73,20 @@ def sync(client: StoryCoreClient) -> None:
     project.name = "Other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 
+class Ours(StoryCoreClient):
+    pass
+
+
+def ours() -> Ours:
+    client: Ours = Ours.from_env(timeout=5, headers={"x-team": "cut"})
+    StoryCoreClient.from_env(timeout="soon")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return client.with_options(max_retries=0)
+
+
 async def main() -> None:
+    closed = AsyncStoryCoreClient.from_env(api_key="sk_test")
+    await closed.close()
+    closed.close()
     async with AsyncStoryCoreClient(api_key="sk_test", timeout=5.0) as client:
         project: Project = await client.projects.get("prj_1")
         task: asyncio.Task[Project] = asyncio.create_task(client.projects.get(project.id))
