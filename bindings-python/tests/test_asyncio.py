@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 import warnings
-
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -59,6 +59,42 @@ def test_loops_that_ended_leave_no_files_open(async_client: AsyncStoryCoreClient
         asyncio.run(async_client.projects.list())
     gc.collect()
     assert len(os.listdir("/proc/self/fd")) <= before + 2
+
+
+def test_a_loop_that_is_come_back_to_opens_no_more_files(async_client: AsyncStoryCoreClient) -> None:
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+
+    def both() -> None:
+        for loop in (first, second):
+            assert loop.run_until_complete(async_client.projects.list()).data == []
+
+    try:
+        both()
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(50):
+            both()
+        assert len(os.listdir("/proc/self/fd")) <= before + 2
+        # Threads that take turns with one loop share what it watches.
+        for _ in range(10):
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(both).result(30)
+        assert len(os.listdir("/proc/self/fd")) <= before + 2
+    finally:
+        first.close()
+        second.close()
+    both_closed = len(os.listdir("/proc/self/fd"))
+    assert both_closed < before
+
+
+def test_close_may_be_awaited(storycore_platform: LocalPlatform) -> None:
+    async def main() -> None:
+        client = AsyncStoryCoreClient(storycore_platform.api_key, base_url=storycore_platform.url)
+        assert (await client.projects.list()).data == []
+        assert await client.close() is None
+        with pytest.raises(CallCancelledError):
+            client.projects.list()
+
+    asyncio.run(main())
 
 
 def test_a_cancelled_task_stops_its_request(

@@ -6,13 +6,13 @@ use std::{
     collections::{HashMap, VecDeque},
     io::{PipeReader, PipeWriter, Read as _, Write as _},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
 use pyo3::{exceptions::PyNotImplementedError, prelude::*, sync::PyOnceLock};
-use storycore::process;
+use storycore::process::{self, PerProcess};
 
 use super::{awaited::Pending, teller::Told};
 use crate::logs;
@@ -48,6 +48,19 @@ thread_local! {
     static LAST: RefCell<Option<Arc<EventLoop>>> = const { RefCell::new(None) };
 }
 
+/// A loop that watches a pipe, and lives as long as that loop is open.
+struct Known {
+    /// Where the Python object is.
+    address: usize,
+    event_loop: Weak<EventLoop>,
+}
+
+/// The loops of this process that watch a pipe: a thread may go back to one, and another thread on with it.
+fn known() -> &'static Mutex<Vec<Known>> {
+    static KNOWN: PerProcess<Mutex<Vec<Known>>> = PerProcess::nobodys(Mutex::new(Vec::new()));
+    KNOWN.get(|_| Mutex::default())
+}
+
 impl EventLoop {
     /// The loop that runs on this thread.
     pub(super) fn running(py: Python<'_>) -> PyResult<Arc<Self>> {
@@ -64,11 +77,24 @@ impl EventLoop {
         if let Some(last) = last {
             return Ok(last);
         }
-        let made = Self::of(running)?;
+        let running = match Self::known(&running) {
+            Some(known) => known,
+            None => Self::of(running)?,
+        };
         // The last one is let go only when nothing is borrowed: its end may run Python code.
-        let before = LAST.replace(Some(Arc::clone(&made)));
+        let before = LAST.replace(Some(Arc::clone(&running)));
         drop(before);
-        Ok(made)
+        Ok(running)
+    }
+
+    /// The one of this loop, if it has one that it watches.
+    fn known(running: &Bound<'_, PyAny>) -> Option<Arc<Self>> {
+        let address = running.as_ptr().addr();
+        let mut known = known().lock().unwrap_or_else(PoisonError::into_inner);
+        // Let go of here, another's last one would run Python code under this lock; so only the very one is taken hold of. While there
+        // is one, its loop is there, and no other has its address.
+        known.retain(|known| known.event_loop.strong_count() > 0);
+        known.iter().find(|known| known.address == address)?.event_loop.upgrade()
     }
 
     fn of(running: Bound<'_, PyAny>) -> PyResult<Arc<Self>> {
@@ -86,7 +112,13 @@ impl EventLoop {
         };
         let watching = new(Wake::Pipe { reader, writer });
         match watching.watch(py, &running) {
-            Ok(()) => Ok(watching),
+            Ok(()) => {
+                let (address, event_loop) = (running.as_ptr().addr(), Arc::downgrade(&watching));
+                let mut known = known().lock().unwrap_or_else(PoisonError::into_inner);
+                known.push(Known { address, event_loop });
+                drop(known);
+                Ok(watching)
+            }
             Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => {
                 Ok(new(Wake::CallSoon))
             }
