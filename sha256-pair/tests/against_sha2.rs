@@ -34,6 +34,19 @@ fn a_chunk_and_its_file_are_hashed_together_wherever_the_chunk_begins() {
 }
 
 #[test]
+fn two_that_are_as_long_as_each_other_and_saw_other_bytes_stay_two() {
+    let file = bytes(1000);
+    for (begin, length) in [(1, 10), (10, 63), (64, 64), (100, 200)] {
+        let (mut one, mut two) = (Sha256::new(), Sha256::new());
+        one.update(&file[..length]);
+        two.update(&file[begin..][..length]);
+        one.update_both(&mut two, &file);
+        assert_eq!(one.finish(), expected(&[&file[..length], &file].concat()));
+        assert_eq!(two.finish(), expected(&[&file[begin..][..length], &file].concat()));
+    }
+}
+
+#[test]
 fn a_million_letters_have_the_digest_of_the_standard() {
     let digest: String =
         digest(&vec![b'a'; 1_000_000]).iter().map(|b| format!("{b:02x}")).collect();
