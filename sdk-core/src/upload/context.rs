@@ -13,6 +13,7 @@ use std::{
 use super::{
     Settings, UploadSource,
     buffers::Buffers,
+    feed::Feeds,
     fingerprint::Stamp,
     ledger::Ledger,
     multipart::by_extension,
@@ -53,6 +54,8 @@ pub(crate) struct Context<'a> {
     pub(crate) trailers: AtomicBool,
     /// What a file is read into, chunk after chunk, for a platform on this machine.
     pub(crate) buffers: Buffers,
+    /// What goes on being read and hashed between two chunks, for a platform on this machine.
+    pub(crate) feeds: Feeds,
     /// Other uploads run beside this one, and memory is for all of them.
     pub(crate) shares: bool,
     /// The hash of it all, as far as it is known.
@@ -84,6 +87,7 @@ impl<'a> Setup<'a> {
             checksums: self.abilities.sha256 && self.settings.checksums,
             trailers: AtomicBool::new(false),
             buffers: Buffers::default(),
+            feeds: Feeds::default(),
             shares: self.settings.shares,
             whole: Whole::default(),
             metadata: self.described(),

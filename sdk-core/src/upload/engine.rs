@@ -50,6 +50,7 @@ pub(crate) async fn run(
         for part in parts {
             part.with(|s| s.offset = None);
         }
+        ctx.feeds.clear();
     }
 }
 

@@ -11,6 +11,7 @@ mod control;
 mod controller;
 mod duty;
 mod engine;
+mod feed;
 mod fingerprint;
 mod join;
 mod journal;

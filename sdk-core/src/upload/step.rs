@@ -10,6 +10,7 @@ use std::{
 use super::{
     ahead::Ahead,
     context::Context,
+    feed::Course,
     journal::SentChunk,
     judge::Asked,
     part::{Halt, Kind, Part},
@@ -196,10 +197,17 @@ async fn send(
         }
         None if ctx.trails() => {
             let ledger = ctx.ledger.clone();
-            Proof::After(Trailing {
+            let course = Course {
+                source: part.source.clone(),
+                range: start..part.range.end,
+                chunk: ctx.chunk_size(),
                 along: part.along(ctx, offset),
-                ledger: ledger.map(|ledger| (ledger, part.number, first, length)),
                 near: Near { buffers: ctx.buffers.clone(), shares: ctx.shares },
+            };
+            Proof::After(Trailing {
+                course,
+                feeds: ctx.feeds.clone(),
+                ledger: ledger.map(|ledger| (ledger, part.number, first)),
             })
         }
         None => Proof::None,
@@ -236,6 +244,7 @@ async fn send(
     let held = answer.map_err(|error| match trails && refuses_trailers(&error) {
         true => {
             ctx.trailers.store(false, Relaxed);
+            ctx.feeds.clear();
             Trouble::Failed(Asked::Trailed, error)
         }
         false => Trouble::Failed(Asked::Chunk, error),

@@ -1,97 +1,80 @@
 //! A chunk's checksum after its bytes (tus's extension `checksum-trailer`): it is taken while they are on their way, so that the
 //! file is read once, and neither waits for the other. Before it is sent, the journal has it.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _};
 use http::{HeaderMap, HeaderValue};
 use http_body::Frame;
-use tokio::sync::mpsc;
 
 use super::{
+    feed::{Course, Feed, Feeds},
     journal::SentChunk,
     ledger::Ledger,
     multipart::SourceFailed,
-    source::Near,
-    thread::{self, Running},
+    progress::InFlight,
     tus::{CHECKSUM, checksum},
-    whole::{Along, Hashing},
 };
 use crate::{error::Error, transport::SendBody};
 
-/// What is hashed along with a chunk, and where its hash is written down.
+/// A chunk whose hash is taken along, and where that is written down.
 #[derive(Debug, Clone)]
 pub(crate) struct Trailing {
-    pub(crate) along: Option<Along>,
-    /// The part, where the chunk begins in it, and how long it is.
-    pub(crate) ledger: Option<(Ledger, usize, u64, u64)>,
-    /// How the bytes are read.
-    pub(crate) near: Near,
+    /// It begins where this does.
+    pub(crate) course: Course,
+    pub(crate) feeds: Feeds,
+    /// The part, and where the chunk begins in it.
+    pub(crate) ledger: Option<(Ledger, usize, u64)>,
 }
 
 /// What is left to send.
-struct Rest<P> {
-    pieces: P,
-    hashed: mpsc::Sender<Bytes>,
-    hash: Running<[u8; 32]>,
+struct Rest {
+    feed: Feed,
+    left: u64,
     trailing: Trailing,
+    request: Arc<InFlight>,
 }
 
 impl Trailing {
-    /// The pieces, and after them the trailer.
-    pub(crate) fn body(
-        &self,
-        pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
-    ) -> Result<SendBody, Error> {
-        let (hashed, receiver) = mpsc::channel(self.near.ahead());
-        let along = self.along.clone();
-        let mut hash = thread::run(move || hash(receiver, along.as_ref()));
-        if let Some(error) = hash.failed() {
-            return Err(Error::upload(format!("no thread could be started: {error}")));
-        }
-        let rest = Rest { pieces: Box::pin(pieces), hashed, hash, trailing: self.clone() };
+    /// The pieces, which `request` counts, and after them the trailer.
+    pub(crate) fn body(&self, request: &Arc<InFlight>) -> Result<SendBody, Error> {
+        let feed = self.feeds.take(&self.course);
+        let feed = feed.map_err(|e| Error::upload(format!("no thread could be started: {e}")))?;
+        let (left, request) = (self.course.first(), Arc::clone(request));
+        let rest = Rest { feed, left, trailing: self.clone(), request };
         Ok(SendBody::frames(futures_util::stream::unfold(Some(rest), |rest| async {
             let mut rest = rest?;
-            match rest.pieces.next().await {
-                Some(Ok(piece)) => {
-                    // The thread ends only when it has all, or broke, which the end tells.
-                    let _ = rest.hashed.send(piece.clone()).await;
-                    Some((Ok(Frame::data(piece)), Some(rest)))
-                }
-                Some(Err(error)) => Some((Err(error), None)),
-                None => {
-                    let end = rest.end().await;
-                    let end = end.map_err(|e| io::Error::other(SourceFailed(e.to_string())));
-                    Some((end.map(Frame::trailers), None))
-                }
-            }
+            let (frame, rest) = if rest.left > 0 {
+                (rest.piece().await.map(Frame::data), Some(rest))
+            } else {
+                (rest.end().await.map(Frame::trailers), None)
+            };
+            Some((frame.map_err(|e| io::Error::other(SourceFailed(e.to_string()))), rest))
         })))
     }
 
     /// Writes the hash down.
     async fn note(&self, sha256: [u8; 32]) -> io::Result<()> {
-        let Some((ledger, part, first, length)) = &self.ledger else { return Ok(()) };
-        let chunk = SentChunk { first: *first, length: *length, sha256 };
+        let Some((ledger, part, first)) = &self.ledger else { return Ok(()) };
+        let chunk = SentChunk { first: *first, length: self.course.first(), sha256 };
         ledger.chunk(*part, chunk).await.map_err(io::Error::other)
     }
 }
 
-impl<P> Rest<P> {
+impl Rest {
+    async fn piece(&mut self) -> io::Result<Bytes> {
+        let piece = self.feed.piece().await?;
+        self.left -= piece.len() as u64;
+        self.request.add(piece.len() as u64);
+        Ok(piece)
+    }
+
     /// The trailer, which is known now.
-    async fn end(self) -> io::Result<HeaderMap> {
-        drop(self.hashed);
-        let sha256 = self.hash.await?;
+    async fn end(mut self) -> io::Result<HeaderMap> {
+        let sha256 = self.feed.digest().await?;
         self.trailing.note(sha256).await?;
+        self.trailing.feeds.leave(self.feed);
         let value = HeaderValue::try_from(checksum(&sha256)).map_err(io::Error::other)?;
         Ok(HeaderMap::from_iter([(http::HeaderName::from_static(CHECKSUM), value)]))
     }
-}
-
-fn hash(mut pieces: mpsc::Receiver<Bytes>, along: Option<&Along>) -> [u8; 32] {
-    let mut hash = Hashing::new(along);
-    while let Some(piece) = pieces.blocking_recv() {
-        hash.update(&piece);
-    }
-    hash.finish()
 }

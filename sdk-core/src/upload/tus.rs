@@ -201,23 +201,22 @@ impl<'a> Wire<'a> {
         };
         let range = chunk.start..chunk.start + chunk.length;
         let (source, counters) = (chunk.source.clone(), Arc::clone(request));
-        let way = match &trailing {
-            Some(trailing) => Way::Near(trailing.near.clone()),
-            None => Way::Part,
-        };
         let make = move || {
-            let counters = Arc::clone(&counters);
-            let pieces = source.pieces(range.clone(), way.clone()).map(move |piece| match piece {
-                Ok(piece) => {
-                    counters.add(piece.len() as u64);
-                    Ok(piece)
-                }
-                Err(error) => Err(std::io::Error::other(SourceFailed(error.to_string()))),
-            });
             let (length, body) = match &trailing {
-                None => (Some(range.end - range.start), SendBody::stream(pieces)),
                 // Trailers come after a body that does not tell its length.
-                Some(trailing) => (None, trailing.body(pieces)?),
+                Some(trailing) => (None, trailing.body(&counters)?),
+                None => {
+                    let counters = Arc::clone(&counters);
+                    let pieces = source.pieces(range.clone(), Way::Part);
+                    let pieces = pieces.map(move |piece| match piece {
+                        Ok(piece) => {
+                            counters.add(piece.len() as u64);
+                            Ok(piece)
+                        }
+                        Err(error) => Err(std::io::Error::other(SourceFailed(error.to_string()))),
+                    });
+                    (Some(range.end - range.start), SendBody::stream(pieces))
+                }
             };
             Ok(Made { content_type: "application/offset+octet-stream".to_owned(), length, body })
         };

@@ -53,6 +53,14 @@ impl Whole {
     }
 }
 
+impl Along {
+    /// Takes bytes into a chunk's hash, and into the upload's. The upload's is free between two calls, which have to be in the
+    /// order of the bytes.
+    pub(crate) fn update(&mut self, chunk: &mut Sha256, bytes: &[u8]) {
+        both(&mut self.whole.lock(), &mut self.at, chunk, bytes);
+    }
+}
+
 /// The hash of a chunk, and of the upload along with it.
 pub(crate) struct Hashing<'a> {
     chunk: Sha256,
@@ -66,23 +74,30 @@ impl<'a> Hashing<'a> {
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
-        let Some((whole, at)) = &mut self.whole else { return self.chunk.update(bytes) };
-        // A chunk that is sent again was seen; one that comes before its turn is left for later.
-        let seen = usize::try_from(whole.length().saturating_sub(*at)).unwrap_or(usize::MAX);
-        let (before, new) = bytes.split_at(seen.min(bytes.len()));
-        self.chunk.update(before);
-        *at += before.len() as u64;
-        if *at == whole.length() {
-            whole.update_both(&mut self.chunk, new);
-        } else {
-            self.chunk.update(new);
+        match &mut self.whole {
+            Some((whole, at)) => both(whole, at, &mut self.chunk, bytes),
+            None => self.chunk.update(bytes),
         }
-        *at += new.len() as u64;
     }
 
     pub(crate) fn finish(self) -> [u8; 32] {
         self.chunk.finish()
     }
+}
+
+/// Takes bytes into a chunk's hash, and into the upload's, where they are its bytes from `at` on.
+fn both(whole: &mut Sha256, at: &mut u64, chunk: &mut Sha256, bytes: &[u8]) {
+    // A chunk that is sent again was seen; one that comes before its turn is left for later.
+    let seen = usize::try_from(whole.length().saturating_sub(*at)).unwrap_or(usize::MAX);
+    let (before, new) = bytes.split_at(seen.min(bytes.len()));
+    chunk.update(before);
+    *at += before.len() as u64;
+    if *at == whole.length() {
+        whole.update_both(chunk, new);
+    } else {
+        chunk.update(new);
+    }
+    *at += new.len() as u64;
 }
 
 #[cfg(test)]
