@@ -117,6 +117,35 @@ async fn one_file_is_uploaded_by_one_process_at_a_time_and_a_killed_one_locks_no
     assert_eq!(assets["data"][0]["sha256"], told["uploaded"]["asset"]["sha256"]);
 }
 
+/// A lock is the open file's, which a forked child has too: it outlives its owner with the child, be it idle or anything else.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_process_locks_nobody_out_through_a_child_that_it_forked() {
+    let world = World::new();
+    let file = world.file();
+    let stall = json!({"method": "PATCH", "path": "/api/assets/uploads/*", "nth": 3, "action": {"stall": true, "after_bytes": 1000}});
+    world.ask("POST", "/_local/faults", stall).await;
+    let first = world.upload(&file);
+    while patches(&world).await < 3 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let locks = std::fs::read_dir(world.folder.path().join("journal.locks")).unwrap();
+    let locks: Vec<_> = locks.map(|lock| lock.unwrap().path()).collect();
+    let [lock] = &*locks.iter().filter(|lock| !lock.ends_with("opening")).collect::<Vec<_>>()
+    else {
+        panic!("one lock is there: {locks:?}");
+    };
+    // As the child has it.
+    let held = std::fs::File::options().read(true).write(true).open(lock).unwrap();
+    drop(first);
+    held.try_lock().unwrap();
+    let told = ended(world.upload(&file));
+    assert_eq!(told["uploaded"]["restarts"], json!([]), "{told}");
+    assert!(told["uploaded"]["sent"].as_u64().unwrap() <= 7_000_001, "{told}");
+    assert!(!lock.exists(), "nothing of it stays");
+    drop(held);
+}
+
 async fn patches(world: &World) -> usize {
     let all = world.ask("GET", "/_local/requests", Value::Null).await;
     all["data"].as_array().unwrap().iter().filter(|r| r["method"] == "PATCH").count()
