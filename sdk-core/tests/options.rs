@@ -52,7 +52,7 @@ async fn options_over_options_leave_what_they_do_not_say() {
     assert_eq!((&headers["x-team"], &headers["x-film"]), (&json!("cut"), &json!("2")), "{asked}");
 
     // Within the client's own time this would be answered.
-    let stalls = json!({"path": "/api/projects", "times": 0, "delay_ms": 5_000});
+    let stalls = json!({"path": "/api/projects", "times": 0, "action": {"delay_ms": 5_000}});
     client.request("POST", "/_local/faults").json(&stalls).send().await.unwrap();
     let hasty = client.with(CallOptions::new().timeout(Duration::from_millis(300)));
     let hasty = hasty.with(CallOptions::new().max_retries(0));
