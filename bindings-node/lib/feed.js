@@ -15,17 +15,16 @@ function feedOf(source) {
     return { bytes: bytesOf(source), ...whole };
   }
   if (typeof Blob === "function" && source instanceof Blob) {
-    return { ...fed(iterable(source.stream())), fileName: source.name, type: source.type };
+    return { ...fed(source.stream()), fileName: source.name, type: source.type };
   }
   if (typeof Response === "function" && source instanceof Response) {
     if (source.body === null) throw new TypeError("the response has no body");
-    return { ...fed(iterable(source.body)), type: source.headers.get("content-type") ?? undefined };
+    return { ...fed(source.body), type: source.headers.get("content-type") ?? undefined };
   }
   if (source !== null && typeof source === "object") {
     // `fs.createReadStream` says which file it reads.
     const fileName = typeof source.path === "string" ? basename(source.path) : undefined;
-    if (source[Symbol.asyncIterator] || source[Symbol.iterator]) return { ...fed(source), fileName };
-    if (typeof source.getReader === "function") return fed(iterable(source));
+    if (isWebStream(source) || source[Symbol.asyncIterator] || source[Symbol.iterator]) return { ...fed(source), fileName };
   }
   throw new TypeError("what is sent must be bytes, a Blob, a Response, or a stream of bytes");
 }
@@ -39,7 +38,8 @@ function fed(stream) {
   const blamed = (error) => reader.blamed(error);
   const held = (ending) =>
     ending
-      // Whoever made the stream is told that nobody reads it any more, and before anybody hears of the end.
+      // Whoever made the stream is told that nobody reads it any more, and before anybody hears of the end, but for one that
+      // stands still: nobody knows when it goes on.
       .finally(() => reader.close())
       .catch((error) => {
         throw blamed(error);
@@ -49,21 +49,27 @@ function fed(stream) {
 
 /** Reads a stream piece by piece, when it is asked to. */
 class Reader {
+  #stream;
   #iterator;
   #feed;
   #isDone = false;
+  /** Whether a piece was asked for that is not there yet. */
+  #isWaiting = false;
   /** What the stream threw, and in which words the native side was told. */
   #thrown;
 
   constructor(stream, feed) {
-    this.#iterator = stream[Symbol.asyncIterator]?.() ?? stream[Symbol.iterator]();
+    this.#stream = stream;
+    this.#iterator = iteratorOf(stream);
     this.#feed = feed;
   }
 
   async more() {
     if (this.#isDone) return;
     try {
-      const { done, value } = await this.#iterator.next();
+      const { done, value } = await this.#next();
+      // It may have been closed meanwhile.
+      if (this.#isDone) return;
       if (done) {
         this.#isDone = true;
         this.#feed.end();
@@ -71,10 +77,20 @@ class Reader {
         this.#feed.push(bytesOf(value));
       }
     } catch (error) {
+      if (this.#isDone) return;
       this.#isDone = true;
       const words = `the stream cannot be read: ${error?.message ?? error}`;
       this.#thrown = { error, words };
       this.#feed.fail(words);
+    }
+  }
+
+  async #next() {
+    this.#isWaiting = true;
+    try {
+      return await this.#iterator.next();
+    } finally {
+      this.#isWaiting = false;
     }
   }
 
@@ -89,9 +105,18 @@ class Reader {
     return error;
   }
 
+  /** Says that nobody reads it any more, and waits until that has been heard where it does not stand still. */
   async close() {
     if (this.#isDone) return;
     this.#isDone = true;
+    const isWaiting = this.#isWaiting;
+    const told = this.#return();
+    if (!isWaiting) return told;
+    // A generator, which a Node stream's iterator is too, hears of it when it goes on, which may be never.
+    if (isNodeStream(this.#stream)) this.#stream.destroy();
+  }
+
+  async #return() {
     try {
       await this.#iterator.return?.();
     } catch {
@@ -100,21 +125,36 @@ class Reader {
   }
 }
 
-/** A Web stream, where it cannot be iterated by itself. */
-function iterable(stream) {
-  return stream[Symbol.asyncIterator] ? stream : readAll(stream);
+function isWebStream(source) {
+  return typeof source.getReader === "function";
 }
 
-async function* readAll(stream) {
-  const reader = stream.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    await reader.cancel();
+function isNodeStream(source) {
+  return typeof source.pipe === "function" && typeof source.destroy === "function";
+}
+
+function iteratorOf(stream) {
+  if (isWebStream(stream)) return new WebPieces(stream.getReader());
+  return stream[Symbol.asyncIterator]?.() ?? stream[Symbol.iterator]();
+}
+
+/** A Web stream's pieces. Its own iterator, where it has one, cancels the stream only when a piece that is asked for is there. */
+class WebPieces {
+  #reader;
+
+  constructor(reader) {
+    this.#reader = reader;
+  }
+
+  async next() {
+    const piece = await this.#reader.read();
+    if (piece.done) this.#reader.releaseLock();
+    return piece;
+  }
+
+  async return() {
+    await this.#reader.cancel();
+    this.#reader.releaseLock();
   }
 }
 

@@ -8,10 +8,10 @@ const { mkdtemp, readFile, rm, writeFile } = require("node:fs/promises");
 const { createServer } = require("node:http");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
-const { Readable } = require("node:stream");
+const { PassThrough, Readable } = require("node:stream");
 const { after, before, test } = require("node:test");
 const { pathToFileURL } = require("node:url");
-const { CallCancelledError, InvalidRequestError, StoryCoreError, UploadControl, UploadError } = require("storycore");
+const { APITimeoutError, CallCancelledError, InvalidRequestError, StoryCoreError, UploadControl, UploadError } = require("storycore");
 const { LocalPlatform } = require("storycore/testing");
 
 const bytes = randomBytes(300_000);
@@ -99,6 +99,56 @@ test("a signal ends an upload with its reason, and its stream with it", async ()
   await assert.rejects(client.media.upload(endless, { fileName: "endless.bin", signal: abort.signal }), reason);
   await new Promise((resolve) => setImmediate(resolve));
   assert(isClosed);
+});
+
+test("an upload whose stream stands still ends as any other", { timeout: 60_000 }, async () => {
+  // Each gives one piece and then none, and says when the next one is waited for.
+  const generator = (stands) => {
+    const stream = (async function* () {
+      yield bytes;
+      stands();
+      await new Promise(() => {});
+    })();
+    return { stream };
+  };
+  const node = (stands) => {
+    const stream = new PassThrough();
+    stream.write(bytes);
+    stream.once("drain", stands);
+    return { stream, isClosed: () => stream.destroyed };
+  };
+  const web = (stands) => {
+    let [pulls, isClosed] = [0, false];
+    const pull = (controller) => {
+      if (pulls++ === 0) return controller.enqueue(bytes);
+      stands();
+      return new Promise(() => {});
+    };
+    const cancel = () => {
+      isClosed = true;
+    };
+    return { stream: new ReadableStream({ pull, cancel }, { highWaterMark: 0 }), isClosed: () => isClosed };
+  };
+  const reason = new Error("enough");
+  for (const [name, made] of Object.entries({ generator, node, web })) {
+    for (const [how, rejected] of [["signal", (error) => error === reason], ["timeout", APITimeoutError], ["close", CallCancelledError]]) {
+      const abort = new AbortController();
+      const ours = platform.client();
+      let stands;
+      const standing = new Promise((resolve) => (stands = resolve));
+      const { stream, isClosed } = made(stands);
+      const timeout = how === "timeout" ? 300 : undefined;
+      const ended = assert.rejects(ours.media.upload(stream, { fileName: "still.bin", signal: abort.signal, timeout }), rejected, `${name}, ${how}`);
+      await standing;
+      // The piece before is on its way.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (how === "signal") abort.abort(reason);
+      if (how === "close") await ours.close();
+      await ended;
+      assert(isClosed?.() ?? true, `${name} is told, ${how}`);
+      await ours.close();
+    }
+  }
 });
 
 test("an upload that is cancelled is taken back", async () => {
