@@ -104,6 +104,29 @@ test("a number or a date that is none is refused, and changes nothing", async ()
   assert.deepEqual([budget ?? null, settings], [null, { fps: null, at: [null] }]);
 });
 
+test("what only says null in its text is not looked through for one", async () => {
+  let reads = 0;
+  const json = {
+    get name() {
+      reads++;
+      return "null and void, or key: null";
+    },
+  };
+  const { status } = await client.request("POST", "/api/projects", { json });
+  assert.deepEqual([status, reads], [201, 1]);
+});
+
+test("a value is refused by its name however deep it stands, and whatever gave it", async () => {
+  const depth = 2_000;
+  let deep = { at: NaN };
+  for (let level = 0; level < depth; level++) deep = level % 2 ? { in: deep } : [deep];
+  const refuses = (json, param) =>
+    assert.rejects(client.request("PUT", "/api/projects/prj_1", { json }), (error) => error instanceof InvalidRequestError && error.param === param);
+  await refuses(deep, `json${".in[0]".repeat(depth / 2)}.at`);
+  await refuses({ a: null, made: { toJSON: (key) => ({ [key]: [1, Infinity] }) } }, "json.made.made[1]");
+  await refuses({ list: [undefined, () => 1, new Date(0), new Date(NaN)] }, "json.list[3]");
+});
+
 test("a setting that is no number is refused in place of a default", async () => {
   for (const [options, param] of [
     [{ timeout: Infinity }, "timeout"],
