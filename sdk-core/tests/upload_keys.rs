@@ -5,7 +5,11 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{
+    fs::File,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use common::{MIB, World, bytes, sha256};
 use rusqlite::Connection;
@@ -136,4 +140,78 @@ async fn what_a_power_cut_took_from_the_journal_is_not_believed() {
         world.only_asset(&sha256(&other)).await;
         world.end().await;
     }
+}
+
+/// The file again, as after it was fetched anew: another inode, another time.
+fn replace_by_copy(path: &Path) {
+    let copy = path.with_extension("copy");
+    std::fs::copy(path, &copy).unwrap();
+    let later = SystemTime::now() + Duration::from_secs(60);
+    File::options().write(true).open(&copy).unwrap().set_modified(later).unwrap();
+    std::fs::rename(&copy, path).unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_of_the_file_is_the_same_upload_under_its_key() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("film.bin", 40 * MIB, 7);
+    let lost = json!({"method": "POST", "path": "/api/assets/uploads", "nth": 6, "action": {"drop_after": true}});
+    world.fault(lost).await;
+    let error = upload(&world, "film", &path).retries(0).send().await.unwrap_err();
+    assert_eq!((error.kind(), world.assets().await), (ErrorKind::Connection, 1));
+    replace_by_copy(&path);
+    let uploaded = upload(&world, "film", &path).send().await.unwrap();
+    assert_eq!(uploaded.sent, 0);
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_ended_is_the_same_asset_when_it_is_called_again_with_a_copy() {
+    for streams in [1, 4] {
+        let world = World::new().await;
+        let (path, sha256) = world.file("film.bin", 20 * MIB, 8);
+        let upload = || upload(&world, "film", &path).max_streams(streams);
+        let first = upload().send().await.unwrap();
+        replace_by_copy(&path);
+        let second = upload().send().await.unwrap();
+        assert_eq!((second.asset.id, second.sent), (first.asset.id, 0), "{streams} streams");
+        world.only_asset(&sha256).await;
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_leads_to_the_same_asset_whether_the_platform_answers_soon_or_late() {
+    let world = World::new().await;
+    let film_bytes = bytes(128 * MIB, 9);
+    let upload = || upload(&world, "film", film(&film_bytes)).chunk_size(32 * MIB as u64);
+    let first = upload().send().await.unwrap();
+    let late = json!({"method": "OPTIONS", "path": "/api/assets/uploads", "times": 0, "action": {"delay_ms": 100}});
+    world.fault(late).await;
+    let second = upload().send().await.unwrap();
+    assert_eq!((second.asset.id, second.sent), (first.asset.id, 0));
+    world.only_asset(&sha256(&film_bytes)).await;
+    world.end().await;
+}
+
+/// A file of which nobody sees the end.
+#[tokio::test]
+async fn an_upload_under_a_key_is_cancelled_while_it_is_hashed() {
+    let world = World::new().await;
+    let path = world.path("film.bin");
+    File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    let control = UploadControl::new();
+    let cancelling = async {
+        while world.requests("OPTIONS").await == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        control.cancel();
+    };
+    let uploading = upload(&world, "film", &path).control(&control).send();
+    let both = async { tokio::join!(uploading, cancelling).0 };
+    let outcome = tokio::time::timeout(Duration::from_secs(60), both).await;
+    assert_eq!(outcome.expect("it is heard").unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(world.requests("POST").await, 0);
+    world.end().await;
 }

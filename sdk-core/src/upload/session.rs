@@ -24,6 +24,7 @@ use super::{
     place::{Place, Taken},
     plan,
     step::is_unchanged,
+    whole::Whole,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -63,11 +64,15 @@ impl Job<'_> {
         };
         loop {
             let resumed = found.is_some();
+            let whole = Whole::default();
             let written = match found.take() {
                 Some(written) => written,
-                None => self.begin(place.as_ref(), &self.keys(!restarts.is_empty()).await?).await?,
+                None => {
+                    let keys = self.keys(!restarts.is_empty(), &whole).await?;
+                    self.begin(place.as_ref(), &keys).await?
+                }
             };
-            let ctx = self.context(place.as_ref(), &written);
+            let ctx = Context { whole, ..self.context(place.as_ref(), &written) };
             let parts = self.parts(&written, resumed);
             let outcome = self.drive(&ctx, &parts, &written, resumed).await;
             restarts.append(&mut ctx.take_restarts());
@@ -146,12 +151,14 @@ impl Job<'_> {
         Ok(None)
     }
 
-    /// The keys of its requests. One that is begun anew must not find what was taken back.
-    async fn keys(&self, is_anew: bool) -> Result<Keys, Error> {
-        match self.own_key().filter(|_| !is_anew) {
-            Some(key) => Keys::of(key, &self.setup.source, self.size, self.stamp.clone()).await,
-            None => Ok(Keys::new()),
-        }
+    /// The keys of its requests. One that is begun anew must not find what was taken back. What they need of the content's hash
+    /// is left in `whole`.
+    async fn keys(&self, is_anew: bool, whole: &Whole) -> Result<Keys, Error> {
+        let Some(key) = self.own_key().filter(|_| !is_anew) else { return Ok(Keys::new()) };
+        let mut wanted = self.setup.settings.control.watch();
+        let hashing = whole.of(&self.setup.source, self.size);
+        let hashed = cancelled(&mut wanted, hashing).await.map_err(|_| was_cancelled())?;
+        Ok(Keys::of(key, hashed.map_err(unreadable)?))
     }
 
     /// The caller's idempotency key.
@@ -265,7 +272,7 @@ impl Job<'_> {
         };
         let hashing = async {
             let sha256 = ctx.whole.of(&self.setup.source, self.size).await;
-            sha256.map_err(|e| Halt::Failed(Error::upload(e.to_string()).with_source(e)))
+            sha256.map_err(|e| Halt::Failed(unreadable(e)))
         };
         let ((location, asset_id), sha256) = if parts.len() == 1 && ctx.hashes() {
             // Each chunk's hash brings the whole's along.
@@ -344,4 +351,9 @@ impl Job<'_> {
             place.book.forget(id).await;
         }
     }
+}
+
+/// What is uploaded could not be hashed.
+fn unreadable(error: std::io::Error) -> Error {
+    Error::upload(error.to_string()).with_source(error)
 }

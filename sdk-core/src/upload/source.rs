@@ -184,9 +184,12 @@ impl UploadSource {
         let source = self.clone();
         let hashing = beside::blocking(move || {
             let mut hash = Hashing::new(along.as_ref());
-            source.show(range, Way::Part, |piece| {
-                hash.update(&piece);
-                !alive.is_closed()
+            source.show(range, Way::Part, |shown| {
+                // Bytes are shown in one piece.
+                shown.chunks(PIECE).all(|piece| {
+                    hash.update(piece);
+                    !alive.is_closed()
+                })
             })?;
             Ok(hash.finish())
         });

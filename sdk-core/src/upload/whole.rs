@@ -142,4 +142,19 @@ mod tests {
         }
         assert_eq!(whole.digest(), storycore_sha256_pair::digest(&bytes));
     }
+
+    #[tokio::test]
+    async fn hashing_that_nobody_waits_for_any_more_is_given_up() {
+        let size = 1 << 30;
+        let source = UploadSource::bytes("film.bin", vec![0; size as usize]);
+        let whole = Whole::default();
+        let mut hashing = Box::pin(whole.of(&source, size));
+        assert!(futures_util::poll!(&mut hashing).is_pending());
+        while whole.0.try_lock().is_ok_and(|hash| hash.length() == 0) {
+            tokio::task::yield_now().await;
+        }
+        drop(hashing);
+        // The hash is free again when the thread has come to its end.
+        assert!(whole.lock().length() < size);
+    }
 }
