@@ -9,7 +9,7 @@ use std::{path::Path, time::Duration};
 use common::{MIB, World};
 use serde_json::{Value, json};
 use storycore::{
-    Client,
+    Client, ErrorKind,
     models::{ListParams, NewApiKey, UploadOptions},
     upload::{Upload, UploadControl},
 };
@@ -32,15 +32,29 @@ fn upload(world: &World, client: &Client, path: &Path) -> Upload {
 
 /// Stops an upload in its middle, as a crash does.
 async fn crash(world: &World, client: &Client, path: &Path) {
-    let enough = async {
-        while world.requests("PATCH").await < 8 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::select! {
-        outcome = Box::pin(upload(world, client, path).send()) => panic!("it ended: {outcome:?}"),
-        () = enough => {}
-    }
+    let stall = json!({"method": "PATCH", "path": "/api/assets/uploads/*", "nth": 8, "times": 0, "action": {"stall": true, "after_bytes": 10}});
+    world.fault(stall).await;
+    let uploading =
+        tokio::time::timeout(Duration::from_secs(2), upload(world, client, path).send());
+    let stalled = uploading.await;
+    assert!(stalled.is_err(), "it ended: {stalled:?}");
+    world.no_faults().await;
+}
+
+/// Two keys of the account: the second takes the place of the first.
+async fn rotate(world: &World, begin: impl AsyncFnOnce(Client)) -> Client {
+    let key = |name: &str| NewApiKey::new(name, ["read", "write", "admin"]);
+    let first = world.client.api_keys().create(key("first")).await.unwrap();
+    begin(client(world, first.secret.expose())).await;
+    let second = world.client.api_keys().create(key("second")).await.unwrap();
+    world.client.api_keys().revoke(&first.key.id).await.unwrap();
+    client(world, second.secret.expose())
+}
+
+/// How many uploads are written down.
+fn lines(world: &World) -> i64 {
+    let journal = rusqlite::Connection::open(world.path("journal.sqlite3")).unwrap();
+    journal.query_row("SELECT count(*) FROM upload", [], |row| row.get(0)).unwrap()
 }
 
 #[tokio::test]
@@ -52,7 +66,7 @@ async fn an_upload_is_not_lost_to_another_account_that_uploads_the_same_file() {
     let uploaded = upload(&world, &other, &path).send().await.unwrap();
     assert_eq!((uploaded.sent, uploaded.restarts.len()), (40 * MIB as u64, 0));
     let uploaded = upload(&world, &world.client, &path).send().await.unwrap();
-    assert!(uploaded.sent < 34 * MIB as u64, "{} bytes went again", uploaded.sent);
+    assert!(uploaded.sent < 40 * MIB as u64, "{} bytes went again", uploaded.sent);
     assert_eq!(uploaded.restarts, [""; 0]);
     world.only_asset(&sha256).await;
     world.end().await;
@@ -85,18 +99,99 @@ async fn two_accounts_upload_the_same_file_at_the_same_time() {
 async fn an_upload_continues_with_the_key_that_took_the_place_of_its_own() {
     let world = World::new().await;
     let (path, sha256) = world.file("film.bin", 40 * MIB, 3);
-    let key = |name: &str| NewApiKey::new(name, ["read", "write", "admin"]);
-    let first = world.client.api_keys().create(key("first")).await.unwrap();
-    crash(&world, &client(&world, first.secret.expose()), &path).await;
-    let second = world.client.api_keys().create(key("second")).await.unwrap();
-    world.client.api_keys().revoke(&first.key.id).await.unwrap();
-    let second = client(&world, second.secret.expose());
+    let second = rotate(&world, async |first| crash(&world, &first, &path).await).await;
     let uploaded = upload(&world, &second, &path).send().await.unwrap();
-    assert!(uploaded.sent < 34 * MIB as u64, "{} bytes went again", uploaded.sent);
+    assert!(uploaded.sent < 40 * MIB as u64, "{} bytes went again", uploaded.sent);
     assert_eq!(uploaded.restarts, [""; 0]);
     world.only_asset(&sha256).await;
-    let journal = rusqlite::Connection::open(world.path("journal.sqlite3")).unwrap();
-    let lines = journal.query_row("SELECT count(*) FROM upload", [], |row| row.get::<_, i64>(0));
-    assert_eq!(lines.unwrap(), 0);
+    assert_eq!(lines(&world), 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_small_file_is_one_asset_with_the_key_that_took_the_place_of_its_own() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("note.bin", 1000, 4);
+    let second = rotate(&world, async |first| {
+        let lost = json!({"method": "POST", "path": "/api/assets/upload", "times": 0, "action": {"drop_after": true}});
+        world.fault(lost).await;
+        upload(&world, &first, &path).send().await.unwrap_err();
+        world.no_faults().await;
+    });
+    let second = second.await;
+    assert_eq!(world.assets().await, 1);
+    upload(&world, &second, &path).send().await.unwrap();
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_small_file_of_another_account_is_an_upload_of_ones_own() {
+    let world = World::new().await;
+    let other = neighbour(&world).await;
+    let (path, sha256) = world.file("note.bin", 1000, 5);
+    let lost = json!({"method": "POST", "path": "/api/assets/upload", "times": 0, "action": {"drop_after": true}});
+    world.fault(lost).await;
+    upload(&world, &world.client, &path).send().await.unwrap_err();
+    world.no_faults().await;
+    upload(&world, &other, &path).send().await.unwrap();
+    assert_eq!(other.media().list(ListParams::new()).await.unwrap().data.len(), 1);
+    // The first one finds its own.
+    assert_eq!(lines(&world), 1);
+    upload(&world, &world.client, &path).send().await.unwrap();
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+/// The platform answers the other account's question late.
+async fn slow_question(world: &World) {
+    let late = json!({"method": "HEAD", "path": "/api/assets/uploads/*", "times": 1, "action": {"delay_ms": 2000}});
+    world.fault(late).await;
+}
+
+async fn questions(world: &World, count: usize) {
+    while world.requests("HEAD").await < count {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_upload_is_its_owners_while_another_account_asks_for_it() {
+    let world = World::new().await;
+    let other = neighbour(&world).await;
+    let (path, sha256) = world.file("film.bin", 40 * MIB, 6);
+    crash(&world, &world.client, &path).await;
+    let before = world.requests("HEAD").await;
+    slow_question(&world).await;
+    let (theirs, ours) = tokio::join!(upload(&world, &other, &path).send(), async {
+        questions(&world, before + 1).await;
+        upload(&world, &world.client, &path).send().await
+    });
+    let ours = ours.unwrap();
+    assert!(ours.sent < 40 * MIB as u64, "{} bytes went again", ours.sent);
+    assert_eq!(ours.restarts, [""; 0]);
+    assert_eq!(theirs.unwrap().sent, 40 * MIB as u64);
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_is_cancelled_while_it_asks_for_another_ones_leaves_that_alone() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("film.bin", 40 * MIB, 7);
+    let second = rotate(&world, async |first| crash(&world, &first, &path).await).await;
+    let before = world.requests("HEAD").await;
+    slow_question(&world).await;
+    let control = UploadControl::new();
+    let (outcome, ()) =
+        tokio::join!(upload(&world, &second, &path).control(&control).send(), async {
+            questions(&world, before + 1).await;
+            control.cancel();
+        });
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!((lines(&world), world.requests("DELETE").await), (1, 0));
+    let uploaded = upload(&world, &second, &path).send().await.unwrap();
+    assert!(uploaded.sent < 40 * MIB as u64, "{} bytes went again", uploaded.sent);
+    world.only_asset(&sha256).await;
     world.end().await;
 }

@@ -137,7 +137,12 @@ impl Job<'_> {
     ) -> Result<Option<Written>, Error> {
         let written = match &place.known {
             Some(written) => Some(written.clone()),
-            None => adopt(&self.setup.context(None, None), place).await?,
+            None => {
+                let ctx = self.setup.context(None, None);
+                let mut wanted = self.setup.settings.control.watch();
+                let adopting = cancelled(&mut wanted, adopt(&ctx, place)).await;
+                adopting.map_err(|_| was_cancelled())??
+            }
         };
         let Some(written) = written else { return Ok(None) };
         if written.file.may_be(&place.file) && !written.parts.is_empty() {

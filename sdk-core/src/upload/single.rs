@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Settings, UploadSource, Uploaded,
+    adopt::other_key,
     context::describe,
     control::{Wanted, until},
     fingerprint::Fingerprint,
@@ -71,9 +72,13 @@ impl Single<'_> {
             {
                 return Ok((known.clone(), true));
             }
-            let written = Written { file: place.file.clone(), ..fresh };
+            // After its key's rotation the account's earlier request is found under that request's key.
+            let other = other_key(place)?;
+            let is_known = other.is_some();
+            let last_key = other.unwrap_or(fresh.last_key);
+            let written = Written { file: place.file.clone(), last_key, ..fresh };
             place.begin_now(&written, Some(expiry()))?;
-            Ok((written, false))
+            Ok((written, is_known))
         };
         let journal = &self.settings.journal;
         let account = self.client.transport().shared.credential.account();
