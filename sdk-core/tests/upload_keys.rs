@@ -32,11 +32,18 @@ fn film(bytes: &[u8]) -> UploadSource {
     UploadSource::bytes("film.bin", bytes.to_vec())
 }
 
-/// Until so many chunks were sent.
-async fn chunks(world: &World, count: usize) {
-    while world.requests("PATCH").await < count {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+/// The fifth chunk from here on never arrives, and none after it.
+async fn stall(world: &World) {
+    let stall = json!({"method": "PATCH", "path": "/api/assets/uploads/*", "nth": 5, "times": 0, "action": {"stall": true, "after_bytes": 10}});
+    world.fault(stall).await;
+}
+
+/// Stops an upload in its middle, as a crash does.
+async fn crash(world: &World, upload: Upload) {
+    stall(world).await;
+    let stalled = tokio::time::timeout(Duration::from_secs(2), upload.send()).await;
+    assert!(stalled.is_err(), "it ended: {stalled:?}");
+    world.no_faults().await;
 }
 
 #[tokio::test]
@@ -45,11 +52,7 @@ async fn other_bytes_under_the_same_key_are_never_mixed_with_the_first_ones() {
     let (first, second) = (bytes(20 * MIB, 1), bytes(20 * MIB, 2));
     for (streams, key) in [(1, "film-1"), (4, "film-2")] {
         let upload = |bytes: &[u8]| upload(&world, key, film(bytes)).max_streams(streams);
-        let before = world.requests("PATCH").await;
-        tokio::select! {
-            outcome = Box::pin(upload(&first).send()) => panic!("it ended: {outcome:?}"),
-            () = chunks(&world, before + 5) => {}
-        }
+        crash(&world, upload(&first)).await;
         let uploaded = upload(&second).send().await.unwrap();
         assert_eq!(uploaded.asset.sha256, Some(sha256(&second)), "{streams} streams");
         world.only_asset(&sha256(&second)).await;
@@ -87,10 +90,14 @@ async fn a_cancelled_upload_can_be_uploaded_again_under_its_key() {
         let upload = || upload(&world, key, film(&film_bytes)).max_streams(streams);
         let control = UploadControl::new();
         let before = world.requests("PATCH").await;
+        stall(&world).await;
         let (outcome, ()) = tokio::join!(upload().control(&control).send(), async {
-            chunks(&world, before + 4).await;
+            while world.requests("PATCH").await < before + 4 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             control.cancel();
         });
+        world.no_faults().await;
         assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
         let uploaded = upload().send().await.unwrap();
         world.only_asset(&sha256(&film_bytes)).await;
@@ -104,10 +111,7 @@ async fn a_file_that_was_replaced_is_uploaded_as_it_is_now_under_the_same_key() 
     let world = World::new().await;
     let (path, _) = world.file("film.bin", 20 * MIB, 5);
     let upload = || upload(&world, "film", &path).max_streams(1).journal(world.journal());
-    tokio::select! {
-        outcome = Box::pin(upload().send()) => panic!("it ended: {outcome:?}"),
-        () = chunks(&world, 5) => {}
-    }
+    crash(&world, upload()).await;
     let mut other = std::fs::read(&path).unwrap();
     other[MIB] ^= 1;
     std::fs::write(&path, &other).unwrap();
@@ -124,10 +128,7 @@ async fn what_a_power_cut_took_from_the_journal_is_not_believed() {
         let world = World::new().await;
         let (path, _) = world.file("film.bin", 20 * MIB, 6);
         let upload = || world.upload(&path).chunk_size(2 * MIB as u64).max_streams(streams);
-        tokio::select! {
-            outcome = Box::pin(upload().send()) => panic!("it ended: {outcome:?}"),
-            () = chunks(&world, 5) => {}
-        }
+        crash(&world, upload()).await;
         let journal = Connection::open(world.path("journal.sqlite3")).unwrap();
         journal
             .execute_batch("DELETE FROM chunk; UPDATE part SET location = NULL, acknowledged = 0")

@@ -234,8 +234,8 @@ impl Book {
         self.duty.done(self.now(|db| find(db, identity))).map(Option::flatten)
     }
 
-    /// Writes a new upload down, before anything of it is sent: its identity, and the one that it has whatever the account. It `expires` in Unix seconds, where that is known already.
-    /// It may block.
+    /// Writes a new upload down, before anything of it is sent: its identity, and the one that it has whatever the account. It
+    /// `expires` in Unix seconds, where that is known already. It may block.
     pub(crate) fn begin(
         &self,
         (identity, any_account): (&str, &str),

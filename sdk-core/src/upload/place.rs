@@ -44,8 +44,8 @@ pub(crate) enum Taken {
 }
 
 impl Place {
-    /// Takes the place of `source`, uploaded to `origin` with this account and described so, and does `more` with it: all of it in one go on a
-    /// thread that may block, since for a small file the ways there and back are most of what it costs.
+    /// Takes the place of `source`, uploaded to `origin` with this account and described so, and does `more` with it: all of it in
+    /// one go on a thread that may block, since for a small file the ways there and back are most of what it costs.
     pub(crate) async fn take<T: Send + 'static>(
         journal: &Journal,
         source: &UploadSource,
