@@ -67,8 +67,7 @@ impl NativeClient {
         level: String,
     ) -> napi::Result<Self> {
         let listener = tokens.map(|number| (&bridge.0, number));
-        let builder = ClientBuilder::from_env().map_err(|error| Failure::from(error).thrown())?;
-        let builder = builder.language(language);
+        let builder = ClientBuilder::from_env().language(language);
         let made = made(builder, false, &settings, listener).map_err(|failure| failure.thrown())?;
         Self::on_each_thread(made, bridge, lines, &level)
     }

@@ -143,7 +143,7 @@ test("a setting that is no number is refused in place of a default", async () =>
 });
 
 test("fromEnv takes every option, and each comes before its variable", async () => {
-  const names = ["STORYCORE_API_KEY", "STORYCORE_BASE_URL", "STORYCORE_MAX_RETRIES", "STORYCORE_TIMEOUT"];
+  const names = ["STORYCORE_API_KEY", "STORYCORE_BASE_URL", "STORYCORE_MAX_RETRIES", "STORYCORE_TIMEOUT", "STORYCORE_PLATFORM"];
   const before = names.map((name) => [name, process.env[name]]);
   try {
     Object.assign(process.env, platform.environment(), { STORYCORE_MAX_RETRIES: "0" });
@@ -159,6 +159,15 @@ test("fromEnv takes every option, and each comes before its variable", async () 
     await StoryCoreClient.fromEnv({ maxRetries: 2 }).projects.list();
     process.env.STORYCORE_BASE_URL = "http://127.0.0.1:9";
     await StoryCoreClient.fromEnv({ baseUrl: platform.url }).projects.list();
+    const given = { STORYCORE_MAX_RETRIES: { maxRetries: 0 }, STORYCORE_TIMEOUT: { timeout: 5_000 }, STORYCORE_PLATFORM: { platform: "storycore" } };
+    for (const [name, option] of Object.entries(given)) {
+      const right = process.env[name];
+      process.env[name] = "soon";
+      assert.throws(() => StoryCoreClient.fromEnv({ baseUrl: platform.url }), (error) => error instanceof ConfigError && error.message.includes(name));
+      await StoryCoreClient.fromEnv({ baseUrl: platform.url, ...option }).projects.list();
+      if (right === undefined) delete process.env[name];
+      else process.env[name] = right;
+    }
     delete process.env.STORYCORE_API_KEY;
     assert.throws(() => StoryCoreClient.fromEnv(), (error) => error instanceof ConfigError && /STORYCORE_API_KEY/.test(error.message));
     await StoryCoreClient.fromEnv({ apiKey: platform.apiKey, baseUrl: platform.url }).projects.list();

@@ -10,7 +10,7 @@ use pyo3::{
     prelude::*,
     types::{PyDict, PyTuple, PyType},
 };
-use storycore::{CallOptions, Client, Environment, Platform};
+use storycore::{CallOptions, Client, Environment, Platform, Variable};
 
 use crate::{
     bridge::{Handle, Ready},
@@ -335,33 +335,42 @@ fn of_environment<'py>(
     py: Python<'py>,
     given: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let environment = Environment::read().map_err(|e| errors::raised(py, e))?;
+    let environment = Environment::read();
     let settings = PyDict::new(py);
-    if let Some(url) = environment.base_url {
-        settings.set_item("base_url", url)?;
-    }
-    if let Some(platform) = environment.platform {
-        settings.set_item("platform", platform.name())?;
-    }
-    if let Some(time) = environment.timeout {
-        settings.set_item("timeout", time.as_secs_f64())?;
-    }
-    if let Some(retries) = environment.max_retries {
-        settings.set_item("max_retries", retries)?;
-    }
     for (name, value) in given.into_iter().flatten() {
         if !value.is_none() {
             settings.set_item(name, value)?;
         }
     }
+    let platform = environment.platform.map(|read| read.map(|of| of.name().to_owned()));
+    under(&settings, "platform", platform)?;
+    under(&settings, "base_url", environment.base_url)?;
+    let seconds = environment.timeout.map(|read| read.map(|time| time.as_secs_f64()));
+    under(&settings, "timeout", seconds)?;
+    under(&settings, "max_retries", environment.max_retries)?;
     let is_anonymous = match settings.get_item("anonymous")? {
         Some(anonymous) => anonymous.is_truthy()?,
         None => false,
     };
     let is_given = |name: &str| settings.contains(name);
     if !is_anonymous && !is_given("api_key")? && !is_given("jwt")? && !is_given("oauth")? {
-        let key = environment.api_key.ok_or_else(|| errors::raised(py, Environment::no_key()))?;
-        settings.set_item("api_key", key.expose())?;
+        let key = environment.api_key.unwrap_or_else(|| Err(Environment::no_key()));
+        settings.set_item("api_key", key.map_err(|e| errors::raised(py, e))?.expose())?;
     }
     Ok(settings)
+}
+
+/// Puts what a variable says under the settings that were given. One that is wrong is told only where nothing stands over it.
+fn under<'py>(
+    settings: &Bound<'py, PyDict>,
+    name: &str,
+    variable: Variable<impl IntoPyObject<'py>>,
+) -> PyResult<()> {
+    let py = settings.py();
+    match variable {
+        Some(read) if !settings.contains(name)? => {
+            settings.set_item(name, read.map_err(|e| errors::raised(py, e))?)
+        }
+        _ => Ok(()),
+    }
 }

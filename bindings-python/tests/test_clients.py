@@ -87,6 +87,11 @@ def test_settings_that_are_given_go_before_the_environment(
     with StoryCoreClient.from_env(api_key=environment.api_key, base_url=environment.url) as client:
         assert client.projects.list().data == []
 
+    monkeypatch.setenv("STORYCORE_TIMEOUT", "soon")
+    with pytest.raises(ConfigError, match="STORYCORE_TIMEOUT"):
+        StoryCoreClient.from_env()
+    StoryCoreClient.from_env(timeout=5).close()
+
     with pytest.raises(TypeError, match="nothing"):
         StoryCoreClient.from_env(nothing=1)  # type: ignore[call-arg]
 

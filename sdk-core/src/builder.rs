@@ -22,6 +22,15 @@ use crate::{
 /// The most that making a connection may take (OpenAI's SDKs).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A setting that the environment may have wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setting {
+    Platform,
+    BaseUrl,
+    Timeout,
+    MaxRetries,
+}
+
 /// Sets up a [`Client`]; [`build`](Self::build) says what is wrong.
 #[derive(Debug)]
 pub struct ClientBuilder {
@@ -37,6 +46,8 @@ pub struct ClientBuilder {
     max_in_flight: Option<usize>,
     tls: TlsOptions,
     proxy: Option<Secret>,
+    /// What the environment has wrong and nobody has given since.
+    wrong: Vec<(Setting, Error)>,
     #[cfg(feature = "reqwest")]
     http: Option<reqwest::Client>,
 }
@@ -63,6 +74,7 @@ impl Default for ClientBuilder {
             max_in_flight: None,
             tls: TlsOptions::default(),
             proxy: None,
+            wrong: Vec::new(),
             #[cfg(feature = "reqwest")]
             http: None,
         }
@@ -74,14 +86,14 @@ impl ClientBuilder {
     #[must_use]
     pub fn platform(mut self, platform: Platform) -> Self {
         self.platform = platform;
-        self
+        self.right(Setting::Platform)
     }
 
     /// Where it is, without path and query, its host in ASCII (`xn--…` for any other name). Default: the platform's own address.
     #[must_use]
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
-        self
+        self.right(Setting::BaseUrl)
     }
 
     /// Opens the platform with an API key.
@@ -111,6 +123,17 @@ impl ClientBuilder {
         self
     }
 
+    /// Says what is wrong with a setting, until it is given.
+    pub(crate) fn wrong(mut self, setting: Setting, why: Error) -> Self {
+        self.wrong.push((setting, why));
+        self
+    }
+
+    fn right(mut self, given: Setting) -> Self {
+        self.wrong.retain(|(setting, _)| *setting != given);
+        self
+    }
+
     /// Opens it with nothing: for signing in, and for what needs no credential.
     #[must_use]
     pub fn anonymous(mut self) -> Self {
@@ -124,7 +147,7 @@ impl ClientBuilder {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
-        self
+        self.right(Setting::Timeout)
     }
 
     /// The most that one attempt may take, to the answer's last byte. Default 30 s.
@@ -145,7 +168,7 @@ impl ClientBuilder {
     #[must_use]
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.settings.max_retries = retries;
-        self
+        self.right(Setting::MaxRetries)
     }
 
     /// A platform that asks for a longer wait than this is not waited for. Default 120 s.
@@ -237,7 +260,10 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config), saying which setting is wrong.
-    pub fn build(self) -> Result<Client, Error> {
+    pub fn build(mut self) -> Result<Client, Error> {
+        if let Some((_, error)) = self.wrong.pop() {
+            return Err(error);
+        }
         let text =
             self.base_url.as_deref().or(self.platform.default_base_url()).ok_or_else(|| {
                 Error::config(format!("the platform {} needs a base_url", self.platform.name()))

@@ -56,7 +56,7 @@ pub mod webhooks;
 pub use builder::ClientBuilder;
 pub use client::{Client, RequestBuilder};
 #[doc(hidden)]
-pub use environment::Environment;
+pub use environment::{Environment, Variable};
 pub use error::{Error, ErrorKind, Result};
 pub use field::Patch;
 pub use list::{Items, Pages};

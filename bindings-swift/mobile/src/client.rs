@@ -137,7 +137,7 @@ impl Client {
         settings: ClientSettings,
         tokens: Option<Arc<dyn TokensListener>>,
     ) -> Result<Arc<Self>, Failure> {
-        Ok(Self::over(settings.read(ClientBuilder::from_env()?, false, tokens)?.build()?))
+        Ok(Self::over(settings.read(ClientBuilder::from_env(), false, tokens)?.build()?))
     }
 
     /// The name of the platform that it speaks to.
