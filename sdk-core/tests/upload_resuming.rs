@@ -354,3 +354,34 @@ async fn a_small_file_that_was_refused_leaves_nothing_to_continue() {
     world.only_asset(&sha256).await;
     world.end().await;
 }
+
+/// The platform keeps each part for a day from its own last byte on.
+#[tokio::test]
+async fn an_upload_that_takes_longer_than_its_parts_are_kept_loses_none_of_them() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("film.bin", 24 * MIB, 26);
+    let slowly = json!({"method": "PATCH", "path": "/api/assets/uploads/*", "times": 0, "action": {"delay_ms": 50}});
+    world.fault(slowly).await;
+    let acknowledged = Arc::new(Mutex::new(0));
+    let told = Arc::clone(&acknowledged);
+    let upload = world
+        .upload(&path)
+        .max_streams(2)
+        .chunk_size(MIB as u64 / 4)
+        .on_progress(move |p| *told.lock().unwrap() = p.acknowledged);
+    let half_days = async {
+        // Two of three parts are complete, and the third one goes on for more than a day.
+        for at in [17, 21] {
+            while *acknowledged.lock().unwrap() < at * MIB as u64 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let on = json!({"advance_seconds": 13 * 60 * 60});
+            world.client.request("POST", "/_local/clock").json(&on).send().await.unwrap();
+        }
+    };
+    let (uploaded, ()) = tokio::join!(Box::pin(upload.send()), half_days);
+    let uploaded = uploaded.unwrap();
+    assert_eq!((uploaded.restarts.len(), uploaded.sent), (0, 24 * MIB as u64));
+    world.only_asset(&sha256).await;
+    world.end().await;
+}

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -44,6 +44,8 @@ pub(crate) struct Context<'a> {
     pub(crate) sizes: Mutex<ChunkSize>,
     pub(crate) congested: AtomicBool,
     pub(crate) failures: AtomicU32,
+    /// Until when the platform keeps the part that it answered for last, in Unix seconds.
+    pub(crate) kept_until: AtomicI64,
     /// What was begun anew, in words.
     pub(crate) restarts: Mutex<Vec<String>>,
     pub(crate) ledger: Option<Ledger>,
@@ -81,6 +83,7 @@ impl<'a> Setup<'a> {
             sizes: Mutex::new(ChunkSize::new(self.settings.chunk_size)),
             congested: AtomicBool::new(false),
             failures: AtomicU32::new(0),
+            kept_until: AtomicI64::new(0),
             restarts: Mutex::new(Vec::new()),
             ledger,
             file,

@@ -19,6 +19,7 @@ use super::{
     context::Context,
     control::{Wanted, changed},
     controller::{Controller, Measured},
+    kept::keep,
     part::{Halt, Part},
     step::step,
 };
@@ -62,20 +63,27 @@ async fn send(
 ) -> Result<(), Halt> {
     let mut waiting: VecDeque<usize> = (0..parts.len()).filter(|n| !done[*n]).collect();
     let mut running = FuturesUnordered::new();
+    // The part, complete, that the platform is asked to keep longer.
+    let mut keeping = None;
     let (mut since, mut before) = (Instant::now(), ctx.tally.wire());
     // Fewer than allowed ran for a moment, there being no more parts.
     let mut full = true;
     loop {
-        while running.len() < controller.streams()
+        while running.len() - usize::from(keeping.is_some()) < controller.streams()
             && let Some(number) = waiting.pop_front()
         {
-            let part = &parts[number];
-            running.push(async move { (number, step(ctx, part).await) });
+            running.push(work(ctx, parts, number, false));
         }
-        full &= running.len() >= controller.streams();
+        // One at a time: there are hours for it.
+        if keeping.is_none() && !running.is_empty() {
+            keeping = (0..parts.len()).find(|n| done[*n] && parts[*n].is_due(ctx));
+            running.extend(keeping.map(|number| work(ctx, parts, number, true)));
+        }
+        full &= running.len() - usize::from(keeping.is_some()) >= controller.streams();
         let left = controller.look().saturating_sub(since.elapsed());
         match tokio::time::timeout(left, running.next()).await {
             Ok(None) => return Ok(()),
+            Ok(Some((number, _))) if keeping == Some(number) => keeping = None,
             Ok(Some((number, outcome))) => match outcome? {
                 true => done[number] = true,
                 // What was begun is finished first.
@@ -93,4 +101,19 @@ async fn send(
             (since, before, full) = (Instant::now(), wire, true);
         }
     }
+}
+
+/// A part's next chunk, or, where it has all of them, a longer life.
+async fn work(
+    ctx: &Context<'_>,
+    parts: &[Arc<Part>],
+    number: usize,
+    is_done: bool,
+) -> (usize, Result<bool, Halt>) {
+    let part = &parts[number];
+    if is_done {
+        keep(ctx, part).await;
+        return (number, Ok(true));
+    }
+    (number, step(ctx, part).await)
 }

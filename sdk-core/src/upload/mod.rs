@@ -16,6 +16,7 @@ mod fingerprint;
 mod join;
 mod journal;
 mod judge;
+mod kept;
 mod keys;
 mod ledger;
 pub(crate) mod lock;

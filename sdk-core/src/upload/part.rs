@@ -5,7 +5,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{UploadSource, ahead::Ahead, context::Context, journal::SentChunk, whole::Along};
+use super::{
+    UploadSource, ahead::Ahead, context::Context, journal::SentChunk, kept::Kept, whole::Along,
+};
 use crate::error::Error;
 
 /// Why a part stops.
@@ -60,6 +62,7 @@ pub(crate) struct State {
     pub(crate) asset_id: Option<String>,
     /// What the tally counts of it.
     pub(crate) counted: u64,
+    pub(crate) kept: Option<Kept>,
     /// What an earlier process sent; until they are compared with the file nothing is added to them.
     pub(crate) unverified: Option<Vec<SentChunk>>,
     /// The hash of the chunk that comes next.

@@ -95,6 +95,7 @@ async fn create(ctx: &Context<'_>, part: &Part) -> Result<String, Trouble> {
         held => held,
     };
     let held = held.map_err(|e| Trouble::Failed(Asked::Create, e))?;
+    part.heard(ctx, &held);
     let location = held.location.unwrap_or_default();
     if let Some(ledger) = &ctx.ledger {
         let expires = held.expires.as_deref().and_then(expires_at);
@@ -138,6 +139,7 @@ async fn find_offset(ctx: &Context<'_>, part: &Part, location: &str) -> Result<u
         }
         part.with(|s| s.unverified = None);
     }
+    part.heard(ctx, &held);
     part.with(|s| s.asset_id = held.asset_id);
     part.at(ctx, offset);
     Ok(offset)
@@ -260,6 +262,7 @@ async fn send(
         let expires = held.expires.as_deref().and_then(expires_at);
         ledger.acknowledged(part.number, now, expires).await;
     }
+    part.heard(ctx, &held);
     part.with(|s| s.asset_id = held.asset_id);
     part.at(ctx, now);
     Ok(now == part.end())

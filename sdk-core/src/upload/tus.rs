@@ -75,6 +75,8 @@ pub(crate) struct Held {
     pub(crate) asset_id: Option<String>,
     /// `Upload-Expires`, as it was sent.
     pub(crate) expires: Option<String>,
+    /// The platform's time, as it was sent.
+    pub(crate) date: Option<String>,
 }
 
 /// A chunk to send.
@@ -252,6 +254,7 @@ impl<'a> Wire<'a> {
             offset: number(&answer.headers, "upload-offset"),
             asset_id: text("x-asset-id"),
             expires: text("upload-expires"),
+            date: text("date"),
         })
     }
 
@@ -332,7 +335,7 @@ pub(crate) fn metadata<'a>(fields: impl IntoIterator<Item = (&'a str, Option<&'a
     fields.collect::<Vec<_>>().join(",")
 }
 
-/// An `Upload-Expires` in Unix seconds; nothing where it is no date.
+/// An `Upload-Expires`, or a `Date`, in Unix seconds; nothing where it is no date.
 pub(crate) fn expires_at(text: &str) -> Option<i64> {
     let time = httpdate::parse_http_date(text).ok()?;
     let seconds = time.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
