@@ -107,10 +107,7 @@ pub(crate) async fn upload(
     let sha256 = match sent {
         Some(sent) => sent,
         // An earlier attempt may have been the one that arrived, or the platform answered before it had read everything.
-        None => source
-            .sha256(0..size, None)
-            .await
-            .map_err(|e| Error::upload(e.to_string()).with_source(e))?,
+        None => source.sha256(0..size, None).await.map_err(|e| source.unreadable(e))?,
     };
     Ok((asset, sha256))
 }

@@ -163,7 +163,7 @@ impl Job<'_> {
         let mut wanted = self.setup.settings.control.watch();
         let hashing = whole.of(&self.setup.source, self.size);
         let hashed = cancelled(&mut wanted, hashing).await.map_err(|_| was_cancelled())?;
-        Ok(Keys::of(key, hashed.map_err(unreadable)?))
+        Ok(Keys::of(key, hashed.map_err(|error| self.setup.source.unreadable(error))?))
     }
 
     /// The caller's idempotency key.
@@ -277,7 +277,7 @@ impl Job<'_> {
         };
         let hashing = async {
             let sha256 = ctx.whole.of(&self.setup.source, self.size).await;
-            sha256.map_err(|e| Halt::Failed(unreadable(e)))
+            sha256.map_err(|error| Halt::Failed(self.setup.source.unreadable(error)))
         };
         let ((location, asset_id), sha256) = if parts.len() == 1 && ctx.hashes() {
             // Each chunk's hash brings the whole's along.
@@ -356,9 +356,4 @@ impl Job<'_> {
             place.book.forget(id).await;
         }
     }
-}
-
-/// What is uploaded could not be hashed.
-fn unreadable(error: std::io::Error) -> Error {
-    Error::upload(error.to_string()).with_source(error)
 }

@@ -112,6 +112,11 @@ impl UploadSource {
         }
     }
 
+    /// The error of one that could not be read to its end.
+    pub(crate) fn unreadable(&self, error: io::Error) -> Error {
+        Error::upload(format!("{} cannot be read: {error}", self.file_name())).with_source(error)
+    }
+
     /// How many bytes there are.
     pub(crate) fn size(&self) -> Result<u64, Error> {
         match self {

@@ -167,12 +167,7 @@ pub(crate) async fn is_unchanged(
             Ok(_) => return Ok(false),
             // It has fewer bytes by now.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
-            Err(error) => {
-                let name = part.source.file_name();
-                return Err(
-                    Error::upload(format!("{name} cannot be read: {error}")).with_source(error)
-                );
-            }
+            Err(error) => return Err(part.source.unreadable(error)),
         }
     }
     Ok(covered >= offset)
@@ -191,7 +186,7 @@ async fn send(
     let proof = match next.hash {
         Some(hash) => {
             let sha256 = hash.sha256().await;
-            let sha256 = sha256.map_err(|e| Error::upload(e.to_string()).with_source(e))?;
+            let sha256 = sha256.map_err(|e| part.source.unreadable(e))?;
             if let Some(ledger) = &ctx.ledger {
                 ledger.chunk(part.number, SentChunk { first, length, sha256 }).await?;
             }
