@@ -170,10 +170,10 @@ function unlisten(id) {
   listeners.delete(id);
 }
 
-/** Ends every call of a client that is closed, and of those that were made of it. */
-function closeAll(owner) {
+/** Ends every call of clients that are closed, and of those that were made of them. */
+function closeAll() {
   for (const call of waiting.values()) {
-    if (call.owner.endsWith(owner)) call.takeBack()(closed());
+    if (call.owner.isClosed) call.takeBack()(closed());
   }
 }
 

@@ -43,32 +43,54 @@ class Shared {
 
 /**
  * What a client's calls end with: its own end, or that of one it was made of. Whoever says `client = client.withOptions(…)`
- * again and again has thousands of them in a row, which recursion would not get through.
+ * again and again has thousands of them in a row: each looks up the row once after something in it was closed, and those whose
+ * client is gone, which nobody can close any more, are left out of it.
  */
 class Life {
   #isClosed = false;
+  #isGone = false;
+  #isParent = false;
   #of;
+  /** How often something was closed that others were made of, which all of one origin share; and when this one looked last. */
+  #closings;
+  #looked;
 
   constructor(of) {
+    this.#closings = of?.#closings ?? { count: 0 };
+    this.#looked = of?.#looked ?? 0;
+    if (of === undefined) return;
+    while (of.#of?.#isGone) of.#of = of.#of.#of;
+    of.#isParent = true;
     this.#of = of;
+    this.#isClosed = of.#isClosed;
   }
 
   get isClosed() {
-    for (let life = this; life !== undefined; life = life.#of) if (life.#isClosed) return true;
-    return false;
+    if (this.#looked !== this.#closings.count) this.#look();
+    return this.#isClosed;
   }
 
   get isDerived() {
     return this.#of !== undefined;
   }
 
-  endsWith(other) {
-    for (let life = this; life !== undefined; life = life.#of) if (life === other) return true;
-    return false;
+  #look() {
+    const { count } = this.#closings;
+    const looking = [];
+    let life = this;
+    for (; life !== undefined && !life.#isClosed && life.#looked !== count; life = life.#of) looking.push(life);
+    const isClosed = life !== undefined && life.#isClosed;
+    for (const below of looking) [below.#isClosed, below.#looked] = [isClosed, count];
   }
 
   close() {
     this.#isClosed = true;
+    if (this.#isParent) this.#closings.count += 1;
+  }
+
+  /** Its client is gone. One that was closed stays: it may be from it that those made of it are to learn that. */
+  gone() {
+    this.#isGone = !this.#isClosed;
   }
 }
 
@@ -83,6 +105,9 @@ function sharedOf(options, make) {
     return make(settings, language, bridge, tokens, lines, level);
   }, options);
 }
+
+/** Clients that were made of others. */
+const derived = new FinalizationRegistry((life) => life.gone());
 
 /** Clients that nobody has any more, and that were not closed. */
 const dropped = new FinalizationRegistry(tellNoMore);
@@ -130,6 +155,7 @@ class StoryCoreClient {
     if (made !== undefined) parts = undefined;
     this.#options = made?.options;
     this.#life = new Life(made?.life);
+    if (this.#life.isDerived) derived.register(this, this.#life);
     if (made !== undefined) {
       this.#shared = made.shared;
     } else {
@@ -227,7 +253,7 @@ class StoryCoreClient {
     const [shared, life] = [this.#shared, this.#life];
     if (life.isClosed) return;
     life.close();
-    closeAll(life);
+    closeAll();
     if (life.isDerived) return;
     tellNoMore(shared);
     shared.native.close();

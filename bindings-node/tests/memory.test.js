@@ -70,6 +70,29 @@ test("5 000 clients that were dropped and not closed leave nothing behind", asyn
   assert((await grown(compared(call))) < MOST);
 });
 
+test("clients in a row, each made of the one before, leave nothing behind but the last", async () => {
+  const row = `const { StoryCoreClient } = require("storycore");
+    const first = new StoryCoreClient({ apiKey: "x" });
+    let latest = first;
+    const derive = async (count) => {
+      for (let n = 0; n < count; n++) {
+        latest = latest.withOptions({});
+        if (n % 1000 === 0) await new Promise(setImmediate);
+      }
+      for (let round = 0; round < 5; round++) { gc(); await new Promise((resolve) => setTimeout(resolve, 10)); }
+      // The row is looked over when the next one is made.
+      latest = latest.withOptions({});
+      await settled();
+      return process.memoryUsage().heapUsed / 1024 / 1024;
+    };
+    const before = await derive(10_000);
+    const after = await derive(100_000);
+    await first.close();
+    await assert.rejects(latest.projects.get("prj_1"), { kind: "cancelled" });
+    console.log(after - before);`;
+  assert((await grown(row)) < 2);
+});
+
 test("pages that nobody has any more go with the next young collection, with a signal that stays, too", async () => {
   const pages = `const { signal } = new AbortController();
     for (let n = 0; n < 100; n++) await client.projects.create({ name: "Summer film", settings: { note: "x".repeat(300) } });

@@ -266,6 +266,22 @@ test("closing a client that withOptions gave ends its own calls, and nobody else
   await platform.clearFaults();
 });
 
+test("whatever became of the clients between them, a client's end is the end of those made of it", async () => {
+  const client = platform.client();
+  const closed = client.withOptions({});
+  const below = closed.withOptions({}).withOptions({});
+  const alone = client.withOptions({});
+  await alone.close();
+  assert((await below.projects.list()).pagination);
+  await closed.close();
+  const late = below.withOptions({});
+  for (const one of [below, late]) await assert.rejects(one.projects.list(), CallCancelledError);
+  const open = client.withOptions({}).withOptions({});
+  assert((await open.projects.list()).pagination);
+  await client.close();
+  for (const one of [open, late, open.withOptions({})]) await assert.rejects(one.projects.list(), CallCancelledError);
+});
+
 test("a client may be given other options any number of times", async () => {
   const client = platform.client();
   let latest = client;
