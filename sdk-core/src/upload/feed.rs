@@ -148,6 +148,7 @@ fn hash(
                 Some(along) => along.update(&mut hash, &piece),
                 None => hash.update(&piece),
             }
+            thread::let_others();
             left -= piece.len() as u64;
         }
         if told.send(hash.finish()).is_err() {

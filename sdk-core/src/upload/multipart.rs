@@ -260,6 +260,7 @@ fn hash(mut pieces: mpsc::Receiver<Bytes>, size: u64) -> [u8; 32] {
     {
         hash.update(&piece);
         length += piece.len() as u64;
+        thread::let_others();
     }
     hash.finalize().into()
 }

@@ -263,6 +263,7 @@ pub(crate) fn read(
                 if !pass(buffers.filled(buffer, length)) {
                     return Ok(());
                 }
+                thread::let_others();
             }
         }
     }
