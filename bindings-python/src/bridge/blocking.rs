@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, teller::Told};
+use super::{Failure, teller::Told, turn};
 
 /// How often a waiting call looks whether a signal came. One that is shorter does not notice that its client is closed.
 const LOOK: Duration = Duration::from_millis(50);
@@ -26,9 +26,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Idle places that are kept, each with its connections.
 const MOST_IDLE: usize = 64;
 
-/// The places of one client that nobody uses now; the last one that was used stands last.
+/// The places of one client that nobody uses now, each with the thread that used it; the last one that was used stands last.
 #[derive(Default)]
-pub(super) struct Places(Mutex<Vec<Place>>);
+pub(super) struct Places(Mutex<Vec<(usize, Box<Place>)>>);
 
 struct Place {
     runtime: Option<Runtime>,
@@ -90,7 +90,7 @@ impl Places {
         }
         let mut place = match self.take() {
             Some(place) => place,
-            None => Place::new(client)?,
+            None => Box::new(Place::new(client)?),
         };
         let Place {
             runtime,
@@ -98,7 +98,7 @@ impl Places {
             looks,
             #[cfg(feature = "conformance")]
             clock,
-        } = &mut place;
+        } = &mut *place;
         let runtime = runtime.as_ref().expect("it is taken when the place is dropped");
         let whole = async {
             #[cfg(feature = "conformance")]
@@ -121,16 +121,22 @@ impl Places {
         waited
     }
 
-    fn take(&self) -> Option<Place> {
-        self.lock().pop()
+    /// The one that this thread used last: what it keeps in memory is most likely in this core's caches, and was allocated by
+    /// this thread. Else the one that anybody used last.
+    fn take(&self) -> Option<Box<Place>> {
+        let here = turn::here();
+        let mut idle = self.lock();
+        let own = idle.iter().rposition(|(thread, _)| *thread == here);
+        let at = own.or(idle.len().checked_sub(1))?;
+        Some(idle.remove(at).1)
     }
 
     /// A client that was closed meanwhile gets none back: nobody would close its connections. It is looked at under the lock
     /// under which they are closed.
-    fn give_back(&self, place: Place, closing: &CancellationToken) {
+    fn give_back(&self, place: Box<Place>, closing: &CancellationToken) {
         let mut idle = self.lock();
         if idle.len() < MOST_IDLE && !closing.is_cancelled() {
-            idle.push(place);
+            idle.push((turn::here(), place));
         }
     }
 
@@ -140,7 +146,7 @@ impl Places {
         drop(idle);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Place>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(usize, Box<Place>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
