@@ -1,6 +1,9 @@
 //! `storycore-bindgen swift|kotlin|kotlin-android LIBRARY FOLDER`: writes what uniffi generates from the mobile library (unstripped, shared)
-//! into a folder. Swift's is changed afterwards, in `swift`, so that cancelling a `Task` ends the call.
+//! into a folder. Both are changed afterwards: Swift's, in `swift`, so that cancelling a `Task` ends the call; Kotlin's, in `kotlin`,
+//! so that a call takes less time.
 
+mod change;
+mod kotlin;
 mod swift;
 
 use std::process::ExitCode;
@@ -33,7 +36,7 @@ fn run(args: &[String]) -> Result<()> {
     let (source, out_dir) = (Utf8PathBuf::from(library), Utf8PathBuf::from(folder));
     let config = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../mobile/uniffi.toml");
     match language.as_str() {
-        "kotlin" => kotlin(source, out_dir, config),
+        "kotlin" => write_kotlin(source, out_dir, config),
         "kotlin-android" => {
             // The same with Android's own cleaner, which the JVM does not have.
             let text = std::fs::read_to_string(&config)?;
@@ -42,7 +45,7 @@ fn run(args: &[String]) -> Result<()> {
             let changed = out_dir.join("uniffi.toml");
             std::fs::create_dir_all(&out_dir)?;
             std::fs::write(&changed, text.replace(heading, &format!("{heading}android = true\n")))?;
-            kotlin(source, out_dir, changed)
+            write_kotlin(source, out_dir, changed)
         }
         "swift" => {
             generate_swift_bindings(SwiftBindingsOptions {
@@ -68,12 +71,16 @@ fn run(args: &[String]) -> Result<()> {
     }
 }
 
-fn kotlin(source: Utf8PathBuf, out_dir: Utf8PathBuf, config: Utf8PathBuf) -> Result<()> {
+fn write_kotlin(source: Utf8PathBuf, out_dir: Utf8PathBuf, config: Utf8PathBuf) -> Result<()> {
+    let file = out_dir.join("io/storycore/ffi/storycore_mobile.kt");
     generate(GenerateOptions {
         languages: vec![TargetLanguage::Kotlin],
         source,
         out_dir,
         config_override: Some(config),
         ..GenerateOptions::default()
-    })
+    })?;
+    let text = std::fs::read_to_string(&file).with_context(|| file.to_string())?;
+    std::fs::write(&file, kotlin::lean(&text)?)?;
+    Ok(())
 }

@@ -1,10 +1,9 @@
 //! Makes cancelling a Swift `Task` end the Rust future. uniffi 0.32.2 exports a cancel function for each kind of future and its
 //! Swift never calls it (mozilla/uniffi-rs issue 2771). Goes with the first version that does.
-//!
-//! Each change must be found as often as it is meant to be: a generator that writes something else is an error here, not a
-//! `Task` that cannot be cancelled.
 
 use anyhow::{Result, bail};
+
+use crate::change::once;
 
 /// Holds on to a future for as long as it can be cancelled.
 const GUARD: &str = "\
@@ -39,13 +38,7 @@ fileprivate func uniffiRustCallAsync<F, T>(
 pub(crate) fn cancellable(generated: &str) -> Result<String> {
     let calls = generated.matches("rustFutureFunc: {").count();
     let mut text = generated.to_owned();
-    let mut change = |what: &str, with: &str| -> Result<()> {
-        match text.matches(what).count() {
-            1 => text = text.replace(what, with),
-            found => bail!("uniffi's Swift has {what:?} {found} times, and not once"),
-        }
-        Ok(())
-    };
+    let mut change = |what: &str, with: &str| once(&mut text, what, with);
     change("fileprivate func uniffiRustCallAsync<F, T>(\n", GUARD)?;
     change(
         "    freeFunc: (UInt64) -> (),\n    liftFunc:",
