@@ -77,6 +77,8 @@ pub struct OAuthCredential {
     scopes: Vec<String>,
     tokens: Arc<PerProcess<Mutex<Tokens>>>,
     on_tokens: Option<OnTokens>,
+    /// What tells its user from others as long as it lives: the token that it began with.
+    user: Option<Secret>,
 }
 
 impl std::fmt::Debug for OAuthCredential {
@@ -101,6 +103,7 @@ impl OAuthCredential {
             scopes: scopes.into_iter().map(Into::into).collect(),
             tokens: held(Tokens::default()),
             on_tokens: None,
+            user: None,
         }
     }
 
@@ -110,6 +113,7 @@ impl OAuthCredential {
             client_id: client_id.into(),
             client_secret: None,
             scopes: Vec::new(),
+            user: Some(tokens.refresh_token.as_ref().unwrap_or(&tokens.access_token).clone()),
             tokens: held(Tokens {
                 refresh_token: tokens.refresh_token.clone(),
                 unused: Some(tokens),
@@ -135,6 +139,12 @@ impl OAuthCredential {
 
     pub(crate) fn secret(&self) -> Option<&Secret> {
         self.client_secret.as_ref()
+    }
+
+    /// What tells its account from others, as far as it is known.
+    pub(crate) fn account(&self) -> Secret {
+        let user = self.user.as_ref().map_or("", Secret::expose);
+        Secret::new(format!("oauth {} {user}", self.client_id))
     }
 
     /// An access token that nobody uses yet, which is the caller's from now on.

@@ -11,11 +11,19 @@ use serde_json::{Value, json};
 use storycore::{
     Client, ErrorKind,
     models::{ListParams, NewApiKey, UploadOptions},
+    oauth::OAuthCredential,
     upload::{Upload, UploadControl},
 };
 
 fn client(world: &World, key: &str) -> Client {
     Client::builder().base_url(world.platform.url()).api_key(key).build().unwrap()
+}
+
+/// A client with a user's tokens, all of them given to one OAuth client.
+fn signed_in(world: &World, access_token: &str) -> Client {
+    let tokens = json!({"access_token": access_token, "token_type": "Bearer", "expires_in": 3600});
+    let tokens = OAuthCredential::tokens("cut", serde_json::from_value(tokens).unwrap());
+    Client::builder().base_url(world.platform.url()).oauth(tokens).build().unwrap()
 }
 
 /// A client of another organization.
@@ -192,6 +200,27 @@ async fn an_upload_that_is_cancelled_while_it_asks_for_another_ones_leaves_that_
     assert_eq!((lines(&world), world.requests("DELETE").await), (1, 0));
     let uploaded = upload(&world, &second, &path).send().await.unwrap();
     assert!(uploaded.sent < 40 * MIB as u64, "{} bytes went again", uploaded.sent);
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn two_users_of_one_oauth_client_have_an_upload_each() {
+    let world = World::new().await;
+    let made = world.client.request("POST", "/_local/organizations").json(&json!({}));
+    let made: Value = made.send().await.unwrap().json().unwrap();
+    let other = signed_in(&world, made["api_key"].as_str().unwrap());
+    let (path, sha256) = world.file("film.bin", 40 * MIB, 8);
+    crash(&world, &signed_in(&world, world.platform.api_key()), &path).await;
+    let uploaded = upload(&world, &other, &path).send().await.unwrap();
+    assert_eq!((uploaded.sent, uploaded.restarts.len()), (40 * MIB as u64, 0));
+    // The first one's next tokens.
+    let next = NewApiKey::new("next", ["read", "write", "admin"]);
+    let next = world.client.api_keys().create(next).await.unwrap();
+    let next = signed_in(&world, next.secret.expose());
+    let uploaded = upload(&world, &next, &path).send().await.unwrap();
+    assert!(uploaded.sent < 40 * MIB as u64, "{} bytes went again", uploaded.sent);
+    assert_eq!(uploaded.restarts, [""; 0]);
     world.only_asset(&sha256).await;
     world.end().await;
 }

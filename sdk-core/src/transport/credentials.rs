@@ -195,7 +195,7 @@ impl Credential {
                     let key = jwt.key_id.as_deref().unwrap_or_else(|| jwt.secret.expose());
                     Secret::new(format!("jwt {} {key}", jwt.subject))
                 }
-                Source::OAuth(oauth) => Secret::new(format!("oauth {}", oauth.client_id)),
+                Source::OAuth(oauth) => oauth.account(),
             },
         }
     }
