@@ -78,9 +78,10 @@ async fn an_upload_whose_own_journal_has_no_room_goes_on_without() {
     let script = r#"
         upload() { "$PROGRAM" upload --user-journal --url "$URL" "$FILES/$1"; }
         upload film.bin &
-        until [ -s "$STATE/storycore/uploads.sqlite3-wal" ]; do sleep 0.05; done
+        until [ -s "$STATE/storycore/uploads.sqlite3-wal" ]; do kill -0 $! || exit 8; sleep 0.05; done
         sleep 1
         dd if=/dev/zero of="$STATE/filler" bs=4096 2>&1 | grep -q "No space left" || exit 9
+        kill -0 $! || exit 7
         wait $! || exit 1
         upload note.bin
     "#;
