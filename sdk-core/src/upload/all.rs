@@ -1,5 +1,5 @@
 //! Many uploads side by side: a bounded number at a time, each with a result of its own, so that one that fails stops no
-//! other. They share what one upload may have of streams.
+//! other. They share what one upload may have of requests and memory.
 
 use std::{
     collections::VecDeque,
@@ -15,13 +15,13 @@ use http::HeaderValue;
 use super::{
     Progress, Upload, UploadSource, Uploaded,
     progress::{Tally, Teller},
+    settings::MOST_STREAMS,
+    share::Shares,
 };
 use crate::{beside, client::Client, error::Error, models::UploadOptions};
 
 /// As many small files as a platform answers side by side; more brought nothing.
 const AT_ONCE: usize = 16;
-/// Streams of all uploads together.
-const STREAMS: usize = 16;
 
 /// Characters of an idempotency key.
 const MOST_OF_A_KEY: usize = 255;
@@ -37,6 +37,7 @@ pub struct UploadAll {
     waiting: VecDeque<(usize, UploadSource)>,
     running: FuturesUnordered<BoxFuture<'static, UploadedFile>>,
     at_once: usize,
+    shares: Shares,
     each: Box<dyn Fn(Upload) -> Upload + Send + Sync>,
     content_types: Vec<Option<String>>,
     tally: Arc<Tally>,
@@ -105,6 +106,7 @@ impl UploadAll {
             waiting: sources.into_iter().enumerate().collect(),
             running: FuturesUnordered::new(),
             at_once: AT_ONCE,
+            shares: Shares::default(),
             each: Box::new(|upload| upload),
             content_types: Vec::new(),
             tally: Arc::new(Tally::default()),
@@ -114,7 +116,9 @@ impl UploadAll {
         }
     }
 
-    /// The most files at a time, from 1. Default 16. Large files share 16 streams among them.
+    /// The most files at a time, from 1. Default 16. However many there are, and whatever [`each`](Self::each) gives them, 16
+    /// requests with bytes are under way at a time, and 64 MiB are in memory. A stream of unknown length that is longer than
+    /// 8 MiB counts for eight of them: two of these go up at a time, and others wait.
     pub fn at_once(mut self, files: usize) -> Self {
         self.at_once = files.max(1);
         self
@@ -214,7 +218,7 @@ impl UploadAll {
 
     /// Begins as many as may run.
     fn fill(&mut self) {
-        let streams = STREAMS / self.at_once.min(self.counts.total.max(1)).min(STREAMS);
+        let beside = self.at_once.min(self.counts.total.max(1)).min(MOST_STREAMS);
         while self.running.len() < self.at_once {
             let Some((index, source)) = self.waiting.pop_front() else { return };
             let client = self.client_of(index);
@@ -223,7 +227,7 @@ impl UploadAll {
                 options.content_type = own.take();
             }
             let upload = Upload::new(client, source.clone(), options);
-            let upload = (self.each)(upload.sharing(streams));
+            let upload = (self.each)(upload.sharing(beside, &self.shares));
             let tally = Arc::new(Tally::among(&self.tally));
             self.running.push(
                 async move {

@@ -19,7 +19,8 @@ use super::{
     multipart::by_extension,
     plan::ChunkSize,
     progress::Tally,
-    source::cannot_read,
+    share::Shares,
+    source::{Near, cannot_read},
     tus::{Abilities, Wire, metadata},
     whole::Whole,
 };
@@ -59,7 +60,7 @@ pub(crate) struct Context<'a> {
     /// What goes on being read and hashed between two chunks, for a platform on this machine.
     pub(crate) feeds: Feeds,
     /// Other uploads run beside this one, and memory is for all of them.
-    pub(crate) shares: bool,
+    pub(crate) shares: Option<Shares>,
     /// The hash of it all, as far as it is known.
     pub(crate) whole: Whole,
     pub(crate) metadata: String,
@@ -91,7 +92,7 @@ impl<'a> Setup<'a> {
             trailers: AtomicBool::new(false),
             buffers: Buffers::default(),
             feeds: Feeds::default(),
-            shares: self.settings.shares,
+            shares: self.settings.shares.clone(),
             whole: Whole::default(),
             metadata: self.described(),
             retries: self.settings.retries,
@@ -124,6 +125,14 @@ impl Context<'_> {
     /// Whether a chunk's checksum comes after its bytes.
     pub(crate) fn trails(&self) -> bool {
         self.checksums && self.trailers.load(Relaxed)
+    }
+
+    /// How the file is read for a platform on this machine. Where memory is shared, buffers go with the share for which they
+    /// were made.
+    pub(crate) fn near(&self) -> Near {
+        let shares = self.shares.is_some();
+        let buffers = if shares { Buffers::default() } else { self.buffers.clone() };
+        Near { buffers, shares }
     }
 
     /// Whether the hash of each chunk is of use to anybody.

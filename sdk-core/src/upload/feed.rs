@@ -5,12 +5,12 @@
 use std::{
     io, iter,
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use storycore_sha256_pair::Sha256;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
     UploadSource,
@@ -38,6 +38,8 @@ pub(crate) struct Feed {
     chunk: u64,
     pieces: mpsc::Receiver<io::Result<Bytes>>,
     digests: mpsc::UnboundedReceiver<[u8; 32]>,
+    /// What it has of the memory that uploads beside each other share, while it waits for the next chunk.
+    share: Option<OwnedSemaphorePermit>,
 }
 
 /// Where an upload's feed is between two chunks. Clones are the same place.
@@ -65,8 +67,26 @@ impl Feeds {
         self.replace(None);
     }
 
+    /// The share of the one that was left here.
+    pub(crate) fn share(&self) -> Option<OwnedSemaphorePermit> {
+        self.place().as_mut().and_then(|feed| feed.share.take())
+    }
+
+    /// A chunk is through: what reads on into the next one keeps its share, and without any more to read it is given back.
+    pub(crate) fn keep(&self, share: OwnedSemaphorePermit) {
+        let mut place = self.place();
+        *place = place.take().filter(|feed| !feed.range.is_empty());
+        if let Some(feed) = &mut *place {
+            feed.share = Some(share);
+        }
+    }
+
     fn replace(&self, feed: Option<Feed>) -> Option<Feed> {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), feed)
+        std::mem::replace(&mut *self.place(), feed)
+    }
+
+    fn place(&self) -> MutexGuard<'_, Option<Feed>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -99,7 +119,7 @@ impl Feed {
                 return Err(error);
             }
         }
-        Ok(Self { range, chunk, pieces, digests })
+        Ok(Self { range, chunk, pieces, digests, share: None })
     }
 
     /// The next piece, which never goes beyond its chunk.
@@ -159,6 +179,8 @@ fn hash(
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::Semaphore;
+
     use super::*;
     use crate::upload::{buffers::Buffers, whole::Whole};
 
@@ -220,6 +242,33 @@ mod tests {
             assert_eq!(pass(&mut feed, other.first()).await.1, digest);
             feeds.leave(feed);
         }
+    }
+
+    #[tokio::test]
+    async fn what_reads_on_beside_others_has_its_share_until_it_is_taken_on_or_ends() {
+        let (course, _) = course(&[7; 100], 40);
+        let (feeds, shares) = (Feeds::default(), Arc::new(Semaphore::new(1)));
+        let is_free = || shares.available_permits() == 1;
+        let mut share = Some(Arc::clone(&shares).try_acquire_owned().unwrap());
+        for start in [0, 40, 80] {
+            let mut feed = feeds.take(&Course { range: start..100, ..course.clone() }).unwrap();
+            pass(&mut feed, (100 - start).min(40)).await;
+            feeds.leave(feed);
+            feeds.keep(share.take().unwrap());
+            share = feeds.share();
+            assert_eq!((share.is_some(), is_free()), (start < 80, start == 80), "{start}");
+        }
+        // One that failed or was paused.
+        let mut feed = feeds.take(&course).unwrap();
+        pass(&mut feed, 40).await;
+        feeds.leave(feed);
+        feeds.keep(Arc::clone(&shares).try_acquire_owned().unwrap());
+        assert!(!is_free());
+        feeds.clear();
+        assert!(is_free());
+        // Where nothing reads on, nobody needs it.
+        feeds.keep(Arc::clone(&shares).try_acquire_owned().unwrap());
+        assert!(is_free());
     }
 
     #[tokio::test]

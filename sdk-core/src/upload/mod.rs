@@ -31,6 +31,7 @@ pub(crate) mod raw;
 mod recover;
 mod session;
 mod settings;
+mod share;
 mod single;
 pub(crate) mod source;
 mod step;
@@ -60,6 +61,7 @@ use self::{
     progress::{Tally, told},
     session::Job,
     settings::{MOST_STREAMS, Settings},
+    share::Shares,
     single::Single,
     stream::{Pieces, StreamJob},
     tus::{Abilities, Wire},
@@ -128,7 +130,7 @@ impl Upload {
             chunk_size: None,
             max_streams: MOST_STREAMS,
             streams_chosen: false,
-            shares: false,
+            shares: None,
             multipart_below: plan::MULTIPART_BELOW,
             checksums: true,
             retries: 8,
@@ -156,10 +158,10 @@ impl Upload {
         self
     }
 
-    /// No more than so many: the others are another upload's.
-    fn sharing(mut self, streams: usize) -> Self {
-        self.settings.max_streams = streams.clamp(1, MOST_STREAMS);
-        self.settings.shares = self.settings.max_streams < MOST_STREAMS;
+    /// One of so many at a time, which have `shares` in common.
+    fn sharing(mut self, beside: usize, shares: &Shares) -> Self {
+        self.settings.max_streams = (MOST_STREAMS / beside.max(1)).max(1);
+        self.settings.shares = (beside > 1).then(|| shares.clone());
         self
     }
 
@@ -259,11 +261,11 @@ impl Upload {
         };
         self.check_there_is_something(size == 0)?;
         let Some(path) = uploads.filter(|_| size >= below) else {
-            return self.multipart(self.source.clone(), tally).await;
+            return self.multipart(self.source.clone(), tally, false).await;
         };
         let (wire, asked) = (Wire::new(&self.client, path.clone()), Instant::now());
         let Some(abilities) = wire.abilities().await? else {
-            return self.multipart(self.source.clone(), tally).await;
+            return self.multipart(self.source.clone(), tally, false).await;
         };
         let is_loopback = is_loopback(&self.client.url(&path));
         let mut answered = asked.elapsed();
@@ -296,15 +298,25 @@ impl Upload {
         tally: &Arc<Tally>,
     ) -> Result<Uploaded, Error> {
         let mut pieces = Pieces::new(stream.take()?);
+        let mut wanted = self.settings.control.watch();
+        let mut share = match &self.settings.shares {
+            Some(shares) => {
+                let taking = cancelled(&mut wanted, shares.stream()).await;
+                Some(taking.map_err(|_| was_cancelled())?)
+            }
+            None => None,
+        };
         // Never more in memory than the default bound.
         let first = usize::try_from(below.min(plan::MULTIPART_BELOW)).unwrap_or(usize::MAX).max(1);
-        let mut wanted = self.settings.control.watch();
         let first =
             cancelled(&mut wanted, pieces.next(first)).await.map_err(|_| was_cancelled())??;
         self.check_there_is_something(first.is_empty())?;
-        let whole = UploadSource::bytes(self.source.file_name(), first.clone());
         if (first.len() as u64) < below.min(plan::MULTIPART_BELOW) {
-            return self.multipart(whole, tally).await;
+            if let Some(share) = &mut share {
+                share::ended(share, first.len());
+            }
+            let whole = UploadSource::bytes(self.source.file_name(), first);
+            return self.multipart(whole, tally, true).await;
         }
         let unsupported = || {
             Error::new(
@@ -340,9 +352,14 @@ impl Upload {
         Ok(())
     }
 
-    async fn multipart(&self, source: UploadSource, tally: &Arc<Tally>) -> Result<Uploaded, Error> {
+    async fn multipart(
+        &self,
+        source: UploadSource,
+        tally: &Arc<Tally>,
+        is_held: bool,
+    ) -> Result<Uploaded, Error> {
         let (client, options, settings) = (&self.client, &self.options, &self.settings);
-        Single { client, source, options, settings, tally }.run().boxed().await
+        Single { client, source, options, settings, tally, is_held }.run().boxed().await
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) async fn upload(
     options: &CallOptions,
     path: String,
     boundary: &str,
-    (source, known): (UploadSource, Option<[u8; 32]>),
+    (source, way, known): (UploadSource, Way, Option<[u8; 32]>),
     fields: UploadOptions,
     tally: &Arc<Tally>,
 ) -> Result<(Asset, [u8; 32]), Error> {
@@ -70,7 +70,7 @@ pub(crate) async fn upload(
         if begun.swap(true, Relaxed) {
             counters.failed();
         }
-        let file = measured(file.pieces(0..size, Way::Whole), InFlight::new(&counters));
+        let file = measured(file.pieces(0..size, way.clone()), InFlight::new(&counters));
         let file = match known {
             Some(_) => file.boxed(),
             None => {

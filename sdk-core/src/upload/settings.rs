@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Journal, UploadControl, plan, progress::OnProgress};
+use super::{Journal, UploadControl, plan, progress::OnProgress, share::Shares};
 
 pub(super) const MOST_STREAMS: usize = 16;
 /// A platform on this machine answers sooner, the connection's making included; what only seems to be on it, a tunnel to
@@ -17,8 +17,8 @@ pub(super) struct Settings {
     pub(super) max_streams: usize,
     /// The caller said how many, be it as many as by default.
     pub(super) streams_chosen: bool,
-    /// Others run beside it, with which it shares what one may have.
-    pub(super) shares: bool,
+    /// What it has in common with others that run beside it, if there are any.
+    pub(super) shares: Option<Shares>,
     pub(super) multipart_below: u64,
     pub(super) checksums: bool,
     pub(super) retries: u32,
@@ -43,7 +43,12 @@ impl Settings {
     /// How many streams there may be for so many bytes, to a platform that answered within this time.
     pub(super) fn streams(&self, size: u64, is_loopback: bool, answered: Duration) -> usize {
         let is_near = self.is_near(size, is_loopback, answered);
-        if is_near && !self.streams_chosen { 1 } else { self.max_streams }
+        match self.streams_chosen {
+            false if is_near => 1,
+            // It may take as many as the others leave; a smaller one in parts is more requests than its bytes are worth.
+            false if self.shares.is_some() && size >= ONE_STREAM_FROM => MOST_STREAMS,
+            _ => self.max_streams,
+        }
     }
 }
 
@@ -76,9 +81,13 @@ mod tests {
         assert_eq!(upload().settings.streams(100 * plan::MIB, true, soon), 16);
         // Who asks for streams gets them, and who shares them with others is still near.
         assert_eq!(upload().max_streams(4).settings.streams(large, true, soon), 4);
-        assert_eq!(upload().sharing(4).settings.streams(large, true, soon), 1);
+        let shares = Shares::default();
+        assert_eq!(upload().sharing(4, &shares).settings.streams(large, true, soon), 1);
+        // Beside others only a large one has parts.
+        assert_eq!(upload().sharing(16, &shares).settings.streams(large, false, soon), 16);
+        assert_eq!(upload().sharing(16, &shares).settings.streams(20 << 20, false, soon), 1);
         // Memory is shared with others where there are any, whatever streams are asked for.
-        assert!(upload().sharing(8).max_streams(16).settings.shares);
-        assert!(!upload().sharing(16).settings.shares);
+        assert!(upload().sharing(2, &shares).max_streams(16).settings.shares.is_some());
+        assert!(upload().sharing(1, &shares).settings.shares.is_none());
     }
 }

@@ -18,6 +18,7 @@ use super::{
     outcome::{asset, compare, is_of, was_cancelled},
     place::{Place, Taken},
     progress::Tally,
+    source::Way,
 };
 use crate::{
     client::Client,
@@ -39,6 +40,8 @@ pub(crate) struct Single<'a> {
     pub(crate) options: &'a UploadOptions,
     pub(crate) settings: &'a Settings,
     pub(crate) tally: &'a Arc<Tally>,
+    /// Its bytes are in memory already, and whoever gave them has shares for them.
+    pub(crate) is_held: bool,
 }
 
 impl Single<'_> {
@@ -47,11 +50,20 @@ impl Single<'_> {
         let mut wanted = self.settings.control.watch();
         if until(&mut wanted, |wanted| wanted != Wanted::Pause).await == Wanted::Run {
             let cancelled = pin!(until(&mut wanted, |wanted| wanted == Wanted::Cancel));
-            if let Either::Left((outcome, _)) = select(pin!(self.upload()), cancelled).await {
+            if let Either::Left((outcome, _)) = select(pin!(self.shared()), cancelled).await {
                 return outcome;
             }
         }
         Err(was_cancelled())
+    }
+
+    /// Uploads it, once there is a share for it. A stream's bytes have theirs.
+    async fn shared(&self) -> Result<Uploaded, Error> {
+        let _share = match &self.settings.shares {
+            Some(shares) if !self.is_held => Some(shares.request().await),
+            _ => None,
+        };
+        self.upload().await
     }
 
     async fn upload(&self) -> Result<Uploaded, Error> {
@@ -165,12 +177,13 @@ impl Single<'_> {
         // The same key has the same body, whoever sends it.
         let boundary = format!("storycore-{}", hex::encode(&Sha256::digest(key)[..16]));
         let (source, fields) = (source.clone(), self.options.clone());
+        let way = if self.settings.shares.is_some() { Way::Beside } else { Way::Whole };
         multipart::upload(
             self.client,
             &options,
             path.to_owned(),
             &boundary,
-            (source, known),
+            (source, way, known),
             fields,
             self.tally,
         )

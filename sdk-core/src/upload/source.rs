@@ -245,10 +245,10 @@ pub(crate) fn read(
     let mut file = File::open(path)?;
     file.seek(io::SeekFrom::Start(range.start))?;
     let mut left = range.end - range.start;
-    let (piece, is_whole) = (way.piece(left), matches!(way, Way::Whole));
+    let (piece, is_whole) = (way.piece(left), matches!(way, Way::Whole | Way::Beside));
     let buffers = match way {
         Way::Near(near) => near.buffers,
-        Way::Whole | Way::Part => Buffers::default(),
+        Way::Whole | Way::Beside | Way::Part => Buffers::default(),
     };
     while left > 0 {
         let most = usize::try_from(left).map_or(piece, |left| left.min(piece));
@@ -275,7 +275,9 @@ pub(crate) fn read(
 pub(crate) enum Way {
     /// All of it for one request: nothing may follow.
     Whole,
-    /// Beside others.
+    /// The same, and others are read at the same time.
+    Beside,
+    /// A part of it, beside others.
     Part,
     /// One chunk after another for a platform on this machine, with the same buffers.
     Near(Near),
@@ -307,7 +309,7 @@ impl Way {
     fn piece(&self, length: u64) -> usize {
         let most = match self {
             Self::Whole => 4 * PIECE,
-            Self::Part => PIECE,
+            Self::Beside | Self::Part => PIECE,
             Self::Near(near) => return near.piece(),
         };
         let share = usize::try_from(length / 32).unwrap_or(most).clamp(PIECE, most);
@@ -320,7 +322,7 @@ impl Way {
         match self {
             Self::Whole if length >= 64 * 1024 * 1024 => 3 * AHEAD,
             Self::Near(near) => near.ahead(),
-            Self::Whole | Self::Part => AHEAD,
+            Self::Whole | Self::Beside | Self::Part => AHEAD,
         }
     }
 }

@@ -16,7 +16,6 @@ use super::{
     part::{Halt, Kind, Part},
     progress::InFlight,
     recover::{recover, renew},
-    source::Near,
     trailing::Trailing,
     tus::{Chunk, New, Proof, expires_at},
 };
@@ -75,7 +74,19 @@ async fn attempt(ctx: &Context<'_>, part: &Part) -> Result<bool, Trouble> {
             Next { start, length, hash: (ctx.hashes() && !ctx.trails()).then(hash) }
         }
     };
-    send(ctx, part, &location, offset, next).await
+    let Some(shares) = &ctx.shares else { return send(ctx, part, &location, offset, next).await };
+    // Before its bytes are read, and until the answer is there; what is hashed beside it is hashed within it.
+    let share = match ctx.feeds.share() {
+        Some(share) => share,
+        None => shares.request().await,
+    };
+    let sent = send(ctx, part, &location, offset, next).await;
+    if sent.is_ok() {
+        ctx.feeds.keep(share);
+    } else {
+        ctx.feeds.clear();
+    }
+    sent
 }
 
 async fn create(ctx: &Context<'_>, part: &Part) -> Result<String, Trouble> {
@@ -199,7 +210,7 @@ async fn send(
                 range: start..part.range.end,
                 chunk: ctx.chunk_size(),
                 along: part.along(ctx, offset),
-                near: Near { buffers: ctx.buffers.clone(), shares: ctx.shares },
+                near: ctx.near(),
             };
             Proof::After(Trailing {
                 course,

@@ -63,7 +63,9 @@ impl StreamJob<'_> {
                 "the platform takes no upload of unknown length (creation-defer-length): write the stream to a file and upload that",
             ));
         }
-        let ctx = self.0.context(None, None);
+        let mut ctx = self.0.context(None, None);
+        // It has its shares already, all that it takes.
+        ctx.shares = None;
         let (mut piece, mut base) = (first, 0_u64);
         let mut state = State::new(crate::random::uuid().to_string());
         let mut wanted = self.0.settings.control.watch();
