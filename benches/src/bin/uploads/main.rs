@@ -17,6 +17,9 @@ use std::io;
 
 use storycore_benches::Options;
 
+/// What is measured, by the names that the binary takes.
+const SUBJECTS: [&str; 4] = ["one-request", "tus", "streams", "many-files"];
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> io::Result<()> {
@@ -27,20 +30,35 @@ fn main() -> io::Result<()> {
         ["sink"] => sink::serve(),
         ["shaper", target] => shaper::serve(target),
         ["client", rest @ ..] => client::run(rest),
-        _ => measure(Options::from_args()),
+        words => measure(Options::from_args(), words),
     };
     outcome.map_err(io::Error::other)
 }
 
-fn measure(options: Options) -> Result<(), Failure> {
+/// All rows, or those of the subjects that are named.
+fn measure(options: Options, words: &[&str]) -> Result<(), Failure> {
+    let subjects: Vec<_> = words.iter().filter(|word| !word.starts_with("--")).copied().collect();
+    if let Some(odd) = subjects.iter().find(|subject| !SUBJECTS.contains(subject)) {
+        return Err(format!("there is no `{odd}`; there are {}", SUBJECTS.join(" ")).into());
+    }
+    let asked = |subject| subjects.is_empty() || subjects.contains(&subject);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // The children end and the files go also when somebody stops it.
     runtime.block_on(async {
         let all = async {
-            large::one_stream(options).await?;
-            large::tus(options).await?;
-            slow_line::streams(options).await?;
-            slow_line::many_files(options).await
+            if asked("one-request") {
+                large::one_stream(options).await?;
+            }
+            if asked("tus") {
+                large::tus(options).await?;
+            }
+            if asked("streams") {
+                slow_line::streams(options).await?;
+            }
+            if asked("many-files") {
+                slow_line::many_files(options).await?;
+            }
+            Ok(())
         };
         tokio::select! {
             outcome = all => outcome,
