@@ -21,7 +21,6 @@ import io.storycore.native
 import io.storycore.positive
 import io.storycore.progress
 import io.storycore.report
-import java.io.IOException
 import java.io.InputStream
 import java.nio.file.Path
 import java.util.concurrent.atomic.AtomicReference
@@ -33,9 +32,11 @@ import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.async
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.buffer
 import kotlinx.coroutines.flow.channelFlow
+import kotlinx.coroutines.isActive
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runInterruptible
 import kotlinx.coroutines.withContext
@@ -208,12 +209,12 @@ public abstract class AssetsByHand internal constructor(
 }
 
 /** What an upload takes a stream's pieces from, what the stream threw, and the job that ends when the stream is closed. */
-private class Feeding(val feed: UploadFeed, val broken: AtomicReference<IOException>, val job: Job)
+private class Feeding(val feed: UploadFeed, val broken: AtomicReference<Exception>, val job: Job)
 
 /** Begins to read a stream, and closes it at the end, whatever that is. */
 private fun CoroutineScope.feeding(stream: InputStream): Feeding {
     val feed = UploadFeed()
-    val broken = AtomicReference<IOException>()
+    val broken = AtomicReference<Exception>()
     // No child of the upload's: it would be waited for, and there are reads that no interrupt ends.
     val reading = CoroutineScope(Dispatchers.IO).async { read(stream, feed, broken) }
     // At once, so that what is cancelled before it began closes the stream, too.
@@ -225,7 +226,7 @@ private fun CoroutineScope.feeding(stream: InputStream): Feeding {
             withContext(NonCancellable + Dispatchers.IO) {
                 try {
                     stream.close()
-                } catch (_: IOException) {
+                } catch (_: Exception) {
                     // What was read of it is as good as before.
                 }
             }
@@ -242,14 +243,17 @@ private class Listener(private val told: Channel<UploadProgress>) : ProgressList
 }
 
 /** Reads a stream for as long as pieces are wanted. */
-private suspend fun read(stream: InputStream, feed: UploadFeed, broken: AtomicReference<IOException>) {
+private suspend fun read(stream: InputStream, feed: UploadFeed, broken: AtomicReference<Exception>) {
     val buffer = ByteArray(PIECE)
+    val upload = currentCoroutineContext()
     while (true) {
         // Not `readNBytes`, which Android has since 13 only.
         val length = runInterruptible(Dispatchers.IO) {
             try {
                 stream.read(buffer)
-            } catch (thrown: IOException) {
+            } catch (thrown: Exception) {
+                // The upload has ended, and interrupted it: `runInterruptible` knows that by what it throws.
+                if (!upload.isActive) throw thrown
                 // Kept here: from coroutine to coroutine a debugger's mode takes a copy.
                 broken.set(thrown)
                 -1
