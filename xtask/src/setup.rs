@@ -56,6 +56,24 @@ impl Setup {
         Ok(format!("{}:{path}", folder.display()))
     }
 
+    /// The `PATH` for tests, on which there is an `ffprobe` too: they hold what the platform makes and says against it, and the
+    /// PyPI package has none.
+    pub(crate) fn path_with_ffprobe(&self) -> Result<String> {
+        let path = std::env::var("PATH").context("PATH is not set")?;
+        if ["ffmpeg", "ffprobe"].into_iter().all(|program| on_path(program).is_some()) {
+            return Ok(path);
+        }
+        if !is_root() || on_path("apt-get").is_none() {
+            bail!(
+                "the tests need ffmpeg and ffprobe: install ffmpeg, or run this as root where there is apt-get"
+            );
+        }
+        (self.say)(format_args!("installing ffmpeg with apt-get"));
+        apt_install("ffmpeg")?;
+        on_path("ffprobe").context("apt-get installed no ffprobe")?;
+        Ok(path)
+    }
+
     /// The Python of a virtual environment under `target/venv/` that holds exactly `requirements`.
     pub(crate) fn venv(&self, name: &str, requirements: &str) -> Result<PathBuf> {
         let folder = self.target.join("venv").join(name);

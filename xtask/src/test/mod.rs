@@ -119,7 +119,7 @@ impl Context {
     /// not the developer's own.
     fn environment(&self) -> Result<&[(String, String)], Counts> {
         let environment = self.environment.get_or_init(|| {
-            let path = self.setup.path_with_ffmpeg()?;
+            let path = self.setup.path_with_ffprobe()?;
             // Properties are tried for a minute each here, and for seconds by `cargo test`.
             let fuzz = std::env::var("STORYCORE_FUZZ_SECONDS").unwrap_or_else(|_| "60".into());
             let state = self.workspace.target.join("state").display().to_string();
