@@ -91,6 +91,7 @@ def test_settings_that_are_given_go_before_the_environment(
     with pytest.raises(ConfigError, match="STORYCORE_TIMEOUT"):
         StoryCoreClient.from_env()
     StoryCoreClient.from_env(timeout=5).close()
+    monkeypatch.delenv("STORYCORE_TIMEOUT")
 
     with pytest.raises(TypeError, match="nothing"):
         StoryCoreClient.from_env(nothing=1)  # type: ignore[call-arg]
