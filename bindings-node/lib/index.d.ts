@@ -162,7 +162,7 @@ export class Authorization {
 
 export interface RequestOptions extends CallOptions {
   query?: { readonly [name: string]: string | number | boolean | null | undefined } | undefined;
-  /** Sends JSON. */
+  /** Sends JSON, in place of `body`. */
   json?: unknown;
   /** Sends bytes or a stream, once: a request that fails with it is not tried again. */
   body?: Exclude<UploadSource, string | URL> | undefined;

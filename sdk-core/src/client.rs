@@ -216,10 +216,10 @@ impl RequestBuilder {
         self
     }
 
-    /// Sends JSON.
+    /// Sends JSON. A request has one body: whoever gives two is told when it is sent.
     #[must_use]
     pub fn json(mut self, body: &impl Serialize) -> Self {
-        self.request = self.request.and_then(|request| request.json(body));
+        self.request = self.request.and_then(|request| alone(request)?.json(body));
         self
     }
 
@@ -233,7 +233,8 @@ impl RequestBuilder {
     ) -> Self {
         let made =
             Made { content_type: content_type.to_owned(), length, body: SendBody::stream(pieces) };
-        self.request = self.request.map(|request| request.body(Body::Once(Mutex::new(Some(made)))));
+        let body = Body::Once(Mutex::new(Some(made)));
+        self.request = self.request.and_then(|request| Ok(alone(request)?.body(body)));
         self
     }
 
@@ -260,7 +261,19 @@ impl RequestBuilder {
         let Some((content_type, source)) = self.source else {
             return self.client.send(&request).await;
         };
+        let request = alone(request)?;
         let (body, bounds) = raw::body(source, content_type).await?;
         self.client.send_within(&request.body(body), bounds).await.map_err(of_source)
+    }
+}
+
+/// The request, which has no body yet: of two, one would be lost without a word.
+fn alone(request: Request) -> Result<Request, Error> {
+    match request.body {
+        Body::Empty => Ok(request),
+        _ => {
+            Err(Error::config("a request has one body, and this one was given two")
+                .with_param("body"))
+        }
     }
 }

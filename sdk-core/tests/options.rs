@@ -62,6 +62,30 @@ async fn options_over_options_leave_what_they_do_not_say() {
 }
 
 #[tokio::test]
+async fn of_two_bodies_none_is_lost_without_a_word() {
+    let platform = start(Config::in_memory()).await.unwrap();
+    let client =
+        Client::builder().base_url(platform.url()).api_key(platform.api_key()).build().unwrap();
+    let film = json!({"name": "Film"});
+    let post = || client.request("POST", "/api/projects");
+    let pieces = || futures_util::stream::iter([std::io::Result::Ok(bytes::Bytes::from("{}"))]);
+    let bytes = || UploadSource::bytes("film.json", "{}");
+    for request in [
+        post().json(&film).stream("application/json", None, pieces()),
+        post().stream("application/json", None, pieces()).json(&film),
+        post().json(&film).source("application/json", bytes()),
+        post().source("application/json", bytes()).json(&film),
+        post().json(&film).json(&film),
+    ] {
+        let error = request.send().await.unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Config, 0), "{error}");
+    }
+    let list = client.projects().list(ListParams::new()).await.unwrap();
+    assert_eq!(list.data.len(), 0);
+    platform.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_number_that_json_does_not_have_clears_no_field() {
     let platform = start(Config::in_memory()).await.unwrap();
     let client =
