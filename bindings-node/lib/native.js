@@ -3,7 +3,7 @@
 "use strict";
 
 const { existsSync, readdirSync } = require("node:fs");
-const { join } = require("node:path");
+const { join, resolve } = require("node:path");
 const { version } = require("../package.json");
 
 const { platform, arch } = process;
@@ -19,17 +19,20 @@ const names = {
 
 function find() {
   const given = process.env.NAPI_RS_NATIVE_LIBRARY_PATH;
-  if (given) return open(given);
-  const causes = [];
+  if (given) {
+    try {
+      return open(resolve(given));
+    } catch (cause) {
+      throw refusal(`NAPI_RS_NATIVE_LIBRARY_PATH is ${given}, which does not load: ${cause.message}`, cause);
+    }
+  }
+  const causes = {};
   for (const name of names ?? []) {
     const beside = join(__dirname, "..", `storycore.${name}.node`);
-    const places = existsSync(beside) ? [beside] : [`storycore-${name}`];
-    for (const place of places) {
-      try {
-        return open(place);
-      } catch (error) {
-        causes.push(error);
-      }
+    try {
+      return existsSync(beside) ? open(beside) : require(`storycore-${name}`);
+    } catch (error) {
+      causes[name] = error;
     }
   }
   throw missing(causes);
@@ -37,7 +40,7 @@ function find() {
 
 function open(path) {
   // A library of any name is opened, where `require` wants one that ends in `.node`.
-  if (path.endsWith(".node") || !path.includes("/")) return require(path);
+  if (path.endsWith(".node")) return require(path);
   const module = { exports: {} };
   process.dlopen(module, path);
   return module.exports;
@@ -45,22 +48,34 @@ function open(path) {
 
 /** What to do about it, in one message. */
 function missing(causes) {
+  if (names === undefined) {
+    return refusal("there is no build of storycore for this platform: build it with cargo (`npm run build` in the sources)");
+  }
+  const fits = platform === "linux" && nameOfLibc() === "musl" ? names[1] : names[0];
+  const cause = causes[fits];
+  if (cause.code !== "MODULE_NOT_FOUND") return refusal(`the library for this platform does not load: ${cause.message}`, cause);
+  // What was installed elsewhere and copied here: an image on Alpine that has the build machine's node_modules.
+  const other = names.find((name) => causes[name].code !== "MODULE_NOT_FOUND");
+  const instead = other === undefined ? "" : ` (storycore-${other} is, which is for another libc)`;
+  return refusal(
+    `the package storycore-${fits} is not installed${instead}. It is an optional dependency of storycore: install again ` +
+      "without --omit=optional (--no-optional), on the platform that it will run on, and with a lock file that was not written " +
+      "on another one",
+    cause,
+  );
+}
+
+function refusal(reason, cause) {
   const libc = platform === "linux" ? ` with ${nameOfLibc()}` : "";
-  const here = `${platform} ${arch}${libc}`;
-  const broken = causes.find((cause) => cause.code !== "MODULE_NOT_FOUND");
-  const advice = !names
-    ? "there is no build of storycore for this platform: build it with cargo (`npm run build` in the sources)"
-    : broken
-      ? `the library for this platform does not load: ${broken.message}`
-      : `the package ${names.map((name) => `storycore-${name}`).join(" or ")} is not installed. It is an optional dependency of ` +
-        "storycore: install again without --omit=optional (--no-optional), on the platform that it will run on, and with a " +
-        "lock file that was not written on another one";
-  const error = new Error(`storycore cannot run on ${here}: ${advice}`, { cause: causes[0] });
+  const error = new Error(`storycore cannot run on ${platform} ${arch}${libc}: ${reason}`, { cause });
   error.code = "STORYCORE_NO_NATIVE_LIBRARY";
   return error;
 }
 
+/** What this program is linked with; another libc may be installed beside it. */
 function nameOfLibc() {
+  const header = process.report?.getReport?.()?.header;
+  if (header !== undefined) return header.glibcVersionRuntime ? "glibc" : "musl";
   const isMusl = ["/lib", "/usr/lib"].some((folder) => {
     try {
       return readdirSync(folder).some((file) => file.startsWith("ld-musl-"));

@@ -23,8 +23,9 @@ before(async () => {
 after(() => rm(folder, { recursive: true, force: true }));
 
 /** What `require` throws on this platform, or on one that is made up. */
-async function said({ platform = process.platform, arch = process.arch, library } = {}) {
+async function said({ platform = process.platform, arch = process.arch, report, library } = {}) {
   const text = `for (const [name, value] of Object.entries(${JSON.stringify({ platform, arch })})) Object.defineProperty(process, name, { value });
+    ${report === undefined ? "" : `process.report.getReport = () => (${JSON.stringify(report)});`}
     try { require(${JSON.stringify(folder)}); } catch (error) { console.log(JSON.stringify([error.code, error.message])); }`;
   const { NAPI_RS_NATIVE_LIBRARY_PATH: _, ...env } = process.env;
   if (library !== undefined) env.NAPI_RS_NATIVE_LIBRARY_PATH = library;
@@ -36,7 +37,7 @@ test("a platform's package that is missing is named, and how it comes to be miss
   const [code, message] = await said();
   assert.equal(code, "STORYCORE_NO_NATIVE_LIBRARY");
   const libc = process.platform === "linux" ? " with (glibc|musl)" : "";
-  assert.match(message, new RegExp(`storycore cannot run on ${process.platform} ${process.arch}${libc}: the package storycore-${process.platform}`));
+  assert.match(message, new RegExp(`storycore cannot run on ${process.platform} ${process.arch}${libc}: the package storycore-${process.platform}-${process.arch}`));
   assert.match(message, /not installed.*optional dependency.*install again.*lock file/s);
 });
 
@@ -54,6 +55,30 @@ test("a library that does not load says why", async () => {
   await rm(broken);
   assert.equal(code, "STORYCORE_NO_NATIVE_LIBRARY");
   assert.match(message, /does not load: .*storycore\./);
+});
+
+test("what was installed for another libc is told from what is wanted", { skip: process.platform !== "linux" && "it is so on Linux alone" }, async () => {
+  const header = { musl: {}, glibc: { glibcVersionRuntime: "2.36" } };
+  const names = { musl: "linux-x64-musl", glibc: "linux-x64-gnu" };
+  for (const [libc, other] of [["musl", "glibc"], ["glibc", "musl"]]) {
+    const installed = join(folder, "node_modules", `storycore-${names[other]}`);
+    await mkdir(installed, { recursive: true });
+    await writeFile(join(installed, "package.json"), '{"main": "storycore.node"}');
+    await writeFile(join(installed, "storycore.node"), "this is no library of here");
+    const [code, message] = await said({ arch: "x64", report: { header: header[libc] } });
+    await rm(join(folder, "node_modules"), { recursive: true });
+    assert.equal(code, "STORYCORE_NO_NATIVE_LIBRARY");
+    assert.match(message, new RegExp(`on linux x64 with ${libc}: the package storycore-${names[libc]} is not installed`));
+    assert.match(message, new RegExp(`storycore-${names[other]} is, which is for another libc.*install again.*on the platform that it will run on`, "s"));
+  }
+});
+
+test("a library that is named and does not load is told by its name", async () => {
+  for (const library of [join(folder, "none.node"), join(folder, "none.so"), "none.so"]) {
+    const [code, message] = await said({ library });
+    assert.equal(code, "STORYCORE_NO_NATIVE_LIBRARY");
+    assert.match(message, new RegExp(`cannot run on .*: NAPI_RS_NATIVE_LIBRARY_PATH is ${library.replaceAll(".", "\\.")}, which does not load: `));
+  }
 });
 
 test("a library of another version is refused", async () => {
