@@ -60,7 +60,13 @@ test("whatever is wrong is one kind of error", () => {
     [body, { ...signed, "webhook-timestamp": "soon" }],
     [body, sign(secret, body, { at: new Date(Date.now() - 600_000) })],
     [body, sign(secret, body, { at: new Date(Date.now() + 600_000) })],
+    [body, [1, 2]],
+    [body, [[Symbol("name"), Object.create(null)]]],
+    [body, { ...signed, "webhook-id": Object.create(null) }],
+    [body, Object.entries(signed).flat()],
     ["no event", sign(secret, "no event")],
+    ["null", sign(secret, "null")],
+    ["[]", sign(secret, "[]")],
     [7, signed],
     [[], signed],
   ]) {
@@ -141,6 +147,15 @@ test("Express takes no delivery that is too long", async () => {
   app.post("/webhook", webhooks.expressWebhook(webhook, { limit: 100 }), (_request, response) => response.send("not reached"));
   app.use((error, _request, response, _next) => response.status(error.statusCode ?? 500).send("error"));
   assert.equal((await post(`${await listening(app)}/webhook`, "x".repeat(101))).status, 413);
+});
+
+test("Express answers a delivery that is far too long, and whoever handles the error still knows who sent it", async () => {
+  const app = express();
+  app.post("/webhook", webhooks.expressWebhook(webhook), (_request, response) => response.send("not reached"));
+  app.use((error, request, response, _next) => response.status(error.statusCode).send(request.ip));
+  const url = `${await listening(app)}/webhook`;
+  assert.deepEqual(await post(url, "x".repeat(8 * 1024 * 1024)), { status: 413, text: "127.0.0.1" });
+  assert.equal((await post(url)).status, 200);
 });
 
 test("Fastify receives events in a scope of its own", async () => {

@@ -7,6 +7,8 @@ const { WebhookSignatureError } = require("../errors.js");
 /** The most that a delivery may have, unless told otherwise. */
 const LIMIT = 1024 * 1024;
 
+const BROKEN_OFF = "the delivery was broken off";
+
 /** A mistake of the program's, not of the sender's: it must be seen, and not be answered with 400. */
 function trap(message) {
   const error = new WebhookSignatureError(message);
@@ -42,18 +44,34 @@ async function receive(request, limit) {
         "app.use(express.json()), or give that route express.raw({ type: \"*/*\" })",
     );
   }
-  const pieces = [];
-  let length = 0;
-  for await (const piece of request) {
-    length += piece.length;
-    if (length > limit) {
+  if (request.destroyed) throw new Error(BROKEN_OFF);
+  return whole(request, limit);
+}
+
+/**
+ * A request's bytes. One that is too long flows on into nothing, so that its sender hears the answer and may use the connection
+ * again; leaving a `for await` over it would take the socket from the request, which handlers of errors ask for an address.
+ */
+function whole(request, limit) {
+  return new Promise((resolve, reject) => {
+    const pieces = [];
+    let length = 0;
+    request.on("data", (piece) => {
+      length += piece.length;
+      if (length <= limit) {
+        pieces.push(Buffer.isBuffer(piece) ? piece : Buffer.from(piece));
+        return;
+      }
+      pieces.length = 0;
       const error = new Error(`the delivery has more than ${limit} bytes`);
-      error.statusCode = 413;
-      throw error;
-    }
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
+      // The names under which Express, and what stands behind it, look for an answer's status.
+      error.status = error.statusCode = 413;
+      reject(error);
+    });
+    request.once("end", () => resolve(Buffer.concat(pieces)));
+    request.once("error", reject);
+    request.once("close", () => reject(new Error(BROKEN_OFF)));
+  });
 }
 
 /**

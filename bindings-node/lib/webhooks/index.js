@@ -51,10 +51,15 @@ function pairsOf(headers) {
   }
   const entries = typeof headers[Symbol.iterator] === "function" ? headers : Object.entries(headers);
   const pairs = [];
-  for (const [name, value] of entries) {
-    // Of a header that is there twice, Node gives a list.
+  for (const entry of entries) {
+    if (!Array.isArray(entry)) {
+      throw new WebhookSignatureError("the headers are no names with values: give the request's `headers`, not its `rawHeaders`");
+    }
+    const [name, value] = entry;
+    // Of a header that is there twice, Node gives a list. What cannot be a header's value is left out.
     for (const one of Array.isArray(value) ? value : [value]) {
-      if (one !== undefined && one !== null) pairs.push(String(name), String(one));
+      const isValue = typeof one === "string" || typeof one === "number";
+      if (typeof name === "string" && isValue) pairs.push(name, String(one));
     }
   }
   return pairs;
