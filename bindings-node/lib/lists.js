@@ -83,17 +83,52 @@ async function* items(client, operation, given, options) {
   for await (const page of pages(client, operation, given, options)) yield* page.data;
 }
 
-async function* stream(client, operation, given, options) {
-  const source = client._open(operation, given, options);
-  try {
-    for (;;) {
-      const next = await source.next();
-      if (next === null) return;
-      yield next;
-    }
-  } finally {
-    source.close();
+/**
+ * What happens, one thing after another. Unlike a generator's, its `return` does not wait for what is to come next, which may be
+ * long: it ends the request, and with it whoever waits.
+ */
+class Stream {
+  #source;
+  #isOver = false;
+
+  constructor(source) {
+    this.#source = source;
   }
+
+  async next() {
+    if (this.#isOver) return over();
+    let value;
+    try {
+      value = await this.#source.next();
+    } catch (error) {
+      if (this.#isOver) return over();
+      this.#end();
+      throw error;
+    }
+    if (value !== null && !this.#isOver) return { done: false, value };
+    this.#end();
+    return over();
+  }
+
+  async return() {
+    this.#end();
+    return over();
+  }
+
+  #end() {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#source.close();
+  }
+}
+
+// As every asynchronous iterator of the language: it is its own iterable, and can be disposed of where the runtime knows that.
+Object.setPrototypeOf(Stream.prototype, Object.getPrototypeOf(Object.getPrototypeOf(async function* () {}).prototype));
+
+const over = () => ({ done: true, value: undefined });
+
+function stream(client, operation, given, options) {
+  return new Stream(client._open(operation, given, options));
 }
 
 module.exports = { List, pages, items, stream };

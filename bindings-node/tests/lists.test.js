@@ -92,6 +92,19 @@ test("a signal ends a loop with its reason", async () => {
   }, reason);
 });
 
+test("whoever waits for a job's next event can be sent home", { timeout: 30_000 }, async () => {
+  const job = await client.jobs.create({ type: "probe", parameters: { input: (await client.media.upload(Buffer.from("text"), { fileName: "a.txt" })).id } });
+  const path = `/api/jobs/${job.id}/events`;
+  await platform.fault({ path, times: 0, action: { delay_ms: 60_000 } });
+  const events = client.jobs.events(job.id);
+  const next = events.next();
+  while ((await platform.requests({ path })).length === 0);
+  assert.deepEqual(await events.return(), { done: true, value: undefined });
+  assert.deepEqual(await next, { done: true, value: undefined });
+  assert.deepEqual(await events.next(), { done: true, value: undefined });
+  await platform.clearFaults();
+});
+
 test("what happens to a job is a loop that ends with it", async () => {
   const job = await client.jobs.create({ type: "probe", parameters: { input: (await client.media.upload(Buffer.from("text"), { fileName: "a.txt" })).id } });
   const types = [];
