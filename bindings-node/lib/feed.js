@@ -3,6 +3,7 @@
 "use strict";
 
 const { basename } = require("node:path");
+const { isDisturbed, isReadable } = require("node:stream");
 const { NativeFeed } = require("./native.js");
 const { StoryCoreError } = require("./errors.js");
 
@@ -19,15 +20,22 @@ function feedOf(source) {
   }
   if (typeof Response === "function" && source instanceof Response) {
     if (source.body === null) throw new TypeError("the response has no body");
+    if (source.bodyUsed) throw new TypeError("the response's body was read already: what is sent would be empty");
     return { ...fed(source.body), type: source.headers.get("content-type") ?? undefined };
   }
   if (source !== null && typeof source === "object") {
     // `fs.createReadStream` says which file it reads.
     const fileName = typeof source.path === "string" ? basename(source.path) : undefined;
-    if (isWebStream(source) || source[Symbol.asyncIterator] || source[Symbol.iterator]) return { ...fed(source), fileName };
+    if (isWebStream(source) || source[Symbol.asyncIterator] || source[Symbol.iterator]) {
+      if (wasRead(source)) throw new TypeError("the stream was read already, and can be sent once only");
+      return { ...fed(source), fileName };
+    }
   }
   throw new TypeError("what is sent must be bytes, a Blob, a Response, or a stream of bytes");
 }
+
+/** Iterators that were given, generators above all: what is left of one after its upload is not what was meant. */
+const given = new WeakSet();
 
 /** Of what is no stream. */
 const whole = { held: (ending) => ending, blamed: (error) => error };
@@ -35,6 +43,7 @@ const whole = { held: (ending) => ending, blamed: (error) => error };
 function fed(stream) {
   const feed = new NativeFeed();
   const reader = new Reader(stream, feed);
+  if (reader.isItself) given.add(stream);
   const blamed = (error) => reader.blamed(error);
   const held = (ending) =>
     ending
@@ -62,6 +71,11 @@ class Reader {
     this.#stream = stream;
     this.#iterator = iteratorOf(stream);
     this.#feed = feed;
+  }
+
+  /** Whether the stream is its own iterator, which goes over it once. */
+  get isItself() {
+    return this.#iterator === this.#stream;
   }
 
   async more() {
@@ -127,6 +141,13 @@ class Reader {
 
 function isWebStream(source) {
   return typeof source.getReader === "function";
+}
+
+/** Whether a stream was sent before, or has ended because somebody read it: it would give a part or nothing, and no error. */
+function wasRead(source) {
+  if (given.has(source)) return true;
+  if (isWebStream(source)) return isDisturbed?.(source) === true && isReadable?.(source) === false;
+  return isNodeStream(source) && source.readableEnded === true;
 }
 
 function isNodeStream(source) {

@@ -58,6 +58,34 @@ test("a path, bytes, Blobs, and Node, Web and any other streams arrive as they a
   }
 });
 
+test("what was read already is refused, and an empty source is not", async () => {
+  const response = new Response(bytes);
+  await response.arrayBuffer();
+  const web = new Blob([bytes]).stream();
+  for await (const _ of web);
+  const node = createReadStream(file);
+  for await (const _ of node);
+  const generator = pieces();
+  await client.media.upload(generator, { fileName: "a.mp4" });
+  const broken = pieces();
+  const refused = client.media.upload(broken, { fileName: "a.mp4", signal: AbortSignal.abort() });
+  await assert.rejects(refused, { name: "AbortError" });
+  for (const [name, source] of Object.entries({ response, web, node, body: response.body, generator, broken })) {
+    const read = (error) => error instanceof TypeError && /was read.* already/.test(error.message);
+    await assert.rejects(client.media.upload(source, { fileName: "a.mp4" }), read, name);
+    await assert.rejects(client.request("POST", "/api/assets/upload", { body: source }), read, name);
+  }
+  const other = pieces();
+  const both = client.media.uploadAll([{ source: other, fileName: "a.mp4" }, response]);
+  await assert.rejects(both.next(), /was read already/);
+  assert.equal((await other.next()).done, true, "the stream beside it is closed");
+  const list = [bytes];
+  for (let time = 0; time < 2; time++) assert.equal((await client.media.upload(list, { fileName: "a.mp4" })).size, bytes.length);
+  for (const empty of [new Response("").body, new Blob([]).stream(), Readable.from([]), new Response("")]) {
+    assert.equal((await client.media.upload(empty, { fileName: "a.txt" })).size, 0);
+  }
+});
+
 test("a large stream goes up piece by piece, and its progress is told", async () => {
   const told = [];
   const large = (async function* () {
@@ -291,4 +319,6 @@ test("requests of one's own have JSON, bytes and streams", async () => {
   const listed = await client.request("GET", "/api/projects", { query: { limit: 1, name: "Raw" }, headers: { "x-team": "cut" } });
   assert.equal(listed.json().pagination.total, 1);
   await assert.rejects(client.request("GET", "/api/projects?x=1"), { kind: "config" });
+  const both = client.request("POST", "/api/projects", { json: { name: "Two" }, body: bytes });
+  await assert.rejects(both, { kind: "config", param: "body", attempts: 0 });
 });

@@ -45,7 +45,15 @@ class Assets extends Resource {
       return number;
     };
     const given = [...sources];
-    const all = given.map((source) => sourceOf(source?.source ?? source));
+    const all = [];
+    // Whoever made a stream is told that nobody reads it any more.
+    const letGo = () => all.forEach(({ held }) => void held(Promise.resolve()));
+    try {
+      for (const source of given) all.push(sourceOf(source?.source ?? source));
+    } catch (error) {
+      letGo();
+      throw error;
+    }
     let thrown;
     const tell = (now) => {
       try {
@@ -77,8 +85,7 @@ class Assets extends Resource {
     } finally {
       files.close();
       numbers.forEach(unlisten);
-      // Whoever made a stream is told that nobody reads it any more.
-      for (const { held } of all) held(Promise.resolve());
+      letGo();
     }
   }
 
