@@ -164,8 +164,8 @@ export interface AssetsByHand {
    * large ones come in parallel ranges, the bytes are checked against the asset's SHA-256, and after a crash the same call
    * goes on from what is there.
    *
-   * @throws {StoryCoreError} `ConfigError` when the target is a directory or its directory is not there, `UploadError` when the
-   * file cannot be written or what arrived is not the asset, and as every call.
+   * @throws {StoryCoreError} `ConfigError` when the target is a directory, a device or a pipe, or its directory is not there,
+   * `UploadError` when the file cannot be written or what arrived is not the asset, and as every call.
    */
   download(id: string, to: string | URL, options?: DownloadOptions): Promise<Asset>;
 

@@ -169,21 +169,6 @@ async fn what_a_crash_left_changed_is_noticed_and_fetched_anew() {
     world.end().await;
 }
 
-#[tokio::test]
-async fn a_place_where_no_file_can_be_is_refused_before_anything_is_asked() {
-    let world = World::new().await;
-    let id = asset(&world, b"a film").await;
-    let missing = world.path("not-there/film.bin");
-    let error = world.client.media().download(&id, &missing).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.message().contains("not-there is not there: make it first"), "{error}");
-    let error = world.client.media().download(&id, world.folder.path()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.message().contains("is a directory"), "{error}");
-    assert!(ranges(&world).await.is_empty());
-    world.end().await;
-}
-
 /// A server of one asset whose content `serve` gives, by the number of the request from 0.
 async fn server(
     sha256: Option<String>,

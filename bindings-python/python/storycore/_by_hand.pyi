@@ -166,8 +166,8 @@ class Download:
         """Downloads, and gives the asset. What broke off is taken up where it was, also after a crash.
 
         Raises:
-            StoryCoreError: `ConfigError` when the target is a directory or its directory is not there, `UploadError` when
-                the file cannot be written or what arrived is not the asset, and as every call.
+            StoryCoreError: `ConfigError` when the target is a directory, a device or a pipe, or its directory is not there,
+                `UploadError` when the file cannot be written or what arrived is not the asset, and as every call.
         """
 
 @final

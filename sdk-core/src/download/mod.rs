@@ -95,7 +95,7 @@ impl Download {
     /// never mixed.
     ///
     /// # Errors
-    /// `config` when the target is a directory or its directory is not there, before anything is asked; `upload` when the
+    /// `config` when the target is a directory, a device or a pipe, or its directory is not there, before anything is asked; `upload` when the
     /// file cannot be written or what arrived is not the asset; `timeout` when it takes longer than
     /// [`CallOptions::timeout`](crate::CallOptions::timeout) allows; and as every call.
     pub async fn send(self) -> Result<Asset, Error> {
@@ -182,9 +182,17 @@ async fn metadata(path: &Path) -> io::Result<Metadata> {
 /// Whether a file can be at `to`.
 async fn check_target(to: &Path) -> Result<(), Error> {
     let refuse = |why: String| Err(Error::config(why));
-    if to.file_name().is_none() || metadata(to).await.is_ok_and(|data| data.is_dir()) {
+    let there = metadata(to).await.ok();
+    if to.file_name().is_none() || there.as_ref().is_some_and(Metadata::is_dir) {
         return refuse(format!(
             "{} is a directory: a download needs the file's name too",
+            to.display()
+        ));
+    }
+    if there.is_some_and(|there| !there.is_file()) {
+        // A device or a pipe would be replaced by the file, for everybody on this machine.
+        return refuse(format!(
+            "{} is no file: read content_stream() and write into it",
             to.display()
         ));
     }

@@ -30,6 +30,8 @@ use crate::{
 
 /// What is written down as there, or is not there at all.
 pub(super) const SEGMENT: u64 = 8 * 1024 * 1024;
+/// Bytes of the target's name that its part's has: file systems take names of 255.
+const MOST_OF_A_NAME: usize = 200;
 /// Pieces that wait for the disk.
 const WAITING: usize = 16;
 
@@ -56,7 +58,10 @@ struct Left {
 impl Part {
     /// What an earlier download left of this very content, or a new file.
     pub(super) async fn open(to: &Path, asset: &Asset) -> io::Result<Self> {
-        let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        while name.len() > MOST_OF_A_NAME {
+            name.pop();
+        }
         let content = asset.sha256.as_ref().zip(asset.size).map(|(sha256, size)| {
             let text = format!("{}\0{}\0{size}", asset.id, sha256.to_ascii_lowercase());
             hex::encode(&Sha256::digest(text)[..8])
