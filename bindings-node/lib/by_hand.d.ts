@@ -112,7 +112,7 @@ export interface UploadAllProgress {
   filesDone: number;
   /** Files that failed. */
   filesFailed: number;
-  /** The bytes of all files together. Streams of unknown length and files that cannot be read are not in its total. */
+  /** The bytes of all files together. Its total has of a stream what was read of it so far, and nothing of files that cannot be read. */
   bytes: UploadProgress;
 }
 

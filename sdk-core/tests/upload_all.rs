@@ -11,6 +11,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
+    time::Duration,
 };
 
 use common::World;
@@ -18,7 +19,7 @@ use serde_json::json;
 use storycore::{
     CallOptions, ErrorKind,
     models::{ListParams, UploadOptions},
-    upload::{Journal, UploadAllProgress},
+    upload::{Journal, UploadAllProgress, UploadControl, UploadSource},
 };
 
 /// Files of different contents, each of so many bytes.
@@ -148,5 +149,64 @@ async fn an_upload_that_was_joined_before_counts_whole_among_the_others() {
     assert_eq!(uploaded.sent, 0);
     let bytes = told.lock().unwrap().unwrap().bytes;
     assert_eq!((bytes.acknowledged, bytes.total), (24 << 20, 24 << 20));
+    world.end().await;
+}
+
+/// More files than there may be requests: some wait for others while all are paused.
+#[tokio::test]
+async fn files_that_wait_for_others_are_not_begun_while_they_are_paused() {
+    let world = World::new().await;
+    let slowly = json!({"method": "POST", "path": "/api/assets/upload", "times": 0, "action": {"delay_ms": 500}});
+    world.fault(slowly).await;
+    let control = UploadControl::new();
+    let steered = control.clone();
+    let uploads = world
+        .client
+        .media()
+        .upload_all(files(&world, 40, 1000), UploadOptions::new("document"))
+        .at_once(40)
+        .each(move |upload| upload.control(&steered).journal(Journal::Off));
+    let begun = || world.requests_at("POST", "/api/assets/upload");
+    let steer = async {
+        while begun().await < 16 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        control.pause();
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let paused = begun().await;
+        control.resume();
+        paused
+    };
+    let (ended, paused) = tokio::join!(uploads.collect(), steer);
+    assert_eq!(paused, 16);
+    assert!(ended.iter().all(|file| file.result.is_ok()));
+    assert_eq!(names(&world).await.len(), 40);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn no_more_is_told_to_have_arrived_than_there_is() {
+    let world = World::new().await;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let stream = |name: &str, size: usize| {
+        let pieces = (0..size / 1000).map(|_| Ok(bytes::Bytes::from(vec![7; 1000])));
+        UploadSource::stream(name, futures_util::stream::iter(pieces))
+    };
+    let sources = vec![
+        UploadSource::bytes("note.bin", vec![7; 1000]),
+        stream("short.bin", 100_000),
+        stream("long.bin", 20_000_000),
+    ];
+    let notes = Arc::clone(&told);
+    let uploads = world
+        .client
+        .media()
+        .upload_all(sources, UploadOptions::new("document"))
+        .on_progress(move |p| notes.lock().unwrap().push(p.bytes));
+    assert!(uploads.collect().await.iter().all(|file| file.result.is_ok()));
+    let told = told.lock().unwrap().clone();
+    assert!(told.iter().all(|p| p.acknowledged <= p.total && p.sent <= p.total), "{told:?}");
+    let last = told.last().unwrap();
+    assert_eq!((last.sent, last.acknowledged, last.total), (20_101_000, 20_101_000, 20_101_000));
     world.end().await;
 }

@@ -358,7 +358,7 @@ class UploadAllProgress:
         """Files that failed."""
     @property
     def bytes(self) -> Progress:
-        """The bytes of all files together. File objects, and files that cannot be read, are not in its total."""
+        """The bytes of all files together; of a file object what was read so far, of files that cannot be read none."""
 
 @final
 class UploadedFile:

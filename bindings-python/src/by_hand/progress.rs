@@ -108,7 +108,7 @@ impl From<upload::UploadAllProgress> for UploadAllProgress {
 
 #[pymethods]
 impl UploadAllProgress {
-    /// The bytes of all files together. File objects, and files that cannot be read, are not in its total.
+    /// The bytes of all files together; of a file object what was read so far, of files that cannot be read none.
     #[getter]
     fn bytes(&self) -> Progress {
         Progress(self.bytes)

@@ -41,6 +41,8 @@ pub struct UploadAll {
     each: Box<dyn Fn(Upload) -> Upload + Send + Sync>,
     content_types: Vec<Option<String>>,
     tally: Arc<Tally>,
+    /// Bytes of each, as far as they could be told at the beginning.
+    sizes: Vec<u64>,
     counts: Arc<Counts>,
     teller: Option<Teller>,
     state: State,
@@ -83,7 +85,8 @@ pub struct UploadAllProgress {
     pub files_done: usize,
     /// Files that failed.
     pub files_failed: usize,
-    /// The bytes of all files together. Streams of unknown length and files that cannot be read are not in its total.
+    /// The bytes of all files together. Its total has of a stream of unknown length what was read of it so far, and nothing of
+    /// files that cannot be read.
     pub bytes: Progress,
 }
 
@@ -110,6 +113,7 @@ impl UploadAll {
             each: Box::new(|upload| upload),
             content_types: Vec::new(),
             tally: Arc::new(Tally::default()),
+            sizes: Vec::new(),
             counts: Arc::new(counts),
             teller: None,
             state: State::New,
@@ -211,9 +215,10 @@ impl UploadAll {
                 UploadSource::Bytes { bytes, .. } => bytes.len() as u64,
                 UploadSource::Stream(_) => 0,
             };
-            paths.iter().map(size).sum()
+            paths.iter().map(size).collect::<Vec<u64>>()
         });
-        self.tally.set_total(measured.await.unwrap_or_default());
+        self.sizes = measured.await.unwrap_or_default();
+        self.tally.set_total(self.sizes.iter().sum());
     }
 
     /// Begins as many as may run.
@@ -228,7 +233,8 @@ impl UploadAll {
             }
             let upload = Upload::new(client, source.clone(), options);
             let upload = (self.each)(upload.sharing(beside, &self.shares));
-            let tally = Arc::new(Tally::among(&self.tally));
+            let measured = self.sizes.get(index).copied().unwrap_or_default();
+            let tally = Arc::new(Tally::among(&self.tally, measured));
             self.running.push(
                 async move {
                     let result = upload.send_counted(&tally).await;

@@ -47,24 +47,29 @@ pub(crate) struct Tally {
     wire: AtomicU64,
     /// Requests of a small file that failed and were sent again.
     failures: AtomicU32,
-    /// That of all uploads together, of which this is one.
-    all: Option<Arc<Tally>>,
+    /// That of all uploads together, of which this is one, and what the total there has of it.
+    all: Option<(Arc<Tally>, AtomicU64)>,
 }
 
 impl Tally {
-    /// The counters of one upload among several, which count in `all` too. The total of `all` is its owner's.
-    pub(crate) fn among(all: &Arc<Tally>) -> Self {
-        Self { all: Some(Arc::clone(all)), ..Self::default() }
+    /// The counters of one upload among several, which count in `all` too, whose total has `measured` bytes of it.
+    pub(crate) fn among(all: &Arc<Tally>, measured: u64) -> Self {
+        Self { all: Some((Arc::clone(all), AtomicU64::new(measured))), ..Self::default() }
     }
 
     pub(crate) fn set_total(&self, total: u64) {
         self.total.store(total, Relaxed);
+        if let Some((all, measured)) = &self.all {
+            // Of a stream nothing was measured, and a file may have grown since.
+            let more = total.wrapping_sub(measured.swap(total, Relaxed));
+            all.total.fetch_add(more, Relaxed);
+        }
     }
 
     /// A part's offset, as the platform told it, went from `before` to `now`.
     pub(crate) fn moved(&self, before: u64, now: u64) {
         self.acknowledged.fetch_add(now.wrapping_sub(before), Relaxed);
-        if let Some(all) = &self.all {
+        if let Some((all, _)) = &self.all {
             all.moved(before, now);
         }
     }
@@ -72,14 +77,14 @@ impl Tally {
     fn sent(&self, bytes: u64) {
         self.in_flight.fetch_add(bytes, Relaxed);
         self.wire.fetch_add(bytes, Relaxed);
-        if let Some(all) = &self.all {
+        if let Some((all, _)) = &self.all {
             all.sent(bytes);
         }
     }
 
     fn ended(&self, bytes: u64) {
         self.in_flight.fetch_sub(bytes, Relaxed);
-        if let Some(all) = &self.all {
+        if let Some((all, _)) = &self.all {
             all.ended(bytes);
         }
     }

@@ -1,11 +1,11 @@
 //! A small file in one multipart request, under a key that is written down before: called again after a crash, the platform
 //! gives the asset that it had made, and makes no second one.
 
-use std::{pin::pin, sync::Arc, time::SystemTime};
+use std::{sync::Arc, time::SystemTime};
 
-use futures_util::future::{Either, select};
 use http::HeaderValue;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     Settings, UploadSource, Uploaded,
@@ -13,6 +13,7 @@ use super::{
     context::describe,
     control::{Wanted, until},
     fingerprint::Fingerprint,
+    join::cancelled,
     journal::Written,
     multipart,
     outcome::{asset, compare, is_of, was_cancelled},
@@ -48,22 +49,24 @@ impl Single<'_> {
     /// Uploads it, unless it is cancelled before the answer is there.
     pub(crate) async fn run(&self) -> Result<Uploaded, Error> {
         let mut wanted = self.settings.control.watch();
-        if until(&mut wanted, |wanted| wanted != Wanted::Pause).await == Wanted::Run {
-            let cancelled = pin!(until(&mut wanted, |wanted| wanted == Wanted::Cancel));
-            if let Either::Left((outcome, _)) = select(pin!(self.shared()), cancelled).await {
-                return outcome;
+        while until(&mut wanted, |wanted| wanted != Wanted::Pause).await == Wanted::Run {
+            let Ok(_share) = cancelled(&mut wanted, self.share()).await else { break };
+            if *wanted.borrow() == Wanted::Pause {
+                // It was waited for, and is of use to others now.
+                continue;
             }
+            let uploading = cancelled(&mut wanted, self.upload()).await;
+            return uploading.map_err(|_| was_cancelled())?;
         }
         Err(was_cancelled())
     }
 
-    /// Uploads it, once there is a share for it. A stream's bytes have theirs.
-    async fn shared(&self) -> Result<Uploaded, Error> {
-        let _share = match &self.settings.shares {
+    /// What it needs beside others, once that is free. A stream's bytes have theirs.
+    async fn share(&self) -> Option<OwnedSemaphorePermit> {
+        match &self.settings.shares {
             Some(shares) if !self.is_held => Some(shares.request().await),
             _ => None,
-        };
-        self.upload().await
+        }
     }
 
     async fn upload(&self) -> Result<Uploaded, Error> {
