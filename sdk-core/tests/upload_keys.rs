@@ -216,3 +216,39 @@ async fn an_upload_under_a_key_is_cancelled_while_it_is_hashed() {
     assert_eq!(world.requests("POST").await, 0);
     world.end().await;
 }
+
+/// It was begun without the key, or under another one; what comes of this call is this key's.
+#[tokio::test]
+async fn an_upload_that_was_begun_under_another_key_is_one_asset_under_this_one() {
+    for streams in [1, 4] {
+        let world = World::new().await;
+        let (path, sha256) = world.file("film.bin", 20 * MIB, 10);
+        let chunk = 2 * MIB as u64;
+        crash(&world, world.upload(&path).chunk_size(chunk).max_streams(streams)).await;
+        let upload = || upload(&world, "film", &path).max_streams(streams).journal(world.journal());
+        let first = upload().send().await.unwrap();
+        let second = upload().send().await.unwrap();
+        assert_eq!((second.asset.id, second.sent), (first.asset.id, 0), "{streams} streams");
+        world.only_asset(&sha256).await;
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_replaced_is_one_asset_however_often_it_is_called_for_under_the_same_key() {
+    for streams in [1, 4] {
+        let world = World::new().await;
+        let (path, _) = world.file("film.bin", 20 * MIB, 11);
+        let upload = || upload(&world, "film", &path).max_streams(streams).journal(world.journal());
+        crash(&world, upload()).await;
+        let mut other = std::fs::read(&path).unwrap();
+        other[MIB] ^= 1;
+        std::fs::write(&path, &other).unwrap();
+        let first = upload().send().await.unwrap();
+        assert_eq!(first.restarts.len(), 1, "{streams} streams");
+        let second = upload().send().await.unwrap();
+        assert_eq!((second.asset.id, second.sent), (first.asset.id, 0), "{streams} streams");
+        world.only_asset(&sha256(&other)).await;
+        world.end().await;
+    }
+}

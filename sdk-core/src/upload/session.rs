@@ -62,13 +62,16 @@ impl Job<'_> {
             Some(place) => self.found(place, &mut restarts).await?,
             None => None,
         };
+        // The caller's key may have made an asset already that is another content's, or there no more.
+        let known = place.as_ref().and_then(|place| place.known.as_ref());
+        let mut is_spent = found.is_none() && known.is_some_and(|known| known.is_joining);
         loop {
             let resumed = found.is_some();
             let whole = Whole::default();
             let written = match found.take() {
                 Some(written) => written,
                 None => {
-                    let keys = self.keys(!restarts.is_empty(), &whole).await?;
+                    let keys = self.keys(is_spent, &whole).await?;
                     self.begin(place.as_ref(), &keys).await?
                 }
             };
@@ -91,6 +94,7 @@ impl Job<'_> {
                     let what = "the file is not the one whose upload was begun: it was begun anew";
                     tracing::warn!("{what}");
                     restarts.push(what.to_owned());
+                    is_spent |= written.is_joining;
                     self.discard(&ctx, &parts, place.as_ref(), &written.id, false).await;
                 }
                 Err(Halt::Lost) => {
@@ -98,6 +102,7 @@ impl Job<'_> {
                         "the asset that the upload became is there no more: it was begun anew";
                     tracing::warn!("{what}");
                     restarts.push(what.to_owned());
+                    is_spent = true;
                     self.discard(&ctx, &parts, place.as_ref(), &written.id, false).await;
                 }
                 Err(Halt::Cancelled) => {
@@ -113,7 +118,11 @@ impl Job<'_> {
     async fn place(&self) -> Result<Option<Place>, Error> {
         let origin = self.setup.client.url(&self.setup.path);
         let Setup { source, settings, .. } = &self.setup;
-        let described = self.setup.described();
+        let mut described = self.setup.described();
+        if let Some(key) = self.own_key() {
+            // What was begun under another key, or none, would become that one's asset, and the same call again make a second.
+            described.extend(["\0", key]);
+        }
         let to = (&origin, self.setup.client.transport().shared.credential.account());
         let taking = Place::take(&settings.journal, source, to, &described, |_| Ok(()));
         match taking.await?.0 {
@@ -156,10 +165,10 @@ impl Job<'_> {
         Ok(None)
     }
 
-    /// The keys of its requests. One that is begun anew must not find what was taken back. What they need of the content's hash
-    /// is left in `whole`.
-    async fn keys(&self, is_anew: bool, whole: &Whole) -> Result<Keys, Error> {
-        let Some(key) = self.own_key().filter(|_| !is_anew) else { return Ok(Keys::new()) };
+    /// The keys of its requests: of the caller's own, unless that `is_spent`. What they need of the content's hash is left in
+    /// `whole`.
+    async fn keys(&self, is_spent: bool, whole: &Whole) -> Result<Keys, Error> {
+        let Some(key) = self.own_key().filter(|_| !is_spent) else { return Ok(Keys::new()) };
         let mut wanted = self.setup.settings.control.watch();
         let hashing = whole.of(&self.setup.source, self.size);
         let hashed = cancelled(&mut wanted, hashing).await.map_err(|_| was_cancelled())?;
