@@ -160,6 +160,11 @@ impl Context<'_> {
         std::mem::take(&mut *self.restarts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The file can be looked at, whatever it is by now.
+    pub(crate) fn is_there(&self) -> bool {
+        self.file.as_ref().is_some_and(|(path, _)| Stamp::read(path).is_ok())
+    }
+
     /// The file is still the one that the upload began with.
     pub(crate) fn unchanged(&self) -> Result<(), Error> {
         let Some((path, stamp)) = &self.file else { return Ok(()) };

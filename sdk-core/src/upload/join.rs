@@ -4,7 +4,7 @@
 use std::{
     pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::{
@@ -16,16 +16,20 @@ use tokio::sync::watch;
 use super::{
     context::Context,
     control::{Wanted, until},
-    judge::Asked,
+    judge::{Asked, Next, judge},
     outcome::remove,
     part::{Halt, Part},
+    plan::MIB,
     recover::{insist, passes},
     tus::{Held, New},
 };
 use crate::{client::Client, error::Error, transport::backoff};
 
+/// How long a joining may take beside what it needs for its bytes, and how many of these a slow platform copies in a second.
+const PATIENCE: Duration = Duration::from_secs(300);
+const SLOWEST: u64 = 16 * MIB;
 /// How long the end of a joining is waited for that is not wanted any more, and then the removal of what it made.
-const LAST_CHANCE: Duration = Duration::from_secs(5);
+pub(super) const LAST_CHANCE: Duration = Duration::from_secs(5);
 
 /// Makes the parts one: where the upload is, and the asset's id. `asked` says that an earlier process may have asked for it.
 pub(crate) async fn join(
@@ -39,7 +43,9 @@ pub(crate) async fn join(
     let locations: Vec<_> =
         parts.iter().map(|p| p.with(|s| s.location.clone()).unwrap_or_default()).collect();
     let new = New::Joined { parts: &locations, metadata: &ctx.metadata };
-    let mut failures = 0;
+    let (mut failures, mut waits) = (0, 0);
+    let bytes: u64 = parts.iter().map(|p| p.range.end - p.range.start).sum();
+    let (began, patience) = (Instant::now(), PATIENCE + Duration::from_secs(bytes / SLOWEST));
     loop {
         let now = until(wanted, |wanted| wanted != Wanted::Pause).await;
         // The same key makes it once, however often it is asked for.
@@ -67,13 +73,17 @@ pub(crate) async fn join(
             }
         };
         ctx.failures.fetch_add(1, Relaxed);
-        failures += 1;
+        // One that is under way is no failure, however often it is asked for: of a large file it takes minutes, and whatever
+        // stands between has given the first request up by then.
+        let is_under_way = judge(Asked::Create, &error) == Next::Locked;
+        failures += u32::from(!is_under_way || began.elapsed() > patience);
+        waits += 1;
         let Some(congested) = passes(Asked::Create, &error) else { return Err(error.into()) };
         let after = error.retry_after();
         if failures > ctx.retries || after.is_some_and(|after| after > ctx.max_retry_after) {
             return Err(error.into());
         }
-        let delay = backoff::delay(failures - 1, congested, rand::random(), after);
+        let delay = backoff::delay(waits - 1, congested, rand::random(), after);
         // One that is cancelled meanwhile may have been made, its answer lost: it is taken back above.
         let _ = cancelled(wanted, tokio::time::sleep(delay)).await;
     }

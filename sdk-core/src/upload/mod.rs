@@ -42,11 +42,15 @@ mod tus;
 mod whole;
 
 use std::{
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use futures_util::FutureExt as _;
+use futures_util::{
+    FutureExt as _,
+    future::{Either, select},
+};
 
 pub use all::{UploadAll, UploadAllProgress, UploadedFile};
 pub use control::UploadControl;
@@ -56,7 +60,8 @@ pub use source::{UploadSource, UploadStream};
 
 use self::{
     context::Setup,
-    join::cancelled,
+    control::{Wanted, until},
+    join::{LAST_CHANCE, cancelled},
     outcome::was_cancelled,
     progress::{Tally, told},
     session::Job,
@@ -264,7 +269,7 @@ impl Upload {
             return self.multipart(self.source.clone(), tally, false).await;
         };
         let (wire, asked) = (Wire::new(&self.client, path.clone()), Instant::now());
-        let Some(abilities) = wire.abilities().await? else {
+        let Some(abilities) = self.abilities(&wire).await? else {
             return self.multipart(self.source.clone(), tally, false).await;
         };
         let is_loopback = is_loopback(&self.client.url(&path));
@@ -272,7 +277,7 @@ impl Upload {
         if self.settings.is_late(size, is_loopback, answered) {
             // A tunnel is late again; a platform on this machine that was busy for a moment is not.
             let asked = Instant::now();
-            if wire.abilities().await.is_ok() {
+            if self.abilities(&wire).await.is_ok() {
                 answered = asked.elapsed();
             }
         }
@@ -325,9 +330,23 @@ impl Upload {
             )
         };
         let path = uploads.ok_or_else(unsupported)?;
-        let abilities = Wire::new(&self.client, path.clone()).abilities().await?;
+        let abilities = self.abilities(&Wire::new(&self.client, path.clone())).await?;
         let setup = self.setup(path, abilities.ok_or_else(unsupported)?, tally);
         StreamJob(setup).run(first, pieces).boxed().await
+    }
+
+    /// What the platform can do. One that is cancelled does not wait for long: what an earlier call left can be taken back only
+    /// when that is known.
+    async fn abilities(&self, wire: &Wire<'_>) -> Result<Option<Abilities>, Error> {
+        let mut wanted = self.settings.control.watch();
+        let cancelled = async {
+            until(&mut wanted, |wanted| wanted == Wanted::Cancel).await;
+            tokio::time::sleep(LAST_CHANCE).await;
+        };
+        match select(pin!(wire.abilities()), pin!(cancelled)).await {
+            Either::Left((abilities, _)) => abilities,
+            Either::Right(_) => Err(was_cancelled()),
+        }
     }
 
     fn setup(&self, path: String, abilities: Abilities, tally: &Arc<Tally>) -> Setup<'_> {

@@ -17,6 +17,8 @@ pub(crate) enum Halt {
     Changed,
     /// An earlier process brought it to its end, and the asset was removed since.
     Lost,
+    /// The file became another one while the last of it was sent: what the platform made of it is neither.
+    Torn(Error),
     Cancelled,
     Failed(Error),
 }

@@ -9,11 +9,11 @@ use url::Url;
 
 use super::{
     UploadSource,
-    fingerprint::{Fingerprint, Stamp},
+    fingerprint::Fingerprint,
     journal::{Book, Journal, Written},
     lock::Lock,
     multipart::FEW,
-    source::{cannot_read, whole},
+    source::{cannot_read, stamp, whole},
 };
 use crate::{beside, error::Error, secret::Secret};
 
@@ -95,7 +95,8 @@ impl Place {
             Some(None) => return Ok(Taken::ByAnother),
             None => return Ok(Taken::Nowhere),
         };
-        let stamp = Stamp::read(&full).map_err(|e| cannot_read(path, e))?;
+        // A pipe in its place would be read without end.
+        let stamp = stamp(&full)?;
         // What cannot be read at once is read again where it is told what is wrong.
         let bytes = (stamp.size <= FEW).then(|| whole(&full, stamp.size).ok()).flatten();
         let (file, small) = match bytes {

@@ -19,7 +19,7 @@ use super::{
     join::{cancelled, join},
     journal::{Written, WrittenPart},
     keys::{self, Keys},
-    outcome::{asset, compare, discard, was_cancelled},
+    outcome::{abandon, asset, compare, discard, was_cancelled},
     part::{Halt, Kind, Part, State},
     place::{Place, Taken},
     plan,
@@ -108,6 +108,10 @@ impl Job<'_> {
                 Err(Halt::Cancelled) => {
                     self.discard(&ctx, &parts, place.as_ref(), &written.id, true).await;
                     return Err(was_cancelled());
+                }
+                Err(Halt::Torn(error)) => {
+                    self.discard(&ctx, &parts, place.as_ref(), &written.id, true).await;
+                    return Err(error);
                 }
                 Err(Halt::Failed(error)) => return Err(error),
             }
@@ -300,7 +304,13 @@ impl Job<'_> {
         match asset(self.setup.client, &location, asset_id, self.size, &sha256).await {
             Ok(asset) => Ok((asset, sha256)),
             Err(error) if resumed && matches!(error.status(), Some(404 | 410)) => Err(Halt::Lost),
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                if ctx.ledger.is_none() && self.own_key().is_none() {
+                    // Nothing leads the next call to it, which would make a second one.
+                    abandon(ctx, Some(location)).await;
+                }
+                Err(error.into())
+            }
         }
     }
 
@@ -317,7 +327,11 @@ impl Job<'_> {
         let mut round = 0;
         loop {
             engine::run(ctx, parts, &mut controller, wanted).await?;
-            ctx.unchanged()?;
+            if let Err(error) = ctx.unchanged() {
+                // One stream is an asset since its last byte: of what the file was, or of some of both.
+                let is_torn = parts.len() == 1 && ctx.is_there();
+                return Err(if is_torn { Halt::Torn(error) } else { error.into() });
+            }
             if let [whole] = parts {
                 let (location, id) = whole.with(|s| (s.location.clone(), s.asset_id.clone()));
                 return Ok((location.unwrap_or_default(), id));

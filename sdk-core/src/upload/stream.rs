@@ -101,7 +101,7 @@ impl StreamJob<'_> {
                     let hashed = ctx.whole.up_to(&part.source, base, base + length).await;
                     hashed.map_err(|e| Error::upload(e.to_string()).with_source(e))?;
                 }
-                Err(Halt::Failed(error)) => {
+                Err(Halt::Failed(error) | Halt::Torn(error)) => {
                     abandon(&ctx, part.with(|s| s.location.clone())).await;
                     return Err(error);
                 }
@@ -119,7 +119,14 @@ impl StreamJob<'_> {
         }
         let sha256 = ctx.whole.digest();
         let location = state.location.unwrap_or_default();
-        let asset = asset(self.0.client, &location, state.asset_id, base, &sha256).await?;
+        let asset = match asset(self.0.client, &location, state.asset_id, base, &sha256).await {
+            Ok(asset) => asset,
+            Err(error) => {
+                // The next call would make a second one of it.
+                abandon(&ctx, Some(location)).await;
+                return Err(error);
+            }
+        };
         compare(self.0.client, &asset, &sha256).await?;
         let (sent, failures) = (self.0.tally.wire(), ctx.failures.load(Relaxed));
         Ok(Uploaded { asset, sent, failures, restarts: Vec::new() })
