@@ -111,6 +111,35 @@ async fn cancelling_does_not_wait_for_a_platform_that_does_not_say_what_it_can_d
     world.end().await;
 }
 
+/// It has every byte by then.
+#[tokio::test]
+async fn cancelling_does_not_wait_for_a_platform_that_does_not_say_what_it_made() {
+    let world = World::new().await;
+    let silent = json!({"drop_before": true, "delay_ms": 600_000});
+    world
+        .fault(json!({"method": "GET", "path": "/api/assets/*", "times": 0, "action": silent}))
+        .await;
+    let pieces = (0..20).map(|_| Ok(Bytes::from(vec![7; MIB])));
+    let stream = UploadSource::stream("live.bin", futures_util::stream::iter(pieces));
+    let (path, _) = world.file("film.bin", 20 * MIB, 46);
+    for (source, streams) in [(stream, 1), (UploadSource::from(&path), 1), ((&path).into(), 4)] {
+        let asked = world.requests_at("GET", "/api/assets/").await;
+        let control = UploadControl::new();
+        let cancel = async {
+            while world.requests_at("GET", "/api/assets/").await == asked {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            control.cancel();
+        };
+        let upload = world.upload(source).max_streams(streams).control(&control).send();
+        let both = async { tokio::join!(upload, cancel).0 };
+        let outcome = tokio::time::timeout(Duration::from_secs(20), both).await;
+        assert_eq!(outcome.expect("it is heard").unwrap_err().kind(), ErrorKind::Cancelled);
+        assert_eq!(world.assets().await, 0, "{streams} streams");
+    }
+    world.end().await;
+}
+
 /// A pipe that nobody writes into would be waited for.
 #[cfg(unix)]
 #[tokio::test]

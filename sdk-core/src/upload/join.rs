@@ -29,7 +29,7 @@ use crate::{client::Client, error::Error, transport::backoff};
 const PATIENCE: Duration = Duration::from_secs(300);
 const SLOWEST: u64 = 16 * MIB;
 /// How long the end of a joining is waited for that is not wanted any more, and then the removal of what it made.
-pub(super) const LAST_CHANCE: Duration = Duration::from_secs(5);
+const LAST_CHANCE: Duration = Duration::from_secs(5);
 
 /// Makes the parts one: where the upload is, and the asset's id. `asked` says that an earlier process may have asked for it.
 pub(crate) async fn join(
@@ -96,6 +96,21 @@ pub(crate) async fn cancelled<T>(
 ) -> Result<T, Halt> {
     let cancelled = until(wanted, |wanted| wanted == Wanted::Cancel);
     match select(pin!(work), pin!(cancelled)).await {
+        Either::Left((done, _)) => Ok(done),
+        Either::Right(_) => Err(Halt::Cancelled),
+    }
+}
+
+/// Does `work`, and for a few seconds more where the upload is cancelled before its end.
+pub(crate) async fn briefly<T>(
+    wanted: &mut watch::Receiver<Wanted>,
+    work: impl Future<Output = T>,
+) -> Result<T, Halt> {
+    let over = async {
+        until(wanted, |wanted| wanted == Wanted::Cancel).await;
+        tokio::time::sleep(LAST_CHANCE).await;
+    };
+    match select(pin!(work), pin!(over)).await {
         Either::Left((done, _)) => Ok(done),
         Either::Right(_) => Err(Halt::Cancelled),
     }

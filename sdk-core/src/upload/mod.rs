@@ -42,15 +42,11 @@ mod tus;
 mod whole;
 
 use std::{
-    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use futures_util::{
-    FutureExt as _,
-    future::{Either, select},
-};
+use futures_util::FutureExt as _;
 
 pub use all::{UploadAll, UploadAllProgress, UploadedFile};
 pub use control::UploadControl;
@@ -60,8 +56,7 @@ pub use source::{UploadSource, UploadStream};
 
 use self::{
     context::Setup,
-    control::{Wanted, until},
-    join::{LAST_CHANCE, cancelled},
+    join::{briefly, cancelled},
     outcome::was_cancelled,
     progress::{Tally, told},
     session::Job,
@@ -339,14 +334,7 @@ impl Upload {
     /// when that is known.
     async fn abilities(&self, wire: &Wire<'_>) -> Result<Option<Abilities>, Error> {
         let mut wanted = self.settings.control.watch();
-        let cancelled = async {
-            until(&mut wanted, |wanted| wanted == Wanted::Cancel).await;
-            tokio::time::sleep(LAST_CHANCE).await;
-        };
-        match select(pin!(wire.abilities()), pin!(cancelled)).await {
-            Either::Left((abilities, _)) => abilities,
-            Either::Right(_) => Err(was_cancelled()),
-        }
+        briefly(&mut wanted, wire.abilities()).await.map_err(|_| was_cancelled())?
     }
 
     fn setup(&self, path: String, abilities: Abilities, tally: &Arc<Tally>) -> Setup<'_> {

@@ -16,7 +16,7 @@ use super::{
     controller::Controller,
     engine,
     fingerprint::{Fingerprint, Stamp},
-    join::{cancelled, join},
+    join::{briefly, cancelled, join},
     journal::{Written, WrittenPart},
     keys::{self, Keys},
     outcome::{abandon, asset, compare, discard, was_cancelled},
@@ -301,8 +301,13 @@ impl Job<'_> {
         if *self.setup.settings.control.watch().borrow() == Wanted::Cancel {
             tracing::debug!("cancelled too late: the asset is there");
         }
-        match asset(self.setup.client, &location, asset_id, self.size, &sha256).await {
+        let asking = asset(self.setup.client, &location, asset_id, self.size, &sha256);
+        match briefly(&mut wanted, asking).await.unwrap_or_else(|_| Err(was_cancelled())) {
             Ok(asset) => Ok((asset, sha256)),
+            Err(error) if error.kind() == ErrorKind::Cancelled => {
+                abandon(ctx, Some(location)).await;
+                Err(Halt::Cancelled)
+            }
             Err(error) if resumed && matches!(error.status(), Some(404 | 410)) => Err(Halt::Lost),
             Err(error) => {
                 if ctx.ledger.is_none() && self.own_key().is_none() {

@@ -14,7 +14,7 @@ use super::{
     context::Setup,
     controller::Controller,
     engine,
-    join::cancelled,
+    join::{briefly, cancelled},
     outcome::{abandon, asset, compare, discard, was_cancelled},
     part::{Halt, Kind, Part, State},
 };
@@ -119,7 +119,9 @@ impl StreamJob<'_> {
         }
         let sha256 = ctx.whole.digest();
         let location = state.location.unwrap_or_default();
-        let asset = match asset(self.0.client, &location, state.asset_id, base, &sha256).await {
+        let asking = asset(self.0.client, &location, state.asset_id, base, &sha256);
+        let asked = briefly(&mut wanted, asking).await.unwrap_or_else(|_| Err(was_cancelled()));
+        let asset = match asked {
             Ok(asset) => asset,
             Err(error) => {
                 // The next call would make a second one of it.
