@@ -176,7 +176,8 @@ public struct Assets: Sendable {
     ///   - to: Where the file is to be.
     ///   - options: Options of its requests.
     ///
-    /// - Throws: ``StoryCoreError``: As `Download.send`.
+    /// - Throws: ``StoryCoreError``: `config` when the target is a directory or its directory is not there,
+    ///   `upload` when the file cannot be written or what arrived is not the asset, and as every call.
     @discardableResult
     public func download(
         _ id: String,
