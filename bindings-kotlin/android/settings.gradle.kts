@@ -1,5 +1,9 @@
 // Not run by the project's tests: see README.md.
 pluginManagement {
+    plugins {
+        id("com.android.library") version "8.13.0"
+        id("org.jetbrains.kotlin.android") version "2.4.20"
+    }
     repositories {
         google()
         mavenCentral()

@@ -1,12 +1,16 @@
 // The AAR of the Kotlin package. Not run by the project's tests: see ../README.md. The sources and the native libraries are
 // put together by ../../scripts/release-aar.sh; versions are those of ../../pom.xml.
+
+// Without versions: here ../settings.gradle.kts has them, and an app that includes this module has its own, beside which Gradle
+// takes no other.
 plugins {
-    id("com.android.library") version "8.13.0"
-    id("org.jetbrains.kotlin.android") version "2.4.20"
+    id("com.android.library")
+    id("org.jetbrains.kotlin.android")
     id("maven-publish")
 }
 
-val target = rootDir.resolve("../../target/kotlin-android")
+// From this folder, and not from the root's, which is the app's where an app includes this module.
+val target = projectDir.resolve("../../../target/kotlin-android")
 
 group = "io.storycore"
 version = "0.1.0"

@@ -179,6 +179,54 @@ fn scenarios(cx: &Context, natives: &Path, names: &[&str]) -> Counts {
 mod tests {
     use super::*;
 
+    fn read(name: &str) -> String {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bindings-kotlin");
+        std::fs::read_to_string(root.join(name)).unwrap()
+    }
+
+    /// What stands between two texts.
+    fn between<'a>(text: &'a str, before: &str, behind: &str) -> &'a str {
+        let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("there is no {before}"));
+        rest.split_once(behind).unwrap().0
+    }
+
+    #[test]
+    fn the_gradle_module_has_the_versions_of_the_maven_build() {
+        let (maven, settings) = (read("pom.xml"), read("android/settings.gradle.kts"));
+        let module = read("android/library/build.gradle.kts");
+        let pinned = |name: &str| between(&maven, &format!("<{name}.version>"), "<").to_owned();
+        for (gradle, before, version) in [
+            (&settings, "org.jetbrains.kotlin.android\") version \"", pinned("kotlin")),
+            (&module, "kotlinx-coroutines-android:", pinned("coroutines")),
+            (&module, "kotlinx-serialization-json:", pinned("serialization")),
+            (&module, "net.java.dev.jna:jna:", pinned("jna") + "@aar"),
+            (&module, "version = \"", between(&maven, "<version>", "<").to_owned()),
+        ] {
+            assert_eq!(between(gradle, before, "\""), version, "{before}");
+        }
+    }
+
+    #[test]
+    fn an_app_can_include_the_gradle_module() {
+        let code: String = read("android/library/build.gradle.kts")
+            .lines()
+            .filter(|line| !line.starts_with("//"))
+            .collect();
+        // The app's own folder, and versions beside the app's own, which Gradle refuses.
+        assert!(!code.contains("rootDir") && !code.contains("rootProject"), "{code}");
+        assert!(!between(&code, "plugins {", "}").contains("version"), "{code}");
+        let folder =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../bindings-kotlin/android/library");
+        let paths: Vec<&str> = code.split('"').filter(|text| text.starts_with("../")).collect();
+        assert_eq!(paths.len(), 3, "{paths:?}");
+        for path in paths {
+            let target = folder.join("../../../target");
+            // What is built is there once it is built, and what it is built in is this repository.
+            let is_there = folder.join(path).exists() || folder.join(path).starts_with(&target);
+            assert!(is_there, "{path}");
+        }
+    }
+
     #[test]
     fn what_has_no_kdoc_is_found() {
         let text = "/** A. */\n@JvmField\npublic val a = 1\n\npublic fun b() {}\n\n\
