@@ -13,6 +13,7 @@ mod duty;
 mod engine;
 mod feed;
 mod fingerprint;
+mod in_turns;
 mod join;
 mod journal;
 mod judge;

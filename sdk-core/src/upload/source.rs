@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::{
     buffers::Buffers,
     fingerprint::Stamp,
-    thread,
+    in_turns, thread,
     whole::{Along, Hashing},
 };
 use crate::{beside, error::Error};
@@ -25,6 +25,8 @@ use crate::{beside, error::Error};
 const PIECE: usize = 256 * 1024;
 /// Pieces between a thread and whom it serves.
 pub(crate) const AHEAD: usize = 4;
+/// A file that is alone in its request and no smaller is read by two threads.
+const LARGE: u64 = 64 * 1024 * 1024;
 
 /// What is uploaded. Its `Debug` shows no bytes.
 #[derive(Clone)]
@@ -132,7 +134,11 @@ impl UploadSource {
         range: Range<u64>,
         way: Way,
     ) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
-        let (sender, receiver) = mpsc::channel(way.ahead(range.end.saturating_sub(range.start)));
+        let size = range.end.saturating_sub(range.start);
+        if let (Self::Path(path), Way::Whole, LARGE..) = (self, &way, size) {
+            return in_turns::pieces(path, size, way.piece(size)).left_stream();
+        }
+        let (sender, receiver) = mpsc::channel(way.ahead());
         match self {
             Self::Bytes { bytes, .. } => {
                 let _ = sender.try_send(Ok(bytes.slice(within(bytes, &range))));
@@ -156,10 +162,11 @@ impl UploadSource {
                 let _ = sender.try_send(Err(io::Error::other("a stream has no ranges")));
             }
         }
-        futures_util::stream::unfold(receiver, |mut receiver| async {
+        let pieces = futures_util::stream::unfold(receiver, |mut receiver| async {
             let piece = receiver.recv().await?;
             Some((piece, receiver))
-        })
+        });
+        pieces.right_stream()
     }
 
     /// Shows `range` piece by piece while `pass` wants more. It may block.
@@ -238,10 +245,6 @@ pub(crate) fn read(
     way: Way,
     mut pass: impl FnMut(Bytes) -> bool,
 ) -> io::Result<()> {
-    let changed = || {
-        let what = format!("{} changed while it was read", path.display());
-        io::Error::new(io::ErrorKind::UnexpectedEof, what)
-    };
     let mut file = File::open(path)?;
     file.seek(io::SeekFrom::Start(range.start))?;
     let mut left = range.end - range.start;
@@ -254,7 +257,7 @@ pub(crate) fn read(
         let most = usize::try_from(left).map_or(piece, |left| left.min(piece));
         let mut buffer = buffers.take(piece);
         match file.read(&mut buffer.room()[..most]) {
-            Ok(0) => return Err(changed()),
+            Ok(0) => return Err(changed(path)),
             // A signal came while a network's or a user's own file system was read.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -267,7 +270,13 @@ pub(crate) fn read(
             }
         }
     }
-    if is_whole && file.read(&mut [0])? > 0 { Err(changed()) } else { Ok(()) }
+    if is_whole && file.read(&mut [0])? > 0 { Err(changed(path)) } else { Ok(()) }
+}
+
+/// The error of a file that has not as many bytes as it had.
+pub(crate) fn changed(path: &Path) -> io::Error {
+    let what = format!("{} changed while it was read", path.display());
+    io::Error::new(io::ErrorKind::UnexpectedEof, what)
 }
 
 /// How a range of a file is read.
@@ -316,11 +325,9 @@ impl Way {
         usize::try_from(length).map_or(share, |length| length.min(share))
     }
 
-    /// How many pieces wait for the network. One request of a large file, which is alone, has more: on a busy machine the reader
-    /// may not run for some milliseconds, in which a fast network sends as many MiB.
-    fn ahead(&self, length: u64) -> usize {
+    /// How many pieces wait for the network.
+    fn ahead(&self) -> usize {
         match self {
-            Self::Whole if length >= 64 * 1024 * 1024 => 3 * AHEAD,
             Self::Near(near) => near.ahead(),
             Self::Whole | Self::Beside | Self::Part => AHEAD,
         }
