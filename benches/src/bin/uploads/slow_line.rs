@@ -19,6 +19,8 @@ pub(crate) async fn streams(options: Options) -> Result<(), Failure> {
     let mut pairs = Vec::new();
     for run in 0..runs {
         let send = async |streams| {
+            // For the parts, and what they are joined to.
+            stage::warm(folder.path(), 2 * mib * MIB)?;
             let took = peers::ours("tus", url, &platform.key, &file, streams).await?;
             platform.clear(1).await?;
             Ok::<_, Failure>(mib as f64 / took.seconds)
