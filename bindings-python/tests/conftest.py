@@ -25,6 +25,13 @@ def async_client(storycore_platform: LocalPlatform) -> Iterator[AsyncStoryCoreCl
 
 
 @pytest.fixture
+def stalled(storycore_platform: LocalPlatform) -> LocalPlatform:
+    """A platform that answers one path only after the test."""
+    storycore_platform.fault("/api/projects/never", times=0, delay_ms=60_000)
+    return storycore_platform
+
+
+@pytest.fixture
 def interruptible() -> Iterator[None]:
     """What a shell starts in the background ignores Ctrl-C, and so would these tests."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, header};
-use url::Url;
 
 use crate::{
+    base_url,
     client::Client,
     error::Error,
     oauth::OAuthCredential,
@@ -15,7 +15,7 @@ use crate::{
     secret::Secret,
     transport::{
         Breaker, CircuitBreaker, ConnectOptions, Connections, Credential, JwtCredential, Origin,
-        Pacer, Redactor, RetryBudget, Settings, Shared, TlsOptions, Transport, bearer, is_loopback,
+        Pacer, Redactor, RetryBudget, Settings, Shared, TlsOptions, Transport, bearer,
     },
 };
 
@@ -268,7 +268,7 @@ impl ClientBuilder {
             self.base_url.as_deref().or(self.platform.default_base_url()).ok_or_else(|| {
                 Error::config(format!("the platform {} needs a base_url", self.platform.name()))
             })?;
-        let base = base_url(text, self.settings.insecure)?;
+        let base = base_url::read(text, self.settings.insecure)?;
         #[cfg(feature = "reqwest")]
         let given = self.given()?;
         #[cfg(not(feature = "reqwest"))]
@@ -333,41 +333,6 @@ impl ClientBuilder {
     }
 }
 
-/// Reads a base URL: https, or http where that is allowed; nothing behind the host and port.
-fn base_url(text: &str, insecure: bool) -> Result<Url, Error> {
-    if !text.contains("://") {
-        return Err(Error::config(
-            "the base URL needs a scheme, such as https://api.example.com or http://127.0.0.1:4010",
-        ));
-    }
-    let url = Url::parse(text).map_err(|e| {
-        // The tables that such a name is turned into ASCII by are a fortieth of a library for phones: the lock file leaves them out.
-        let hint = if text.is_ascii() { "" } else { "; write the host in ASCII, as `xn--…`" };
-        Error::config(format!("the base URL is no URL: {e}{hint}"))
-    })?;
-    let wrong = |what: &str| Err(Error::config(format!("the base URL must not have {what}")));
-    match url.scheme() {
-        "https" => {}
-        "http" if insecure || is_loopback(&url) => {}
-        "http" => {
-            return Err(Error::config(
-                "the base URL must be https, or allow_insecure_http must be set",
-            ));
-        }
-        _ => return Err(Error::config("the base URL must be https")),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return wrong("a user or password");
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return wrong("a query or fragment");
-    }
-    if url.path() != "/" {
-        return wrong("a path");
-    }
-    Ok(url)
-}
-
 fn user_agent(app: Option<&(String, String)>, language: &str) -> String {
     let app = app.map(|(name, version)| format!("{name}/{version} ")).unwrap_or_default();
     format!(
@@ -376,53 +341,4 @@ fn user_agent(app: Option<&(String, String)>, language: &str) -> String {
         std::env::consts::OS,
         std::env::consts::ARCH
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_base_url_is_an_origin() {
-        for good in [
-            "https://api.storycore.io",
-            "https://a.io:8443/",
-            "http://127.0.0.1:4010",
-            "http://[::1]:1",
-            "http://localhost:1",
-            "https://xn--bcher-kva.example",
-        ] {
-            assert!(base_url(good, false).is_ok(), "{good}");
-        }
-        for bad in [
-            "http://a.io",
-            "ftp://a.io",
-            "https://a.io/x",
-            "https://a.io?x=1",
-            "https://a.io#x",
-            "https://u:p@a.io",
-            "a.io",
-            "",
-            "file:///etc",
-        ] {
-            assert!(base_url(bad, false).is_err(), "{bad}");
-        }
-        assert!(base_url("http://a.io", true).is_ok());
-        // `localhost:` would be read as a scheme.
-        for text in ["a.io", "localhost:4010", "127.0.0.1:4010"] {
-            assert!(base_url(text, false).unwrap_err().message().contains("scheme"), "{text}");
-        }
-        let foreign = base_url("https://bücher.example", false).unwrap_err();
-        assert!(foreign.message().contains("xn--"), "{foreign}");
-    }
-
-    #[test]
-    fn no_text_makes_it_panic() {
-        crate::for_a_while::for_a_while(&".{0,60}", |text| {
-            let _ = crate::transport::below("/projects", &text);
-            let _ = base_url(&text, false);
-            let _ = base_url(&format!("http://{text}"), true);
-            Ok(())
-        });
-    }
 }

@@ -21,6 +21,7 @@
 #[macro_use]
 mod open_enum;
 
+mod base_url;
 mod beside;
 #[cfg(feature = "blocking")]
 pub mod blocking;

@@ -5,7 +5,7 @@ from datetime import timedelta
 from os import PathLike
 from typing import Protocol, final
 
-from ._storycore import Progress, UploadAllProgress, UploadControl, UploadedFile
+from ._uploads import Progress, UploadAllProgress, UploadControl, UploadedFile
 from .models import Asset, Job
 
 _Source = str | PathLike[str] | bytes | bytearray | Readable

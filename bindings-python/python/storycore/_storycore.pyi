@@ -1,13 +1,20 @@
 """What the extension defines by hand. Objects are in `models`, calls in `resources`, webhooks in `webhooks`."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Generator, Iterator, Mapping
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack, final, overload
+from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack, final
 
 from ._by_hand import Readable
-from .errors import StoryCoreError
-from .models import Asset, Pagination
+from ._credentials import Authorization as Authorization
+from ._credentials import JwtCredential as JwtCredential
+from ._credentials import OAuthCredential as OAuthCredential
+from ._credentials import TokenSet as TokenSet
+from ._uploads import Progress as Progress
+from ._uploads import UploadAllProgress as UploadAllProgress
+from ._uploads import UploadControl as UploadControl
+from ._uploads import UploadedFile as UploadedFile
+from .models import Pagination
 from .resources import AsyncResources, Resources
 
 __version__: str
@@ -319,174 +326,6 @@ class Capture:
     @property
     def response(self) -> RawResponse | None:
         """The last answer, also one that was an error, or None before the first."""
-
-@final
-class Progress:
-    """How far an upload is."""
-
-    @property
-    def sent(self) -> int:
-        """Bytes of the file given to the network; less than before when some are to be sent again."""
-    @property
-    def acknowledged(self) -> int:
-        """Bytes that the platform said it has."""
-    @property
-    def total(self) -> int:
-        """Bytes of the file. Of a stream of unknown length, what was read of it so far."""
-    @property
-    def rate(self) -> float:
-        """Bytes a second over the last five seconds."""
-    @property
-    def time_left(self) -> float | None:
-        """Seconds left at that rate, once there is one."""
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the upload began."""
-
-@final
-class UploadAllProgress:
-    """How far the upload of many files is."""
-
-    @property
-    def files(self) -> int:
-        """Files in all."""
-    @property
-    def files_done(self) -> int:
-        """Files that are there."""
-    @property
-    def files_failed(self) -> int:
-        """Files that failed."""
-    @property
-    def bytes(self) -> Progress:
-        """The bytes of all files together; of a file object what was read so far, of files that cannot be read none."""
-
-@final
-class UploadedFile:
-    """How one file of several ended: `asset` is there, or `error`."""
-
-    @property
-    def index(self) -> int:
-        """Its place among those that were given, from 0."""
-    @property
-    def file_path(self) -> Any:
-        """What was given for it."""
-    @property
-    def asset(self) -> Asset | None:
-        """What it has become on the platform, or None where it failed."""
-    @property
-    def error(self) -> StoryCoreError | None:
-        """The error by which it failed, or None. The same file uploaded again goes on from what the platform has."""
-    @property
-    def sent(self) -> int | None:
-        """Bytes of the file that went out, also those that went twice; fewer than the file has when an earlier upload was
-        continued. None where it failed.
-        """
-    @property
-    def failures(self) -> int | None:
-        """Requests that failed and were made good. None where it failed itself."""
-    @property
-    def restarts(self) -> list[str] | None:
-        """What had to be begun anew, and why, in words. None where it failed."""
-
-@final
-class UploadControl:
-    """Pauses, resumes and cancels the upload that it is given to, and knows how it went."""
-
-    def __new__(cls) -> UploadControl: ...
-    def pause(self) -> None:
-        """Stops the requests at once; what arrived is kept. A single multipart request is not stopped."""
-    def resume(self) -> None:
-        """Goes on from where the platform is."""
-    def cancel(self) -> None:
-        """Ends the upload with a `CallCancelledError` and takes back what the platform has of it."""
-    @property
-    def sent(self) -> int | None:
-        """Of an upload that is there: bytes of the file that went out, also those that went twice; fewer than the file
-        has when an earlier upload was continued.
-        """
-    @property
-    def failures(self) -> int | None:
-        """Of an upload that is there: requests that failed and were made good."""
-    @property
-    def restarts(self) -> list[str] | None:
-        """Of an upload that is there: what had to be begun anew, and why, in words."""
-
-@final
-class JwtCredential:
-    """A key whose text signs JWTs, which the client makes and renews."""
-
-    def __new__(
-        cls,
-        secret: str,
-        subject: str,
-        permissions: Sequence[str],
-        *,
-        key_id: str | None = None,
-        lifetime: _Time = 3600,
-    ) -> JwtCredential: ...
-
-@final
-class TokenSet:
-    """What a token endpoint gives."""
-
-    def __new__(
-        cls,
-        access_token: str,
-        *,
-        refresh_token: str | None = None,
-        expires_in: int | None = None,
-        scope: str | None = None,
-    ) -> TokenSet: ...
-    @property
-    def access_token(self) -> str:
-        """What opens the platform."""
-    @property
-    def refresh_token(self) -> str | None:
-        """What gets the next access token; good for one use."""
-    @property
-    def expires_in(self) -> int | None:
-        """Seconds that the access token holds."""
-    @property
-    def scope(self) -> str | None:
-        """What it is good for, where that is not what was asked for."""
-
-@final
-class OAuthCredential:
-    """OAuth tokens that the client gets and renews."""
-
-    @staticmethod
-    def client_credentials(
-        client_id: str,
-        client_secret: str,
-        scopes: Sequence[str] = ...,
-        *,
-        on_tokens: Callable[[TokenSet], object] | None = None,
-    ) -> OAuthCredential:
-        """The program's own access, by its id and secret."""
-    @staticmethod
-    def tokens(
-        client_id: str,
-        tokens: TokenSet,
-        *,
-        client_secret: str | None = None,
-        on_tokens: Callable[[TokenSet], object] | None = None,
-    ) -> OAuthCredential:
-        """A user's access, by tokens that an `Authorization` gave. `on_tokens` is told of every new set, so that it can
-        be stored: a refresh token is good for one use.
-        """
-
-@final
-class Authorization:
-    """A sign-in under way: authorization code with PKCE."""
-
-    def __new__(cls, client_id: str, redirect_uri: str, scopes: Sequence[str] = ...) -> Authorization: ...
-    def url(self, client: StoryCoreClient | AsyncStoryCoreClient) -> str:
-        """The page that the user is to open."""
-    @overload
-    def exchange(self, client: StoryCoreClient, code: str, state: str) -> TokenSet: ...
-    @overload
-    async def exchange(self, client: AsyncStoryCoreClient, code: str, state: str) -> TokenSet:
-        """Exchanges the code that came back to the redirect URI, with the `state` that came with it."""
 
 @final
 class CircuitBreaker:
