@@ -2,15 +2,13 @@
 //! program that asks for neither pays nothing.
 
 use std::{
-    fmt::Write as _,
     sync::{Arc, Once, Weak},
     time::Instant,
 };
 
 use napi_derive::napi;
-use serde::Serialize;
 use serde_json::{Map, Value, json};
-use storycore::recorder;
+use storycore::{lines, recorder};
 use tracing::{
     Event, Level, Metadata, Span, Subscriber,
     span::{Attributes, Id, Record},
@@ -114,7 +112,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToLoggers {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if let Some(span) = context.span(id).filter(|span| span.name() != CLIENT) {
             span.extensions_mut()
-                .insert(Begun { at: Instant::now(), fields: named(attributes.field_map()) });
+                .insert(Begun { at: Instant::now(), fields: lines::named(attributes.field_map()) });
         }
     }
 
@@ -122,7 +120,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToLoggers {
         if let Some(span) = context.span(id)
             && let Some(begun) = span.extensions_mut().get_mut::<Begun>()
         {
-            begun.fields.extend(named(values.field_map()));
+            begun.fields.extend(lines::named(values.field_map()));
         }
     }
 
@@ -131,13 +129,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToLoggers {
         let Some(Begun { at, mut fields }) = span.extensions_mut().remove::<Begun>() else {
             return;
         };
-        let ms = at.elapsed().as_secs_f64() * 1000.0;
-        let mut message = span.name().to_owned();
-        for (name, value) in &fields {
-            let _ = write!(message, " {name}={}", plain(value));
-        }
-        let _ = write!(message, " took {ms:.1} ms");
-        fields.insert("duration_ms".into(), ms.into());
+        let took = at.elapsed();
+        let message = lines::ended(span.name(), &fields, took);
+        fields.insert("duration_ms".into(), (took.as_secs_f64() * 1000.0).into());
         under(context.span_scope(&id), |logger| {
             logger.tell(*span.metadata().level(), &message, fields);
         });
@@ -145,7 +139,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToLoggers {
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         under(context.event_scope(event), |logger| {
-            let mut fields = named(event.field_map());
+            let mut fields = lines::named(event.field_map());
             let message = fields.remove("message").map(|text| plain(&text)).unwrap_or_default();
             logger.tell(*event.metadata().level(), &message, fields);
         });
@@ -154,14 +148,6 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToLoggers {
 
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// What a span or an event carries, by name.
-fn named(fields: impl Serialize) -> Map<String, Value> {
-    match serde_json::to_value(fields) {
-        Ok(Value::Object(fields)) => fields,
-        _ => Map::new(),
-    }
 }
 
 /// Counts from now on, in every environment of the process.

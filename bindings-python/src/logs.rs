@@ -12,9 +12,8 @@ use std::{
 };
 
 use pyo3::{exceptions::PyException, prelude::*, types::PyDict};
-use serde::Serialize;
 use serde_json::{Map, Value};
-use storycore::process::PerProcess;
+use storycore::{lines, process::PerProcess};
 use tracing::{
     Event, Level, Metadata, Subscriber,
     level_filters::LevelFilter,
@@ -268,29 +267,22 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToLogging {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
         let number = NUMBER.fetch_add(1, Relaxed);
-        let begun = Begun { at: Instant::now(), number, fields: named(attributes.field_map()) };
+        let begun =
+            Begun { at: Instant::now(), number, fields: lines::named(attributes.field_map()) };
         span.extensions_mut().insert(begun);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
         if let Some(begun) = span.extensions_mut().get_mut::<Begun>() {
-            begun.fields.extend(named(values.field_map()));
+            begun.fields.extend(lines::named(values.field_map()));
         }
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(span) = context.span(&id) else { return };
         let Some(begun) = span.extensions_mut().remove::<Begun>() else { return };
-        let ms = begun.at.elapsed().as_secs_f64() * 1000.0;
-        let mut message = span.name().to_owned();
-        for (name, value) in &begun.fields {
-            let _ = match value.as_str() {
-                Some(text) => write!(message, " {name}={text}"),
-                None => write!(message, " {name}={value}"),
-            };
-        }
-        let _ = write!(message, " took {ms:.1} ms");
+        let message = lines::ended(span.name(), &begun.fields, begun.at.elapsed());
         let parent = span.parent().map(|parent| parent.name());
         let told = Span { name: span.name(), parent, number: begun.number };
         let level = *span.metadata().level();
@@ -298,7 +290,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToLogging {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut fields = named(event.field_map());
+        let mut fields = lines::named(event.field_map());
         let mut message = match fields.remove("message") {
             Some(Value::String(message)) => message,
             _ => String::new(),
@@ -307,13 +299,5 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToLogging {
             let _ = write!(message, " {name}={value}");
         }
         keep(Line { level: *event.metadata().level(), message, span: None, fields });
-    }
-}
-
-/// What a span or an event carries, by name.
-fn named(fields: impl Serialize) -> Map<String, Value> {
-    match serde_json::to_value(fields) {
-        Ok(Value::Object(fields)) => fields,
-        _ => Map::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use storycore::{
     models::UploadOptions,
-    upload::{Journal, Upload, UploadControl},
+    upload::{Journal, Knobs, UploadControl},
 };
 
 use crate::{failure::Failure, fields::Fields};
@@ -17,19 +17,6 @@ pub(super) struct Settings {
     project_id: Option<String>,
     content_type: Option<String>,
     knobs: Knobs,
-}
-
-/// How it is sent.
-#[derive(Clone)]
-pub(super) struct Knobs {
-    chunk_size: Option<u64>,
-    max_streams: Option<usize>,
-    multipart_below: Option<u64>,
-    chunk_checksums: Option<bool>,
-    retries: Option<u32>,
-    stall_timeout: Option<std::time::Duration>,
-    journal: Option<Journal>,
-    pub(super) control: Option<UploadControl>,
 }
 
 impl Settings {
@@ -64,36 +51,6 @@ impl Settings {
         described.project_id = self.project_id;
         described.content_type = self.content_type;
         (described, self.knobs)
-    }
-}
-
-impl Knobs {
-    pub(super) fn on(&self, mut upload: Upload) -> Upload {
-        if let Some(bytes) = self.chunk_size {
-            upload = upload.chunk_size(bytes);
-        }
-        if let Some(streams) = self.max_streams {
-            upload = upload.max_streams(streams);
-        }
-        if let Some(bytes) = self.multipart_below {
-            upload = upload.multipart_below(bytes);
-        }
-        if let Some(send) = self.chunk_checksums {
-            upload = upload.chunk_checksums(send);
-        }
-        if let Some(failures) = self.retries {
-            upload = upload.retries(failures);
-        }
-        if let Some(time) = self.stall_timeout {
-            upload = upload.stall_timeout(time);
-        }
-        if let Some(journal) = &self.journal {
-            upload = upload.journal(journal.clone());
-        }
-        if let Some(control) = &self.control {
-            upload = upload.control(control);
-        }
-        upload
     }
 }
 

@@ -9,7 +9,7 @@ use pyo3::{
 };
 use storycore::{
     models::UploadOptions,
-    upload::{self, Upload, UploadSource},
+    upload::{self, Knobs, UploadSource},
 };
 
 use super::{
@@ -97,7 +97,7 @@ impl Assets {
             chunk_checksums: given(chunk_checksums, THIS, "chunk_checksums")?,
             retries: given(retries, THIS, "retries")?,
             stall_timeout: given(stall_timeout, THIS, "stall_timeout")?,
-            journal: given(journal, THIS, "journal")?,
+            journal: given(journal, THIS, "journal")?.map(|Journal(journal)| journal),
         };
         let progress = given(progress, THIS, "progress")?;
         let report = control.map(|control| control.get().told.clone());
@@ -105,7 +105,7 @@ impl Assets {
             if let Some(reading) = reading {
                 reading.ends(teller.clone());
             }
-            let mut upload = knobs.set(client.assets().prepare_upload(source, options));
+            let mut upload = knobs.on(client.assets().prepare_upload(source, options));
             if let Some(Function(function)) = progress {
                 upload = upload.on_progress(move |progress| {
                     let function = Arc::clone(&function);
@@ -118,48 +118,6 @@ impl Assets {
             }
             Ok(uploaded.asset)
         })
-    }
-}
-
-/// How uploads are done, where not by default.
-pub(super) struct Knobs {
-    pub(super) control: Option<upload::UploadControl>,
-    pub(super) chunk_size: Option<u64>,
-    pub(super) max_streams: Option<usize>,
-    pub(super) multipart_below: Option<u64>,
-    pub(super) chunk_checksums: Option<bool>,
-    pub(super) retries: Option<u32>,
-    pub(super) stall_timeout: Option<Duration>,
-    pub(super) journal: Option<Journal>,
-}
-
-impl Knobs {
-    pub(super) fn set(&self, mut upload: Upload) -> Upload {
-        if let Some(control) = &self.control {
-            upload = upload.control(control);
-        }
-        if let Some(bytes) = self.chunk_size {
-            upload = upload.chunk_size(bytes);
-        }
-        if let Some(streams) = self.max_streams {
-            upload = upload.max_streams(streams);
-        }
-        if let Some(bytes) = self.multipart_below {
-            upload = upload.multipart_below(bytes);
-        }
-        if let Some(send) = self.chunk_checksums {
-            upload = upload.chunk_checksums(send);
-        }
-        if let Some(retries) = self.retries {
-            upload = upload.retries(retries);
-        }
-        if let Some(time) = self.stall_timeout {
-            upload = upload.stall_timeout(time);
-        }
-        if let Some(Journal(journal)) = &self.journal {
-            upload = upload.journal(journal.clone());
-        }
-        upload
     }
 }
 
@@ -224,7 +182,7 @@ impl FromPython for Source {
 }
 
 /// Where an upload is written down.
-pub(super) struct Journal(upload::Journal);
+pub(super) struct Journal(pub(super) upload::Journal);
 
 impl FromPython for Journal {
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {

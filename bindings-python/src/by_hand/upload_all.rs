@@ -11,14 +11,14 @@ use pyo3::{
 use storycore::{
     Error,
     models::{Asset, UploadOptions},
-    upload::UploadSource,
+    upload::{Knobs, UploadSource},
 };
 
 use super::{
     UploadAllProgress, UploadControl,
     content::Reading,
     control::Report,
-    upload::{Function, Journal, Knobs, Source},
+    upload::{Function, Journal, Source},
 };
 use crate::{
     bridge::Give,
@@ -93,13 +93,13 @@ impl Assets {
             chunk_checksums: given(chunk_checksums, THIS, "chunk_checksums")?,
             retries: given(retries, THIS, "retries")?,
             stall_timeout: given(stall_timeout, THIS, "stall_timeout")?,
-            journal: given(journal, THIS, "journal")?,
+            journal: given(journal, THIS, "journal")?.map(|Journal(journal)| journal),
         };
         let at_once = given(at_once, THIS, "at_once")?;
         let progress = given(progress, THIS, "progress")?;
         self.0.telling(py, move |client, told| {
             let mut uploads = client.assets().upload_all(sources, options);
-            uploads = uploads.each(move |upload| knobs.set(upload));
+            uploads = uploads.each(move |upload| knobs.on(upload));
             if let Some(files) = at_once {
                 uploads = uploads.at_once(files);
             }

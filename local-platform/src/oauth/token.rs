@@ -28,6 +28,7 @@ use crate::{
     error::ApiError,
     http::{Whole, auth, media_type},
     ids, keys,
+    store::Tx,
 };
 
 /// A form's fields, each at most once.
@@ -121,12 +122,7 @@ async fn by_code(app: &App, client: &Client, form: &Form) -> Result<Response, OA
     let family: String = row.try_get(4)?;
     if row.try_get::<i64, _>(6)? != 0 {
         // Whoever used it first may have stolen it: what came of it ends (RFC 6749, 4.1.2).
-        sqlx::query("DELETE FROM oauth_tokens WHERE family = ?1")
-            .bind(&family)
-            .execute(tx.sql())
-            .await?;
-        tx.commit().await?;
-        app.grants.end_family(&family);
+        end_family(app, tx, &family).await?;
         return Err(refuse("the code was used before"));
     }
     if row.try_get::<&str, _>(5)? <= clock::text(now).as_str() {
@@ -150,6 +146,17 @@ async fn by_code(app: &App, client: &Client, form: &Form) -> Result<Response, OA
     Ok(answer(app, &wanted, issued))
 }
 
+/// Ends everything that one sign-in led to.
+async fn end_family(app: &App, mut tx: Tx<'_>, family: &str) -> Result<(), OAuthError> {
+    sqlx::query("DELETE FROM oauth_tokens WHERE family = ?1")
+        .bind(family)
+        .execute(tx.sql())
+        .await?;
+    tx.commit().await?;
+    app.grants.end_family(family);
+    Ok(())
+}
+
 async fn by_refresh(app: &App, client: &Client, form: &Form) -> Result<Response, OAuthError> {
     let refuse = |why: &str| OAuthError::new("invalid_grant", why);
     let hash = keys::hash(form.need("refresh_token")?);
@@ -166,12 +173,7 @@ async fn by_refresh(app: &App, client: &Client, form: &Form) -> Result<Response,
     let family: String = row.try_get(2)?;
     if row.try_get::<i64, _>(4)? != 0 {
         // One of two that hold it is not the client: both lose it.
-        sqlx::query("DELETE FROM oauth_tokens WHERE family = ?1")
-            .bind(&family)
-            .execute(tx.sql())
-            .await?;
-        tx.commit().await?;
-        app.grants.end_family(&family);
+        end_family(app, tx, &family).await?;
         return Err(refuse("the refresh token was used before; sign in again"));
     }
     if row.try_get::<&str, _>(3)? <= clock::text(now).as_str() {
@@ -251,12 +253,7 @@ pub(super) async fn revoke(
             .fetch_optional(tx.sql())
             .await?;
     if let Some(family) = family {
-        sqlx::query("DELETE FROM oauth_tokens WHERE family = ?1")
-            .bind(&family)
-            .execute(tx.sql())
-            .await?;
-        tx.commit().await?;
-        app.grants.end_family(&family);
+        end_family(&app, tx, &family).await?;
     }
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], "{}").into_response())
 }

@@ -19,6 +19,7 @@ mod journal;
 mod judge;
 mod kept;
 mod keys;
+mod knobs;
 mod ledger;
 pub(crate) mod lock;
 pub(crate) mod multipart;
@@ -52,6 +53,8 @@ use futures_util::FutureExt as _;
 pub use all::{UploadAll, UploadAllProgress, UploadedFile};
 pub use control::UploadControl;
 pub use journal::Journal;
+#[doc(hidden)]
+pub use knobs::Knobs;
 pub use progress::Progress;
 pub use source::{UploadSource, UploadStream};
 

@@ -300,30 +300,21 @@ impl UploadSettings {
         described.description = self.description;
         described.project_id = self.project_id;
         described.content_type = self.content_type;
-        let mut upload = media.prepare_upload(source, described).journal(match self.journal {
-            Journal::User => upload::Journal::User,
-            Journal::At { path } => upload::Journal::At(path.into()),
-            Journal::Off => upload::Journal::Off,
-        });
-        if let Some(bytes) = self.chunk_size {
-            upload = upload.chunk_size(bytes);
-        }
-        if let Some(streams) = self.max_streams {
-            upload = upload.max_streams(usize::try_from(streams).unwrap_or(usize::MAX));
-        }
-        if let Some(bytes) = self.multipart_below {
-            upload = upload.multipart_below(bytes);
-        }
-        if let Some(send) = self.chunk_checksums {
-            upload = upload.chunk_checksums(send);
-        }
-        if let Some(failures) = self.retries {
-            upload = upload.retries(failures);
-        }
-        if let Some(time) = self.stall_timeout {
-            upload = upload.stall_timeout(time);
-        }
-        upload
+        let knobs = upload::Knobs {
+            chunk_size: self.chunk_size,
+            max_streams: self.max_streams.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
+            multipart_below: self.multipart_below,
+            chunk_checksums: self.chunk_checksums,
+            retries: self.retries,
+            stall_timeout: self.stall_timeout,
+            journal: Some(match self.journal {
+                Journal::User => upload::Journal::User,
+                Journal::At { path } => upload::Journal::At(path.into()),
+                Journal::Off => upload::Journal::Off,
+            }),
+            control: None,
+        };
+        knobs.on(media.prepare_upload(source, described))
     }
 }
 
