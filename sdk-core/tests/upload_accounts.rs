@@ -9,7 +9,7 @@ use std::{path::Path, time::Duration};
 use common::{MIB, World};
 use serde_json::{Value, json};
 use storycore::{
-    Client, ErrorKind,
+    CallOptions, Client, ErrorKind,
     models::{ListParams, NewApiKey, UploadOptions},
     oauth::OAuthCredential,
     upload::{Upload, UploadControl},
@@ -26,11 +26,22 @@ fn signed_in(world: &World, access_token: &str) -> Client {
     Client::builder().base_url(world.platform.url()).oauth(tokens).build().unwrap()
 }
 
-/// A client of another organization.
-async fn neighbour(world: &World) -> Client {
+/// A client without a credential that has one in a header of the caller's.
+fn by_header(world: &World, key: &str) -> Client {
+    let client = Client::builder().base_url(world.platform.url()).anonymous();
+    client.header("authorization", &format!("Bearer {key}")).build().unwrap()
+}
+
+/// The key of another organization.
+async fn key_of_another(world: &World) -> String {
     let request = world.client.request("POST", "/_local/organizations").json(&json!({}));
     let made: Value = request.send().await.unwrap().json().unwrap();
-    client(world, made["api_key"].as_str().unwrap())
+    made["api_key"].as_str().unwrap().to_owned()
+}
+
+/// A client of another organization.
+async fn neighbour(world: &World) -> Client {
+    client(world, &key_of_another(world).await)
 }
 
 fn upload(world: &World, client: &Client, path: &Path) -> Upload {
@@ -207,9 +218,7 @@ async fn an_upload_that_is_cancelled_while_it_asks_for_another_ones_leaves_that_
 #[tokio::test]
 async fn two_users_of_one_oauth_client_have_an_upload_each() {
     let world = World::new().await;
-    let made = world.client.request("POST", "/_local/organizations").json(&json!({}));
-    let made: Value = made.send().await.unwrap().json().unwrap();
-    let other = signed_in(&world, made["api_key"].as_str().unwrap());
+    let other = signed_in(&world, &key_of_another(&world).await);
     let (path, sha256) = world.file("film.bin", 40 * MIB, 8);
     crash(&world, &signed_in(&world, world.platform.api_key()), &path).await;
     let uploaded = upload(&world, &other, &path).send().await.unwrap();
@@ -219,6 +228,25 @@ async fn two_users_of_one_oauth_client_have_an_upload_each() {
     let next = world.client.api_keys().create(next).await.unwrap();
     let next = signed_in(&world, next.secret.expose());
     let uploaded = upload(&world, &next, &path).send().await.unwrap();
+    assert!(uploaded.sent < 40 * MIB as u64, "{} bytes went again", uploaded.sent);
+    assert_eq!(uploaded.restarts, [""; 0]);
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_credential_in_a_header_of_the_callers_is_an_account() {
+    let world = World::new().await;
+    let other = by_header(&world, &key_of_another(&world).await);
+    let (path, sha256) = world.file("film.bin", 40 * MIB, 9);
+    crash(&world, &by_header(&world, world.platform.api_key()), &path).await;
+    let uploaded = upload(&world, &other, &path).send().await.unwrap();
+    assert_eq!((uploaded.sent, uploaded.restarts.len()), (40 * MIB as u64, 0));
+    // The first one's header is now one of the call alone.
+    let anonymous = Client::builder().base_url(world.platform.url()).anonymous().build().unwrap();
+    let header = format!("Bearer {}", world.platform.api_key());
+    let first = anonymous.with(CallOptions::new().header("authorization", &header).unwrap());
+    let uploaded = upload(&world, &first, &path).send().await.unwrap();
     assert!(uploaded.sent < 40 * MIB as u64, "{} bytes went again", uploaded.sent);
     assert_eq!(uploaded.restarts, [""; 0]);
     world.only_asset(&sha256).await;

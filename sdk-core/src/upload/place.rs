@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue, header};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
@@ -15,7 +16,7 @@ use super::{
     multipart::FEW,
     source::{cannot_read, stamp, whole},
 };
-use crate::{beside, error::Error, secret::Secret};
+use crate::{beside, client::Client, error::Error, secret::Secret, transport::Credential};
 
 /// An upload's place in the journal, held for this process.
 pub(crate) struct Place {
@@ -131,4 +132,23 @@ impl Place {
 
 pub(crate) fn broke(error: tokio::task::JoinError) -> Error {
     Error::upload("the upload journal broke").with_source(error)
+}
+
+/// Whose uploads a client makes, as far as it can tell: its credential or, where it has none, what else the caller has it send. It
+/// is mixed into hashes and stands nowhere itself.
+pub(crate) fn account(client: &Client) -> Secret {
+    let transport = client.transport();
+    if !matches!(transport.credential, Credential::None) {
+        return transport.credential.account();
+    }
+    let mut headers = transport.settings.headers.clone();
+    headers.extend(client.options.headers.clone());
+    headers.remove(header::USER_AGENT);
+    let line = |(name, value): (&HeaderName, &HeaderValue)| {
+        format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()))
+    };
+    let mut lines: Vec<_> = headers.iter().map(line).collect();
+    // A dictionary of some languages has another order in each process.
+    lines.sort_unstable();
+    Secret::new(lines.concat())
 }

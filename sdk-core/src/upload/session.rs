@@ -21,7 +21,7 @@ use super::{
     keys::{self, Keys},
     outcome::{abandon, asset, compare, discard, was_cancelled},
     part::{Halt, Kind, Part, State},
-    place::{Place, Taken},
+    place::{self, Place, Taken},
     plan,
     step::is_unchanged,
     whole::Whole,
@@ -127,7 +127,7 @@ impl Job<'_> {
             // What was begun under another key, or none, would become that one's asset, and the same call again make a second.
             described.extend(["\0", key]);
         }
-        let to = (&origin, self.setup.client.transport().shared.credential.account());
+        let to = (&origin, place::account(self.setup.client));
         let taking = Place::take(&settings.journal, source, to, &described, |_| Ok(()));
         match taking.await?.0 {
             // The parts of one size, written down beside the fingerprint of another, would be continued as they are.

@@ -17,7 +17,7 @@ use super::{
     journal::Written,
     multipart,
     outcome::{asset, compare, is_of, was_cancelled},
-    place::{Place, Taken},
+    place::{self, Place, Taken},
     progress::Tally,
     source::Way,
 };
@@ -96,7 +96,7 @@ impl Single<'_> {
             Ok((written, is_known))
         };
         let journal = &self.settings.journal;
-        let account = self.client.transport().shared.credential.account();
+        let account = place::account(self.client);
         let (taken, begun) =
             Place::take(journal, &self.source, (&origin, account), &described, begin).await?;
         // Two at a time are two uploads: there are no parts that they could mix.
