@@ -1,7 +1,7 @@
 //! Refuses numbers that JSON does not have, NaN and the infinities, before anything is sent. `serde_json` writes them as `null`, which
 //! clears a field in an update, and elsewhere says nothing of it.
 
-use std::fmt::Display;
+use std::{cell::Cell, fmt::Display, io};
 
 use serde::{
     Serialize, Serializer,
@@ -10,11 +10,34 @@ use serde::{
         SerializeTupleStruct, SerializeTupleVariant,
     },
 };
+use serde_json::{Serializer as Writer, ser::Formatter};
 
 use crate::error::{Error, ErrorKind};
 
-/// Looks through what is to be sent as JSON.
-pub(crate) fn check(content: &impl Serialize) -> Result<(), Error> {
+/// What is to be sent, as JSON.
+pub(crate) fn to_json(content: &impl Serialize) -> Result<Vec<u8>, Error> {
+    let (mut text, has_null) = (Vec::with_capacity(128), Cell::new(false));
+    let written = content.serialize(&mut Writer::with_formatter(&mut text, ToldOfNull(&has_null)));
+    // As such a number would be; few contents have one.
+    if has_null.get() {
+        check(content)?;
+    }
+    written.map_err(|e| Error::config("the request's content is no JSON").with_source(e))?;
+    Ok(text)
+}
+
+/// Writes without spaces, and notes whether there was a `null`.
+struct ToldOfNull<'a>(&'a Cell<bool>);
+
+impl Formatter for ToldOfNull<'_> {
+    fn write_null<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.set(true);
+        writer.write_all(b"null")
+    }
+}
+
+/// Looks through it.
+fn check(content: &impl Serialize) -> Result<(), Error> {
     match content.serialize(Look) {
         Err(Refused::Number { path, number }) => {
             let what = "must be a number that JSON has, not";
@@ -293,7 +316,7 @@ mod tests {
     }
 
     fn param(content: &impl Serialize) -> Option<String> {
-        let error = check(content).err()?;
+        let error = to_json(content).err()?;
         assert_eq!(error.kind(), ErrorKind::InvalidRequest);
         Some(error.param().unwrap_or_default().to_owned())
     }
@@ -319,9 +342,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_is_what_serde_json_writes() {
+        let kind = Kind::Long { hours: 1.5 };
+        let of = BTreeMap::from([("fps", None), ("rate", Some(1e300))]);
+        for film in [film(), Film { kind, of, ..film() }] {
+            assert_eq!(to_json(&film).unwrap(), serde_json::to_vec(&film).unwrap());
+        }
+        let text = json!({"a": ["\u{1}\"é", [], {}, {"b": [1, 2]}], "c": {"d": null, "e": true}});
+        assert_eq!(to_json(&text).unwrap(), serde_json::to_vec(&text).unwrap());
+    }
+
+    #[test]
     fn it_is_told_in_words() {
         let update = ProjectUpdate { budget: Patch::Set(f64::NAN), ..Default::default() };
-        let error = check(&update).unwrap_err();
+        let error = to_json(&update).unwrap_err();
         assert_eq!(error.message(), "budget must be a number that JSON has, not NaN");
     }
 }

@@ -84,10 +84,7 @@ impl Request {
     }
 
     pub(crate) fn json(mut self, value: &impl Serialize) -> Result<Self, Error> {
-        finite::check(value)?;
-        let bytes = serde_json::to_vec(value)
-            .map_err(|e| Error::config("the request's content is no JSON").with_source(e))?;
-        self.body = Body::Whole("application/json", bytes.into());
+        self.body = Body::Whole("application/json", finite::to_json(value)?.into());
         Ok(self)
     }
 
