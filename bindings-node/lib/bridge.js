@@ -17,11 +17,20 @@ const TOLD = 3;
 const ANSWER = 4;
 const COLUMNS = 5;
 
+/** With fewer calls under way each is handed over at once. */
+const FEW = 8;
+/** So many calls are handed over together at most: two threads share them, and begin with the first. */
+const TOGETHER = 16;
+
 /** The calls whose answers have not arrived, by their numbers. */
 const waiting = new Map();
 /** Those that are told of something now and then, by numbers of the same row. */
 const listeners = new Map();
 let last = 0;
+/** Calls that are to be handed over together, with what they are, and the native client that makes them. */
+let gathered = [];
+let gatheredFor;
+const settled = Promise.resolve();
 
 // The others have no libuv, or one whose loop is driven by another one.
 const { bun, deno, electron, nw } = process.versions;
@@ -54,7 +63,8 @@ class Call {
   takeBack() {
     const { id, reject } = this;
     this.end();
-    bridge.cancel(id);
+    // One that was not handed over has no number.
+    if (id !== undefined) bridge.cancel(id);
     return reject;
   }
 
@@ -135,10 +145,7 @@ function tell(call, value) {
  */
 function start(owner, signal, told, begin) {
   return new Promise((resolve, reject) => {
-    if (owner.isClosed) throw closed();
-    if (signal !== undefined && signal !== null) checkSignal(signal);
-    else signal = undefined;
-    if (signal?.aborted) throw signal.reason;
+    signal = checked(owner, signal);
     const id = (last = (last + 1) >>> 0);
     const call = new Call(id, owner, resolve, reject, told, signal);
     native(() => begin(bridge, id));
@@ -147,10 +154,79 @@ function start(owner, signal, told, begin) {
   });
 }
 
-function checkSignal(signal) {
+/**
+ * Starts a call of an operation, which `to` makes; `texts` gives its arguments and its options as JSON. When many are under way
+ * those that the program makes in one turn are handed over together: crossing to the native side costs more than a call itself.
+ */
+function startOperation(owner, signal, to, operation, texts) {
+  return new Promise((resolve, reject) => {
+    signal = checked(owner, signal);
+    const [args, options] = texts();
+    const call = new Call(undefined, owner, resolve, reject, undefined, signal);
+    if (waiting.size < FEW) {
+      const id = (last = (last + 1) >>> 0);
+      native(() => to.start(bridge, id, operation, args, options));
+      call.id = id;
+      waiting.set(id, call);
+    } else {
+      gather(to, { call, operation, args, options });
+    }
+    if (signal !== undefined) (signals ??= require("./signals.js")).watch(signal, call);
+  });
+}
+
+function gather(to, given) {
+  if (gathered.length > 0 && gatheredFor !== to) handOver();
+  gatheredFor = to;
+  gathered.push(given);
+  if (gathered.length >= TOGETHER) return handOver();
+  if (gathered.length > 1) return;
+  // Behind what goes on now anyway: each answer that came with the last ones, and some functions that wait for it. A promise's
+  // turns belong to the language: no test replaces them by a clock of its own, as it does with timers and `process.nextTick`.
+  settled.then(nothing).then(nothing).then(handOver);
+}
+
+/** Hands over what was gathered, but for what was taken back meanwhile. */
+function handOver() {
+  if (gathered.length === 0) return;
+  const to = gatheredFor;
+  const given = gathered.filter(({ call }) => call.reject !== undefined);
+  [gathered, gatheredFor] = [[], undefined];
+  if (given.length === 0) return;
+  const first = (last + 1) >>> 0;
+  for (const { call } of given) {
+    call.id = last = (last + 1) >>> 0;
+    waiting.set(call.id, call);
+  }
+  try {
+    native(() => {
+      if (given.length === 1) {
+        const [{ operation, args, options }] = given;
+        return to.start(bridge, first, operation, args, options);
+      }
+      const texts = given.map(({ operation, args, options }) => `[${operation},${args},${options ?? null}]`);
+      to.startAll(bridge, first, given.length, `[${texts.join()}]`);
+    });
+  } catch (error) {
+    for (const { call } of given) {
+      const { reject } = call;
+      call.end();
+      reject(error);
+    }
+  }
+}
+
+function nothing() {}
+
+/** The signal, if there is one and the call may begin. */
+function checked(owner, signal) {
+  if (owner.isClosed) throw closed();
+  if (signal === undefined || signal === null) return undefined;
   if (typeof signal.addEventListener !== "function") {
     throw new TypeError("`signal` must be an AbortSignal");
   }
+  if (signal.aborted) throw signal.reason;
+  return signal;
 }
 
 /** Ends a call whose answer nobody wants any more. Somebody may wait for its end all the same. */
@@ -172,8 +248,9 @@ function unlisten(id) {
 
 /** Ends every call of clients that are closed, and of those that were made of them. */
 function closeAll() {
-  for (const call of waiting.values()) {
-    if (call.owner.isClosed) call.takeBack()(closed());
+  for (const call of [...waiting.values(), ...gathered.map(({ call }) => call)]) {
+    // One that was taken back has no owner any more.
+    if (call.owner?.isClosed) call.takeBack()(closed());
   }
 }
 
@@ -181,4 +258,4 @@ function closed() {
   return new CallCancelledError("the client was closed");
 }
 
-module.exports = { bridge, start, listen, unlisten, takeBack, closeAll };
+module.exports = { bridge, start, startOperation, listen, unlisten, takeBack, closeAll };

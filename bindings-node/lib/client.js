@@ -2,7 +2,7 @@
 "use strict";
 
 const { NativeClient } = require("./native.js");
-const { bridge, start, listen, unlisten, takeBack, closeAll } = require("./bridge.js");
+const { bridge, start, startOperation, listen, unlisten, takeBack, closeAll } = require("./bridge.js");
 const { native, ConfigError, DecodeError } = require("./errors.js");
 const { argumentsText, settingsText } = require("./json.js");
 const { resources } = require("./resources/index.js");
@@ -195,9 +195,12 @@ class StoryCoreClient {
 
   /** Makes a call by its operation's number; `params` has the names of what was taken out of it. For the generated code. */
   _call(operation, given, options, params) {
-    return this._start(options, undefined, (native, bridge, id, text) => {
-      native.start(bridge, id, operation, argumentsText(given, params), text);
-    });
+    options = this._options(options);
+    const texts = () => {
+      const text = optionsText(options);
+      return [argumentsText(given, params), text];
+    };
+    return startOperation(this.#life, options?.signal, this.#shared.native, operation, texts);
   }
 
   /** Starts a call; `begin` is given the native client, the bridge, the call's number and its options as text. */

@@ -8,6 +8,7 @@ use std::sync::{
 use bytes::Bytes;
 use napi::Env;
 use napi_derive::napi;
+use serde_json::value::RawValue;
 use storycore::{
     CallOptions, Capture, CircuitBreaker, Client, ClientBuilder, JwtCredential, Platform,
 };
@@ -108,6 +109,41 @@ impl NativeClient {
         bridge.0.run(&env, id, place, self.seen(work))
     }
 
+    /// Starts as many calls as `count` says, with numbers from `first` on: a JSON array of an operation's number, its arguments
+    /// and its options or `null`, for each.
+    #[napi]
+    pub fn start_all(
+        &self,
+        env: Env,
+        bridge: &Bridge,
+        first: u32,
+        count: u32,
+        calls: String,
+    ) -> napi::Result<()> {
+        let is_warm = Arc::clone(&self.is_warm);
+        let places = Place::choose_for(count as usize);
+        let client = self.on(&places[0])?.clone();
+        let span = self.span.clone();
+        let make = move || {
+            let given: Vec<Given> = serde_json::from_str(&calls).unwrap_or_default();
+            let mut given = given.into_iter();
+            let work = |_| {
+                let (client, is_warm, given) = (client.clone(), Arc::clone(&is_warm), given.next());
+                let work = async move {
+                    let Given(operation, arguments, options) = given.ok_or_else(Failure::inside)?;
+                    let call =
+                        Call::new(&client, arguments.get(), options.as_deref().map(RawValue::get))?;
+                    let outcome = operations::run(operation, call).await;
+                    is_warm.fetch_or(outcome.is_ok(), Relaxed);
+                    outcome
+                };
+                work.instrument(span.clone())
+            };
+            (0..count).map(work).collect()
+        };
+        bridge.0.run_all(&env, first, places, make)
+    }
+
     fn on_each_thread(
         client: Client,
         to: &Bridge,
@@ -148,6 +184,10 @@ impl NativeClient {
         }
     }
 }
+
+/// A call as JavaScript gives it together with others. Each is read by itself, so that what is wrong with one is its own.
+#[derive(serde::Deserialize)]
+struct Given(u32, Box<RawValue>, Option<Box<RawValue>>);
 
 /// One call: the client with its options, what was given to it, and what the platform will have answered.
 pub(crate) struct Call {

@@ -22,7 +22,7 @@ use std::{
 
 use futures_util::{
     FutureExt as _,
-    future::{AbortHandle, Abortable},
+    future::{AbortHandle, AbortRegistration, Abortable},
 };
 use napi::{
     Env,
@@ -49,11 +49,26 @@ pub(crate) struct Environment {
     outbox: Mutex<Outbox>,
     wake: Mutex<Option<Wake>>,
     /// Calls that can still be taken back.
-    running: Mutex<HashMap<u32, AbortHandle>>,
+    running: Mutex<HashMap<u32, Running>>,
     /// Calls whose end JavaScript has not heard. Changed on the environment's own thread alone.
     open: AtomicUsize,
     #[cfg(target_os = "linux")]
     lone: lone::Lone,
+}
+
+/// How far a call is.
+enum Running {
+    /// Its thread has it, and has not begun it.
+    Given,
+    Begun(AbortHandle),
+}
+
+impl Running {
+    fn abort(&self) {
+        if let Self::Begun(handle) = self {
+            handle.abort();
+        }
+    }
 }
 
 impl Environment {
@@ -66,17 +81,9 @@ impl Environment {
         work: impl Future<Output = Outcome> + Send + 'static,
     ) -> napi::Result<()> {
         let (handle, registration) = AbortHandle::new_pair();
-        lock(&self.running).insert(id, handle);
-        let own = Arc::clone(self);
+        lock(&self.running).insert(id, Running::Begun(handle));
         let (number, begins_here) = (place.number(), place.begins_here());
-        let whole = async move {
-            let guarded = AssertUnwindSafe(work).catch_unwind();
-            let ended = Abortable::new(guarded, registration).await;
-            if let Ok(outcome) = ended {
-                own.end(id, outcome.unwrap_or_else(|_| Err(Failure::inside())));
-            }
-            drop(place);
-        };
+        let whole = Arc::clone(self).whole(id, place, registration, work);
         let put = |begin: Begin<'_>| shards::put(number, Box::pin(whole), begin);
         let put = match begins_here {
             false => put(Begin::There),
@@ -87,10 +94,60 @@ impl Environment {
         };
         if let Err(error) = put {
             lock(&self.running).remove(&id);
-            let message = format!("no thread can be had for the client: {error}");
-            return Err(Failure::config(message).thrown());
+            return Err(no_thread(&error));
         }
-        self.opened(env)
+        self.opened(env, 1)
+    }
+
+    /// Gives the thread of `places` a call for each of them, with numbers from `first` on. What the calls are is told by `make`,
+    /// on that thread: one for each.
+    pub(crate) fn run_all<W>(
+        self: &Arc<Self>,
+        env: &Env,
+        first: u32,
+        places: Vec<Place>,
+        make: impl FnOnce() -> Vec<W> + Send + 'static,
+    ) -> napi::Result<()>
+    where
+        W: Future<Output = Outcome> + Send + 'static,
+    {
+        let Some(number) = places.first().map(Place::number) else { return Ok(()) };
+        let count = places.len();
+        let ids = std::iter::successors(Some(first), |id| Some(id.wrapping_add(1))).take(count);
+        lock(&self.running).extend(ids.clone().map(|id| (id, Running::Given)));
+        let (own, numbers) = (Arc::clone(self), ids.clone());
+        let all = async move {
+            for ((id, place), work) in numbers.zip(places).zip(make()) {
+                let (handle, registration) = AbortHandle::new_pair();
+                // Not one that was taken back meanwhile.
+                if let Some(given) = lock(&own.running).get_mut(&id) {
+                    *given = Running::Begun(handle);
+                    drop(tokio::spawn(Arc::clone(&own).whole(id, place, registration, work)));
+                }
+            }
+        };
+        if let Err(error) = shards::put(number, Box::pin(all), Begin::There) {
+            let mut running = lock(&self.running);
+            ids.for_each(|id| drop(running.remove(&id)));
+            return Err(no_thread(&error));
+        }
+        self.opened(env, count)
+    }
+
+    /// A call from its first step to the end that JavaScript hears of.
+    async fn whole(
+        self: Arc<Self>,
+        id: u32,
+        place: Place,
+        registration: AbortRegistration,
+        work: impl Future<Output = Outcome> + Send + 'static,
+    ) {
+        let guarded = AssertUnwindSafe(work).catch_unwind();
+        let ended = Abortable::new(guarded, registration).await;
+        if let Ok(outcome) = ended {
+            self.end(id, outcome.unwrap_or_else(|_| Err(Failure::inside())));
+        }
+        drop(place);
     }
 
     fn end(&self, id: u32, outcome: Outcome) {
@@ -144,14 +201,14 @@ impl Environment {
     /// The environment ends: nobody is left to hear of its calls, which end with it.
     fn ended(&self) {
         let running = std::mem::take(&mut *lock(&self.running));
-        running.values().for_each(AbortHandle::abort);
+        running.values().for_each(Running::abort);
         // One of them may be what its event loop waited for, which waits no more.
         shards::hand_over();
     }
 
     #[allow(deprecated, reason = "there is no other way to keep an environment for a while")]
-    fn opened(&self, env: &Env) -> napi::Result<()> {
-        match (self.open.fetch_add(1, Relaxed), &mut *lock(&self.wake)) {
+    fn opened(&self, env: &Env, count: usize) -> napi::Result<()> {
+        match (self.open.fetch_add(count, Relaxed), &mut *lock(&self.wake)) {
             (0, Some(wake)) => wake.refer(env),
             _ => Ok(()),
         }
@@ -167,6 +224,10 @@ impl Environment {
             None => Ok(()),
         }
     }
+}
+
+fn no_thread(error: &std::io::Error) -> napi::Error {
+    Failure::config(format!("no thread can be had for the client: {error}")).thrown()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -212,8 +273,8 @@ impl Bridge {
     /// Takes a call back: its requests stop, and nothing more is heard of it. Says whether it was still under way.
     #[napi]
     pub fn cancel(&self, env: Env, id: u32) -> napi::Result<bool> {
-        let Some(handle) = lock(&self.0.running).remove(&id) else { return Ok(false) };
-        handle.abort();
+        let Some(running) = lock(&self.0.running).remove(&id) else { return Ok(false) };
+        running.abort();
         // It may be the one that an event loop waits for.
         shards::hand_over();
         self.0.closed(&env, 1)?;

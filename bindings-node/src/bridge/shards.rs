@@ -320,6 +320,14 @@ impl Place {
         Self { number, begins_here: false }
     }
 
+    /// The less busy thread for so many calls, which are few: they stay together.
+    pub(crate) fn choose_for(count: usize) -> Vec<Self> {
+        let first = Self::choose();
+        let others = std::iter::repeat_with(|| Self::on(first.number));
+        let others: Vec<_> = others.take(count.saturating_sub(1)).collect();
+        std::iter::once(first).chain(others).collect()
+    }
+
     /// Lets the call begin on the thread that puts it there, where it is the only one: it must keep no thread waiting.
     pub(crate) fn beginning_here(mut self) -> Self {
         self.begins_here = true;
