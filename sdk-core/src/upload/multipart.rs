@@ -50,13 +50,14 @@ pub(crate) async fn upload(
     client: &Client,
     options: &CallOptions,
     path: String,
-    boundary: &str,
+    key: &str,
     (source, way, known): (UploadSource, Way, Option<[u8; 32]>),
     fields: UploadOptions,
     tally: &Arc<Tally>,
 ) -> Result<(Asset, [u8; 32]), Error> {
     let size = source.size()?;
-    let head = head(boundary, &source.file_name(), &fields)?;
+    let boundary = boundary(key, &source.file_name(), &fields);
+    let head = head(&boundary, &source.file_name(), &fields)?;
     let tail = Bytes::from(format!("\r\n--{boundary}--\r\n"));
     let length = head.len() as u64 + size + tail.len() as u64;
     let content_type = format!("multipart/form-data; boundary={boundary}");
@@ -133,6 +134,19 @@ pub(crate) fn of_source(error: Error) -> Error {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct SourceFailed(pub(crate) String);
+
+/// What stands between a body's parts. The same call has the same body, whoever sends it, so it follows from the key; and from the
+/// texts, so that none of them can hold it and with it parts of its own, even where the key can be guessed.
+fn boundary(key: &str, file_name: &str, options: &UploadOptions) -> String {
+    let mut hash = Sha256::new();
+    let UploadOptions { kind, name, description, project_id, content_type } = options;
+    let given = [name, description, project_id, content_type].map(Option::as_deref);
+    for text in [Some(key), Some(file_name), Some(kind)].into_iter().chain(given) {
+        hash.update(text.map_or(0, |text| text.len() as u64 + 1).to_be_bytes());
+        hash.update(text.unwrap_or_default());
+    }
+    format!("storycore-{}", hex::encode(&hash.finalize()[..16]))
+}
 
 /// The fields and the beginning of the file's part.
 fn head(boundary: &str, file_name: &str, options: &UploadOptions) -> Result<Bytes, Error> {

@@ -4,7 +4,6 @@
 use std::{sync::Arc, time::SystemTime};
 
 use http::HeaderValue;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
@@ -177,15 +176,13 @@ impl Single<'_> {
     ) -> Result<(Asset, Sent), Error> {
         let mut options = self.client.options().clone();
         options.idempotency_key = HeaderValue::try_from(key).ok();
-        // The same key has the same body, whoever sends it.
-        let boundary = format!("storycore-{}", hex::encode(&Sha256::digest(key)[..16]));
         let (source, fields) = (source.clone(), self.options.clone());
         let way = if self.settings.shares.is_some() { Way::Beside } else { Way::Whole };
         multipart::upload(
             self.client,
             &options,
             path.to_owned(),
-            &boundary,
+            key,
             (source, way, known),
             fields,
             self.tally,
