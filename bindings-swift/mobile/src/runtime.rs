@@ -127,7 +127,6 @@ pub(crate) fn start(place: Place, closing: &Closing, work: Work) -> Started {
     let counted = Counted::begin();
     let closed = closing.0.clone();
     let call = async move {
-        outlive_closed_connections();
         let _place = place;
         let closed = std::pin::pin!(closed.cancelled());
         let outcome = match select(work, closed).await {
@@ -145,21 +144,6 @@ pub(crate) fn start(place: Place, closing: &Closing, work: Work) -> Started {
             let message = format!("the SDK's thread cannot be started: {error}");
             Started::Not(Some(Failure::config(message)))
         }
-    }
-}
-
-/// To write into a connection that the platform has closed raises SIGPIPE, which ends a program whose language does not ignore it,
-/// as Swift's on Linux. Our threads block it, so that such a write is an error like any other; the program's own are left alone.
-/// On Apple's systems sockets have an option of their own against it, which Rust sets.
-fn outlive_closed_connections() {
-    #[cfg(all(unix, not(target_vendor = "apple")))]
-    {
-        use nix::sys::signal::{SigSet, Signal};
-        thread_local! {
-            // It fails for a signal that does not exist alone.
-            static BLOCKED: bool = SigSet::from_iter([Signal::SIGPIPE]).thread_block().is_ok();
-        }
-        BLOCKED.with(|_| ());
     }
 }
 
