@@ -58,6 +58,14 @@ impl Client {
         self.apart(Some(watch))
     }
 
+    /// Whether a call would be written at once, as far as is known: a connection is open and free, and the credential holds for
+    /// now. For libraries in which some calls begin on a thread that is not to be kept.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn goes_at_once(&self) -> bool {
+        self.transport.goes_at_once()
+    }
+
     fn apart(&self, watch: Option<Arc<dyn SocketWatch>>) -> Self {
         let transport = Arc::new(self.transport.apart(watch));
         Self { transport, options: Arc::clone(&self.options) }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use storycore::Client;
+use storycore::{Client, JwtCredential};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
 
@@ -109,4 +109,33 @@ async fn a_connection_that_the_server_closed_does_not_stay_open_without_a_call()
     let closed =
         tokio::task::spawn_blocking(move || closed.recv_timeout(Duration::from_secs(30))).await;
     closed.unwrap().expect("it is closed long before it is too old");
+}
+
+#[tokio::test]
+async fn a_call_goes_at_once_where_a_connection_is_free() {
+    let (url, _) = serve(usize::MAX);
+    let client = client(&url);
+    assert!(!client.goes_at_once(), "there is none yet");
+    client.request("GET", "/").send().await.unwrap();
+    assert!(client.goes_at_once());
+    assert!(!client.with_own_connections().goes_at_once(), "that one has others");
+    let mut call = std::pin::pin!(client.request("GET", "/").send());
+    assert!(futures_util::poll!(&mut call).is_pending());
+    assert!(!client.goes_at_once(), "it is in use");
+    call.await.unwrap();
+    assert!(client.goes_at_once());
+}
+
+#[tokio::test]
+async fn a_call_goes_at_once_where_its_credential_holds() {
+    let (url, _) = serve(usize::MAX);
+    let mut jwt = JwtCredential::new("secret", "usr_1", ["read"]);
+    jwt.lifetime = Duration::from_secs(60);
+    let client = Client::builder().base_url(url).jwt(jwt).build().unwrap();
+    client.request("GET", "/").send().await.unwrap();
+    assert!(client.goes_at_once());
+    // It is renewed at half its life.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(31)).await;
+    assert!(!client.goes_at_once());
 }

@@ -1,6 +1,5 @@
 import Foundation
 import StoryCore
-import StoryCoreNative
 import Testing
 
 @Suite(.serialized) struct CancellationTests {
@@ -67,20 +66,5 @@ import Testing
         try await Task.sleep(for: .milliseconds(500))
         #expect(try await arrived(client, "GET", "/api/projects") == asked, "it asks on after its end")
         #expect(asked < 4, "it asked for more than it was to be ahead by")
-    }
-
-    /// What became of the calls, once none is under way.
-    private func settled() async throws -> CallCounts {
-        // A minute: the machine may be slow.
-        for _ in 0..<1_200 {
-            let counts = callCounts()
-            if counts.started == counts.finished + counts.dropped {
-                return counts
-            }
-            try await Task.sleep(for: .milliseconds(50))
-        }
-        let counts = callCounts()
-        Issue.record("calls are under way still: \(counts)")
-        return counts
     }
 }

@@ -2,6 +2,8 @@
 
 import Foundation
 import StoryCore
+import func StoryCoreNative.callCounts
+import struct StoryCoreNative.CallCounts
 import Testing
 
 /// A client of the platform of this test run.
@@ -43,6 +45,21 @@ func eventually(_ what: Comment, _ holds: () async throws -> Bool) async throws 
         try #require(ContinuousClock.now < end, what)
         try await Task.sleep(for: .milliseconds(10))
     }
+}
+
+/// What became of the calls, once none is under way.
+func settled() async throws -> CallCounts {
+    // A minute: the machine may be slow.
+    for _ in 0..<1_200 {
+        let counts = callCounts()
+        if counts.started == counts.finished + counts.dropped {
+            return counts
+        }
+        try await Task.sleep(for: .milliseconds(50))
+    }
+    let counts = callCounts()
+    Issue.record("calls are under way still: \(counts)")
+    return counts
 }
 
 /// A folder that goes with the test.

@@ -162,7 +162,7 @@ impl Client {
 }
 
 impl Client {
-    fn over(client: Core) -> Arc<Self> {
+    pub(crate) fn over(client: Core) -> Arc<Self> {
         let platform = client.platform().name().to_owned();
         let clients = std::array::from_fn(|number| match number {
             0 => client.clone(),
@@ -197,7 +197,7 @@ impl Shared {
         })
     }
 
-    /// Makes a call. Dropping what this gives ends it.
+    /// Makes a call of one request, which a lone one begins on the thread that asks. Dropping what this gives ends it.
     pub(crate) fn call<T, F>(
         &self,
         options: Option<CallOptions>,
@@ -206,13 +206,48 @@ impl Shared {
     where
         F: Future<Output = Result<Given<T>, Failure>> + Send + 'static,
     {
-        Running::of(self.begin(options, Box::new(|client| Box::pin(Untyped::new(call(client))))))
+        self.run(options, true, call)
     }
 
-    fn begin(&self, options: Option<CallOptions>, call: Box<dyn FnOnce(Core) -> Work>) -> Started {
+    /// Makes a call of several requests, or with files, listeners or large bodies: on the library's threads from its beginning.
+    pub(crate) fn long_call<T, F>(
+        &self,
+        options: Option<CallOptions>,
+        call: impl FnOnce(Core) -> F + 'static,
+    ) -> Running<T>
+    where
+        F: Future<Output = Result<Given<T>, Failure>> + Send + 'static,
+    {
+        self.run(options, false, call)
+    }
+
+    fn run<T, F>(
+        &self,
+        options: Option<CallOptions>,
+        is_short: bool,
+        call: impl FnOnce(Core) -> F + 'static,
+    ) -> Running<T>
+    where
+        F: Future<Output = Result<Given<T>, Failure>> + Send + 'static,
+    {
+        let call = Box::new(|client| Box::pin(Untyped::new(call(client))) as Work);
+        Running::of(self.begin(options, is_short, call))
+    }
+
+    fn begin(
+        &self,
+        options: Option<CallOptions>,
+        is_short: bool,
+        call: Box<dyn FnOnce(Core) -> Work>,
+    ) -> Started {
         let place = Place::choose();
         match self.with(&place, options) {
-            Ok(client) => runtime::start(place, &self.closing, call(client)),
+            Ok(client) => {
+                let may_begin_here =
+                    is_short && runtime::is_free_to_begin() && client.goes_at_once();
+                let place = if may_begin_here { place.beginning_here() } else { place };
+                runtime::start(place, &self.closing, call(client))
+            }
             Err(failure) => Started::Not(Some(failure)),
         }
     }

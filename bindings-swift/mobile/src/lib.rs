@@ -12,6 +12,8 @@ mod conformance;
 mod convert;
 mod failure;
 mod given;
+#[cfg(test)]
+mod lone_calls;
 mod models;
 mod options;
 mod resources;

@@ -1,8 +1,12 @@
 //! Where calls run: on the library's own two threads, which begin with the first call. A call that is dropped from outside, as
 //! a cancelled task or coroutine does, ends on its thread with all of its requests.
+//!
+//! When calls come one after another, the app's thread writes the next request itself, so that none of the library's has to be
+//! woken before: only where that keeps it from nothing, with a connection that is open and a credential that holds. From there
+//! on, and with whatever has to be waited for, the library's thread goes on.
 
 #[path = "../../../bindings-node/src/bridge/shards.rs"]
-#[allow(dead_code, reason = "calls begin on the thread that makes them in JavaScript alone")]
+#[allow(dead_code, reason = "event loops wait for answers in JavaScript alone")]
 mod shards;
 
 use std::{
@@ -14,7 +18,7 @@ use std::{
 
 use futures_util::future::{AbortHandle, Abortable, BoxFuture, Either, FutureExt as _, select};
 use pin_project_lite::pin_project;
-use tokio::sync::oneshot;
+use tokio::{runtime::Handle, sync::oneshot};
 use tokio_util::sync::CancellationToken;
 
 use self::shards::Begin;
@@ -119,26 +123,33 @@ impl Started {
     }
 }
 
-/// Begins a call on the thread of its place.
+/// Whether a call can begin on this thread: not on one that a runtime runs on, as the library's own do; such a call comes out of
+/// a listener, or of what goes on where its last call ended. Nor on one that is ending.
+pub(crate) fn is_free_to_begin() -> bool {
+    Handle::try_current().is_err_and(|error| error.is_missing_context())
+}
+
+/// Begins a call on the thread of its place, or here where its place says so and no other call is under way.
 pub(crate) fn start(place: Place, closing: &Closing, work: Work) -> Started {
     let (end, ended) = oneshot::channel();
     let (abort, registration) = AbortHandle::new_pair();
     let number = place.number();
+    let begin = if place.begins_here() { Begin::Here } else { Begin::There };
     let counted = Counted::begin();
     let closed = closing.0.clone();
     let call = async move {
-        let _place = place;
         let closed = std::pin::pin!(closed.cancelled());
         let outcome = match select(work, closed).await {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => Err(Failure::closed()),
         };
         counted.finish();
+        // Before it is told: whoever hears of it makes the next call, which is alone then.
+        drop(place);
         // Nobody waits for it any more when the sending fails.
         drop(end.send(outcome));
     };
-    match shards::put(number, Box::pin(Abortable::new(call, registration).map(drop)), Begin::There)
-    {
+    match shards::put(number, Box::pin(Abortable::new(call, registration).map(drop)), begin) {
         Ok(()) => Started::Yes { ended, _ends_with_this: AbortOnDrop(abort) },
         Err(error) => {
             let message = format!("the SDK's thread cannot be started: {error}");

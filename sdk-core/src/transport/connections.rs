@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     body::SendBody, connector::Connector, failure, pool::Pool, proxy, proxy::Proxies,
-    response::Response, sockets::SocketWatch, tls::TlsOptions,
+    response::Response, sockets::SocketWatch, tls::TlsOptions, uri::Origin,
 };
 use crate::{error::Error, process, secret::Secret};
 
@@ -76,6 +76,13 @@ impl Connections {
 
     fn of(source: Source, watch: Option<Arc<dyn SocketWatch>>) -> Self {
         Self { source, watch, first: OnceLock::new(), forked: Mutex::new(None) }
+    }
+
+    /// Whether a connection to there is open and free, as far as is known.
+    pub(crate) fn is_open_to(&self, origin: &Origin) -> bool {
+        self.first
+            .get()
+            .is_some_and(|own| own.process == process::id() && own.pool.is_open_to(origin))
     }
 
     /// Sends one request and waits for the answer's headers.

@@ -145,6 +145,14 @@ impl Credential {
         }
     }
 
+    /// Whether it can be sent as it is, without being renewed.
+    pub(crate) fn is_at_hand(&self) -> bool {
+        match self {
+            Self::None | Self::ApiKey(_) => true,
+            Self::Renewed(renewed) => renewed.usable(None).is_some(),
+        }
+    }
+
     /// Whether a refused token can be replaced by another.
     pub(crate) fn can_be_renewed(&self) -> bool {
         matches!(self, Self::Renewed(_))

@@ -198,6 +198,13 @@ impl Transport {
         self.http.sends_trailers()
     }
 
+    /// Whether a request would be written at once, as far as is known: nothing is opened or renewed before it, nor held back.
+    pub(crate) fn goes_at_once(&self) -> bool {
+        self.credential.is_at_hand()
+            && self.pacer().is_none_or(Pacer::is_free)
+            && self.http.is_open_to(&self.origin)
+    }
+
     /// The same transport over connections of its own, which `watch` is told of.
     pub(crate) fn apart(&self, watch: Option<Arc<dyn SocketWatch>>) -> Self {
         Self { http: self.http.apart(watch), shared: Arc::clone(&self.shared) }

@@ -58,6 +58,11 @@ impl Pacer {
         }
     }
 
+    /// Whether a request would have its turn at once.
+    pub(crate) fn is_free(&self) -> bool {
+        self.places.available_permits() > 0 && self.window().may_go(Instant::now())
+    }
+
     /// Learns from an answer's headers.
     pub(crate) fn learn(&self, headers: &HeaderMap) {
         let told = Told::read(headers, Instant::now(), SystemTime::now());
@@ -128,7 +133,16 @@ struct Window {
 const SAME: Duration = Duration::from_secs(1);
 
 impl Window {
-    /// Whether a request may go now; if so it is counted.
+    /// Whether a request may go now.
+    fn may_go(&self, now: Instant) -> bool {
+        match &self.known {
+            Known::Nothing | Known::Unlimited => true,
+            Known::Asking => self.in_flight == 0,
+            Known::Limited(told) => now >= told.reset || told.remaining > self.in_flight,
+        }
+    }
+
+    /// The same; if so it is counted.
     fn next(&mut self, now: Instant) -> Next {
         match &self.known {
             // A new period has begun, of which as much is known as of the first one.
@@ -174,6 +188,40 @@ mod tests {
 
     fn told(remaining: u64, reset: Instant) -> Option<Told> {
         Some(Told { remaining, reset })
+    }
+
+    #[test]
+    fn whether_a_request_may_go_is_known_without_counting_one() {
+        let now = Instant::now();
+        let reset = now + Duration::from_secs(60);
+        for (what, limit) in
+            [("unknown", None), ("none", Some(None)), ("two", Some(told(2, reset)))]
+        {
+            let mut window = Window::default();
+            if let Some(limit) = limit {
+                assert_eq!(window.next(now), Next::Go);
+                window.learn(limit);
+                window.ended();
+            }
+            for number in 0..4 {
+                let may_go = window.may_go(now);
+                assert_eq!(window.next(now) == Next::Go, may_go, "{what}, {number}");
+            }
+            assert!(window.may_go(reset) || limit.is_none(), "{what}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pacer_is_free_where_a_turn_comes_at_once() {
+        let pacer = Pacer::new(1);
+        let far = Instant::now() + Duration::from_secs(3600);
+        assert!(pacer.is_free());
+        let turn = pacer.turn(far).await.unwrap();
+        assert!(!pacer.is_free(), "one at a time");
+        drop(turn);
+        assert!(pacer.is_free());
+        pacer.window().learn(told(0, far));
+        assert!(!pacer.is_free(), "the limit is used up");
     }
 
     #[test]

@@ -27,6 +27,7 @@ use super::{
     connector::{BoxError, Connector},
     http1::Http1,
     http2::Http2,
+    uri::Origin,
 };
 use crate::beside::Task;
 
@@ -123,6 +124,16 @@ pub(super) struct Lease {
 impl Pool {
     pub(super) fn new(connector: Connector) -> Self {
         Self(Arc::new(Shared { connector, open: Mutex::default(), freed: Notify::new() }))
+    }
+
+    /// Whether a connection to there is open and free, as far as is known.
+    pub(super) fn is_open_to(&self, origin: &Origin) -> bool {
+        let leads = |to: &Destination| origin.is_at(&to.scheme, &to.authority);
+        let open = self.0.open();
+        open.http1.iter().any(|(since, connection)| since.elapsed() < IDLE && leads(&connection.to))
+            || open.http2.iter().any(|(used, connection)| {
+                used.elapsed() < IDLE && connection.is_free() && leads(&connection.to)
+            })
     }
 
     /// Sends a request, with the whole URI, and waits for the answer's head. Its body is read over the lease.

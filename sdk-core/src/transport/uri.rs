@@ -33,6 +33,11 @@ impl Origin {
         self.authority.host()
     }
 
+    /// Whether it is there.
+    pub(crate) fn is_at(&self, scheme: &Scheme, authority: &Authority) -> bool {
+        self.scheme == *scheme && self.authority == *authority
+    }
+
     /// A path below the base URL.
     pub(crate) fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();

@@ -246,7 +246,7 @@ impl Assets {
     ) -> Result<Given<UploadReport>, Failure> {
         let source = source.read()?;
         self.0
-            .call(options, move |client| async move {
+            .long_call(options, move |client| async move {
                 let mut upload = settings.read(client.media(), source);
                 if let Some(control) = control {
                     upload = upload.control(&control.0);
@@ -278,7 +278,7 @@ impl Assets {
     ) -> Result<Given<Asset>, Failure> {
         let streams = usize::try_from(max_streams).unwrap_or(usize::MAX);
         self.0
-            .call(options, move |client| async move {
+            .long_call(options, move |client| async move {
                 let media = client.media();
                 let download = media.prepare_download(&id, to).max_streams(streams);
                 given(download.send().boxed().await)

@@ -30,7 +30,7 @@ impl Jobs {
         options: Option<CallOptions>,
     ) -> Result<Given<Job>, Failure> {
         self.0
-            .call(options, move |client| async move {
+            .long_call(options, move |client| async move {
                 let mut waiting = WaitOptions::new();
                 if let Some(time) = timeout {
                     waiting = waiting.timeout(time);

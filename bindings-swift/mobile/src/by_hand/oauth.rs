@@ -127,6 +127,6 @@ impl Authorization {
             let tokens = authorization.exchange(&client, &code, &state).await?;
             Ok(Given::of(TokenSet::from(&tokens)))
         };
-        client.shared.call(None, exchange).await
+        client.shared.long_call(None, exchange).await
     }
 }

@@ -99,6 +99,6 @@ impl Client {
                 body: answer.body.into(),
             }))
         };
-        self.shared.call(options, send).await
+        self.shared.long_call(options, send).await
     }
 }

@@ -81,7 +81,10 @@ impl Assets {
         options: Option<CallOptions>,
     ) -> Result<Given<Vec<u8>>, Failure> {
         self.0
-            .call(options, move |client| async move { given(client.assets().content(&id).await) })
+            .long_call(
+                options,
+                move |client| async move { given(client.assets().content(&id).await) },
+            )
             .await
     }
 
@@ -93,10 +96,9 @@ impl Assets {
         options: Option<CallOptions>,
     ) -> Result<Given<Asset>, Failure> {
         self.0
-            .call(
-                options,
-                move |client| async move { given(client.assets().download(&id, to).await) },
-            )
+            .long_call(options, move |client| async move {
+                given(client.assets().download(&id, to).await)
+            })
             .await
     }
 }

@@ -57,6 +57,9 @@ fn object(sdk: &Sdk, resource: &Resource) -> Result<String> {
     Ok(text.trim_end().to_owned() + "\n}\n")
 }
 
+/// A file's bytes, which are no call of one short request.
+const FILES: [&str; 2] = ["content", "download"];
+
 /// Objects of a list whose pages can be had: the languages take them out of the pages.
 pub(crate) fn is_left_out(resource: &Resource, method: &Method) -> bool {
     let Gives::Items(model) = &method.gives else { return false };
@@ -92,10 +95,11 @@ fn function(sdk: &Sdk, resource: &Resource, method: &Method) -> Result<String> {
     let call =
         format!("client.{}().{}({})", accessor(sdk, resource), method.name, passed.join(", "));
     let name = &method.name;
+    let way = if FILES.contains(&name.as_str()) { "long_call" } else { "call" };
     let is_call = |gives: &str| {
         format!(
             "{doc}pub async fn {name}(&self, {params}options: Option<CallOptions>) -> Result<Given<{gives}>, Failure> {{\n\
-            {read}self.0.call(options, move |client| async move {{\n\
+            {read}self.0.{way}(options, move |client| async move {{\n\
             given({call}.await)\n}}).await\n}}\n\n"
         )
     };

@@ -1,8 +1,8 @@
 package io.storycore
 
 import com.sun.jna.Platform as Native
-import io.storycore.ffi.callCounts
 import io.storycore.testing.LocalPlatform
+import io.storycore.testing.settled
 import java.net.ServerSocket
 import java.net.URI
 import java.util.concurrent.ConcurrentLinkedQueue
@@ -43,24 +43,14 @@ class CallsTest {
 
     private fun stalled() = platform.fault("""{"path": "/api/projects", "times": 0, "action": {"delay_ms": 60000}}""")
 
-    /** Waits until every call that began is over, and gives how many were finished and dropped since `before`. */
-    private suspend fun settled(): Triple<ULong, ULong, ULong> = withTimeout(30.seconds) {
-        while (true) {
-            val now = callCounts()
-            if (now.started == now.finished + now.dropped) return@withTimeout Triple(now.started, now.finished, now.dropped)
-            delay(5)
-        }
-        @Suppress("UNREACHABLE_CODE") error("it goes on for ever")
-    }
-
     @Test
     fun `cancelling a coroutine ends its request`() = runBlocking {
         stalled()
-        val (_, _, before) = settled()
+        val before = settled().dropped
         val call = launch(Dispatchers.Default) { client.projects.list() }
         withTimeout(30.seconds) { while (platform.requests().none { "/api/projects" in it.toString() }) delay(10) }
         call.cancelAndJoin()
-        assertEquals(before + 1u, settled().third)
+        assertEquals(before + 1u, settled().dropped)
         // And nothing is tried again, in a time in which a retry would have come.
         delay(1.5.seconds)
         assertEquals(1, platform.requests().count { "/api/projects" in it.toString() })
@@ -68,7 +58,7 @@ class CallsTest {
 
     @Test
     fun `of two thousand racing cancellations each call is finished or dropped`() = runBlocking {
-        val (_, finished, dropped) = settled()
+        val before = settled()
         val answered = AtomicInteger()
         val others = ConcurrentLinkedQueue<Throwable>()
         withContext(Dispatchers.Default) {
@@ -92,10 +82,10 @@ class CallsTest {
             }.joinAll()
         }
         // That it settles at all says that none is left over.
-        val (_, finishedNow, droppedNow) = settled()
+        val now = settled()
         assertEquals(emptyList(), others.toList())
-        assertTrue(answered.get().toULong() <= finishedNow - finished, "an answer came of a call that was dropped")
-        assertTrue(droppedNow > dropped, "none was cancelled in time")
+        assertTrue(answered.get().toULong() <= now.finished - before.finished, "an answer came of a call that was dropped")
+        assertTrue(now.dropped > before.dropped, "none was cancelled in time")
         // The client is as good as before.
         assertEquals(0, client.projects.list().data.size)
     }
