@@ -381,9 +381,9 @@ class Assets(_by_hand.Assets):
         SHA-256, and after a crash the same call goes on from what is there.
 
         Raises:
-            StoryCoreError: `ConfigError` when the target is a directory or its directory is not there,
-                `UploadError` when the file cannot be written or what arrived is not the asset, and as every
-                call.
+            StoryCoreError: `ConfigError` when the target is a directory, a device or a pipe, or its
+                directory is not there, before anything is asked; `UploadError` when the file cannot be
+                written or what arrived is not the asset, and as every call.
         """
 
 class AsyncAssets(_by_hand.AsyncAssets):
@@ -495,9 +495,9 @@ class AsyncAssets(_by_hand.AsyncAssets):
         SHA-256, and after a crash the same call goes on from what is there.
 
         Raises:
-            StoryCoreError: `ConfigError` when the target is a directory or its directory is not there,
-                `UploadError` when the file cannot be written or what arrived is not the asset, and as every
-                call.
+            StoryCoreError: `ConfigError` when the target is a directory, a device or a pipe, or its
+                directory is not there, before anything is asked; `UploadError` when the file cannot be
+                written or what arrived is not the asset, and as every call.
         """
 
 class Events:

@@ -208,9 +208,9 @@ impl Assets {
     /// SHA-256, and after a crash the same call goes on from what is there.
     ///
     /// Raises:
-    ///     StoryCoreError: `ConfigError` when the target is a directory or its directory is not there,
-    ///         `UploadError` when the file cannot be written or what arrived is not the asset, and as every
-    ///         call.
+    ///     StoryCoreError: `ConfigError` when the target is a directory, a device or a pipe, or its
+    ///         directory is not there, before anything is asked; `UploadError` when the file cannot be
+    ///         written or what arrived is not the asset, and as every call.
     fn download(&self, py: Python<'_>, id: Arg<String>, to: Arg<PathBuf>) -> PyResult<Py<PyAny>> {
         const THIS: &str = "Assets.download";
         let id = id.of(THIS, "id")?;

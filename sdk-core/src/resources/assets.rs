@@ -166,8 +166,8 @@ impl<'a> Assets<'a> {
     /// same call goes on from what is there.
     ///
     /// # Errors
-    /// `config` when the target is a directory or its directory is not there, `upload` when the file cannot be written or what
-    /// arrived is not the asset, and as every call.
+    /// `config` when the target is a directory, a device or a pipe, or its directory is not there, before anything is asked;
+    /// `upload` when the file cannot be written or what arrived is not the asset, and as every call.
     pub async fn download(&self, id: &str, to: impl AsRef<Path>) -> Result<Asset, Error> {
         self.prepare_download(id, to).send().await
     }

@@ -176,8 +176,9 @@ public struct Assets: Sendable {
     ///   - to: Where the file is to be.
     ///   - options: Options of its requests.
     ///
-    /// - Throws: ``StoryCoreError``: `config` when the target is a directory or its directory is not there,
-    ///   `upload` when the file cannot be written or what arrived is not the asset, and as every call.
+    /// - Throws: ``StoryCoreError``: `config` when the target is a directory, a device or a pipe, or its
+    ///   directory is not there, before anything is asked; `upload` when the file cannot be written or what arrived
+    ///   is not the asset, and as every call.
     @discardableResult
     public func download(
         _ id: String,

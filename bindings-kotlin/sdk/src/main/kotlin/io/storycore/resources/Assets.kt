@@ -192,9 +192,9 @@ public class Assets internal constructor(calls: Calls) : AssetsByHand(calls, cal
      * a crash the same call goes on from what is there.
      *
      * @param options Options of this call alone.
-     * @throws StoryCoreException [io.storycore.ConfigException] when the target is a directory or its directory is
-     * not there, [io.storycore.UploadException] when the file cannot be written or what arrived is not the asset,
-     * and as every call.
+     * @throws StoryCoreException [io.storycore.ConfigException] when the target is a directory, a device or a pipe,
+     * or its directory is not there, before anything is asked; [io.storycore.UploadException] when the file cannot
+     * be written or what arrived is not the asset, and as every call.
      */
     public suspend fun download(id: String, to: Path, options: CallOptions? = null): Asset =
         calls.make(options) { native.download(id, to.toString(), it) }.model()
