@@ -230,16 +230,22 @@ class StoryCoreClient {
     options = this._options(options);
     const shared = this.#shared;
     let source;
-    let asked;
+    // Several pieces may be wanted at a time; the first of them holds the stream and its request.
+    const asked = new Set();
     return {
-      next: () =>
-        start(this.#life, options?.signal, undefined, (bridge, id) => {
+      next: () => {
+        let number;
+        const piece = start(this.#life, options?.signal, undefined, (bridge, id) => {
           source ??= begin(shared.native, bridge, optionsText(options));
           source.next(bridge, id);
-          asked = id;
-        }),
+          asked.add((number = id));
+        });
+        const forget = () => asked.delete(number);
+        piece.then(forget, forget);
+        return piece;
+      },
       close: () => {
-        takeBack(asked);
+        asked.forEach(takeBack);
         source?.close();
       },
     };

@@ -2,8 +2,10 @@
 "use strict";
 
 const assert = require("node:assert/strict");
+const { once } = require("node:events");
+const { createServer } = require("node:http");
 const { after, before, beforeEach, test } = require("node:test");
-const { AuthenticationError, DecodeError, InvalidRequestError } = require("storycore");
+const { AuthenticationError, DecodeError, InvalidRequestError, StoryCoreClient } = require("storycore");
 const { LocalPlatform } = require("storycore/testing");
 
 let platform;
@@ -103,6 +105,32 @@ test("whoever waits for a job's next event can be sent home", { timeout: 30_000 
   assert.deepEqual(await next, { done: true, value: undefined });
   assert.deepEqual(await events.next(), { done: true, value: undefined });
   await platform.clearFaults();
+});
+
+test("leaving a job's events ends the request, however many wait for them", { timeout: 30_000 }, async () => {
+  let asked;
+  let ended;
+  const isAsked = new Promise((resolve) => (asked = resolve));
+  const isEnded = new Promise((resolve) => (ended = resolve));
+  const silent = createServer((_request, response) => {
+    response.once("close", ended);
+    asked();
+  });
+  await once(silent.listen(0, "127.0.0.1"), "listening");
+  const other = new StoryCoreClient({ baseUrl: `http://127.0.0.1:${silent.address().port}`, apiKey: "key" });
+  try {
+    const events = other.jobs.events("job_1");
+    const waiting = [events.next(), events.next(), events.next()];
+    await isAsked;
+    const over = { done: true, value: undefined };
+    assert.deepEqual(await events.return(), over);
+    assert.deepEqual(await Promise.all(waiting), [over, over, over]);
+    await isEnded;
+  } finally {
+    await other.close();
+    silent.closeAllConnections();
+    silent.close();
+  }
 });
 
 test("what happens to a job is a loop that ends with it", async () => {
