@@ -4,6 +4,7 @@
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
+const { request } = require("node:http");
 const { after, test } = require("node:test");
 const express = require("express");
 const fastify = require("fastify");
@@ -156,6 +157,41 @@ test("Express answers a delivery that is far too long, and whoever handles the e
   const url = `${await listening(app)}/webhook`;
   assert.deepEqual(await post(url, "x".repeat(8 * 1024 * 1024)), { status: 413, text: "127.0.0.1" });
   assert.equal((await post(url)).status, 200);
+});
+
+test("Express breaks off a delivery without end", { timeout: 60_000 }, async () => {
+  const app = express();
+  app.post("/webhook", webhooks.expressWebhook(webhook), (_request, response) => response.send("not reached"));
+  app.use((error, _request, response, _next) => response.status(error.statusCode).send("error"));
+  const sender = request(`${await listening(app)}/webhook`, { method: "POST" });
+  const answered = once(sender, "response");
+  const isBroken = new Promise((resolve) => sender.once("close", resolve).on("error", resolve));
+  let sent = 0;
+  const piece = Buffer.alloc(1024 * 1024);
+  const write = () => {
+    while (sent < 64 && !sender.destroyed) {
+      sent += 1;
+      if (!sender.write(piece)) return void sender.once("drain", write);
+    }
+  };
+  write();
+  const [answer] = await answered;
+  assert.equal(answer.statusCode, 413);
+  answer.on("error", () => {}).resume();
+  while (sent < 64 && !sender.destroyed) await Promise.race([isBroken, once(sender, "drain").catch(() => {})]);
+  const all = sent;
+  sender.destroy();
+  assert(all < 64, `all ${all} MiB were taken`);
+});
+
+test("Express receives events of a request that was paused", { timeout: 30_000 }, async () => {
+  const app = express();
+  app.use((request, _response, next) => {
+    request.pause();
+    setImmediate(next);
+  });
+  app.post("/webhook", webhooks.expressWebhook(webhook), (request, response) => response.send(request.event.id));
+  assert.deepEqual(await post(`${await listening(app)}/webhook`), { status: 200, text: "evt_1" });
 });
 
 test("Fastify receives events in a scope of its own", async () => {

@@ -7,6 +7,9 @@ const { WebhookSignatureError } = require("../errors.js");
 /** The most that a delivery may have, unless told otherwise. */
 const LIMIT = 1024 * 1024;
 
+/** So much of a delivery that is too long is read behind what it may have; its sender hears the answer long before. */
+const DRAINED = 16 * 1024 * 1024;
+
 const BROKEN_OFF = "the delivery was broken off";
 
 /** A mistake of the program's, not of the sender's: it must be seen, and not be answered with 400. */
@@ -50,18 +53,25 @@ async function receive(request, limit) {
 
 /**
  * A request's bytes. One that is too long flows on into nothing, so that its sender hears the answer and may use the connection
- * again; leaving a `for await` over it would take the socket from the request, which handlers of errors ask for an address.
+ * again; leaving a `for await` over it would take the socket from the request, which handlers of errors ask for an address. One
+ * that goes on and on is broken off.
  */
 function whole(request, limit) {
   return new Promise((resolve, reject) => {
     const pieces = [];
     let length = 0;
+    let isTooLong = false;
     request.on("data", (piece) => {
       length += piece.length;
       if (length <= limit) {
         pieces.push(Buffer.isBuffer(piece) ? piece : Buffer.from(piece));
         return;
       }
+      if (isTooLong) {
+        if (length > limit + DRAINED) request.destroy();
+        return;
+      }
+      isTooLong = true;
       pieces.length = 0;
       const error = new Error(`the delivery has more than ${limit} bytes`);
       // The names under which Express, and what stands behind it, look for an answer's status.
@@ -71,6 +81,8 @@ function whole(request, limit) {
     request.once("end", () => resolve(Buffer.concat(pieces)));
     request.once("error", reject);
     request.once("close", () => reject(new Error(BROKEN_OFF)));
+    // Listening alone does not do it where somebody has paused it.
+    request.resume();
   });
 }
 
