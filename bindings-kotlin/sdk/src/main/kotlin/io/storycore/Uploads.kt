@@ -9,6 +9,7 @@ import io.storycore.models.model
 import java.io.InputStream
 import java.nio.file.Path
 import kotlin.time.Duration
+import java.util.concurrent.atomic.AtomicBoolean
 import kotlin.time.toKotlinDuration
 import io.storycore.ffi.Journal as NativeJournal
 import io.storycore.ffi.UploadControl as NativeUploadControl
@@ -43,10 +44,18 @@ public sealed interface UploadSource {
      * A stream of any length, read once and closed at the end: what Android's `ContentResolver.openInputStream` gives. It is
      * read on `Dispatchers.IO`. An upload that ends early closes it while a read may wait, and does not wait for that read.
      *
+     * Another upload needs another one: of what was read before it would send the rest.
      * @param fileName The name that the platform is told.
      * @param stream Where the bytes come from.
      */
-    public class Stream(public val fileName: String, public val stream: InputStream) : UploadSource
+    public class Stream(public val fileName: String, public val stream: InputStream) : UploadSource {
+        private val isTaken = AtomicBoolean()
+
+        internal fun take(): InputStream {
+            if (isTaken.getAndSet(true)) throw config("source", "a stream can be sent once only: open it again")
+            return stream
+        }
+    }
 }
 
 /** Where an upload is written down, so that the same file continues after the app was ended. */

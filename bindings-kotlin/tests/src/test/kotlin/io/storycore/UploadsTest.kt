@@ -2,6 +2,7 @@ package io.storycore
 
 import io.storycore.testing.LocalPlatform
 import io.storycore.testing.killedAndTakenUp
+import java.io.ByteArrayInputStream
 import java.io.IOException
 import java.io.InputStream
 import java.nio.file.Files
@@ -264,6 +265,15 @@ class UploadsTest {
         }
         assertTrue("the card was taken out" in error.stackTraceToString(), error.stackTraceToString())
         assertEquals(UploadSource.Bytes("a", byteArrayOf(1)), UploadSource.Bytes("a", byteArrayOf(1)))
+    }
+
+    @Test
+    fun `a stream is sent once and never in part`() = runBlocking<Unit> {
+        // One that can be read on after it was closed.
+        val source = UploadSource.Stream("some.bin", ByteArrayInputStream(bytes.copyOf(300_000)))
+        assertEquals(300_000L, client.media.uploadReport(source).asset.size)
+        assertEquals("source", assertFailsWith<ConfigException> { client.media.uploadReport(source) }.param)
+        assertFailsWith<ConfigException> { client.media.uploading(source).toList() }
     }
 
     @Test

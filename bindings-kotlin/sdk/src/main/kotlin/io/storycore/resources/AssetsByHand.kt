@@ -121,7 +121,7 @@ public abstract class AssetsByHand internal constructor(
         onProgress: ((UploadProgress) -> Unit)? = null,
     ): UploadReport = coroutineScope {
         // First, so that the stream is closed whatever is wrong with the rest.
-        val feeding = (source as? UploadSource.Stream)?.let { feeding(it.stream) }
+        val feeding = (source as? UploadSource.Stream)?.let { feeding(it.take()) }
         val settings = UploadSettings(
             kind = type,
             name = name,
