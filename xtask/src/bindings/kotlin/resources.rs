@@ -11,7 +11,7 @@ use crate::bindings::{
 
 const PACKAGE: &str = "io.storycore.resources";
 
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 23] = [
     "io.storycore.CallOptions",
     "io.storycore.Change",
     "io.storycore.Page",
@@ -19,6 +19,7 @@ const KNOWN: [&str; 22] = [
     "io.storycore.StoryCoreException",
     "io.storycore.internal.Calls",
     "io.storycore.internal.bool",
+    "io.storycore.internal.filePath",
     "io.storycore.internal.integer",
     "io.storycore.internal.listParams",
     "io.storycore.internal.number",

@@ -3,13 +3,14 @@
 package io.storycore
 
 import io.storycore.internal.config
+import io.storycore.internal.filePath
 import io.storycore.internal.readLong
 import io.storycore.models.Asset
 import io.storycore.models.model
 import java.io.InputStream
 import java.nio.file.Path
-import kotlin.time.Duration
 import java.util.concurrent.atomic.AtomicBoolean
+import kotlin.time.Duration
 import kotlin.time.toKotlinDuration
 import io.storycore.ffi.Journal as NativeJournal
 import io.storycore.ffi.UploadControl as NativeUploadControl
@@ -43,8 +44,8 @@ public sealed interface UploadSource {
     /**
      * A stream of any length, read once and closed at the end: what Android's `ContentResolver.openInputStream` gives. It is
      * read on `Dispatchers.IO`. An upload that ends early closes it while a read may wait, and does not wait for that read.
-     *
      * Another upload needs another one: of what was read before it would send the rest.
+     *
      * @param fileName The name that the platform is told.
      * @param stream Where the bytes come from.
      */
@@ -82,7 +83,7 @@ internal fun Journal.native(source: UploadSource): NativeJournal = when (this) {
         if (source is UploadSource.File && isAndroid()) throw homeless()
         NativeJournal.User
     }
-    is Journal.At -> NativeJournal.At(path.toString())
+    is Journal.At -> NativeJournal.At(filePath("journal", path))
 }
 
 private fun isAndroid() = System.getProperty("java.vm.name") == "Dalvik"

@@ -5,6 +5,7 @@ import io.storycore.testing.killedAndTakenUp
 import java.io.ByteArrayInputStream
 import java.io.IOException
 import java.io.InputStream
+import java.nio.file.FileSystems
 import java.nio.file.Files
 import java.nio.file.Path
 import java.security.MessageDigest
@@ -274,6 +275,25 @@ class UploadsTest {
         assertEquals(300_000L, client.media.uploadReport(source).asset.size)
         assertEquals("source", assertFailsWith<ConfigException> { client.media.uploadReport(source) }.param)
         assertFailsWith<ConfigException> { client.media.uploading(source).toList() }
+    }
+
+    @Test
+    fun `a path of another file system is told and no file here taken for it`() = runBlocking<Unit> {
+        val zip = folder.resolve("films.zip")
+        FileSystems.newFileSystem(zip, mapOf("create" to "true")).use { films ->
+            // A file here has the same path.
+            val elsewhere = films.getPath(film.toString())
+            val refused = listOf<suspend () -> Unit>(
+                { client.media.upload(elsewhere, journal = Journal.Off) },
+                { client.media.upload(film, journal = Journal.At(elsewhere)) },
+                { client.media.download("ast_1", elsewhere) },
+                { client.media.download("ast_1", elsewhere, maxStreams = 2) },
+            )
+            for (call in refused) {
+                val error = assertFailsWith<InvalidRequestException> { call() }
+                assertTrue("open it as a stream" in error.message!!)
+            }
+        }
     }
 
     @Test

@@ -13,6 +13,8 @@ import io.storycore.ffi.TextChange
 import io.storycore.ffi.TextsChange
 import java.net.URI
 import java.net.URISyntaxException
+import java.nio.file.FileSystems
+import java.nio.file.Path
 import java.time.Duration
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonElement
@@ -58,6 +60,14 @@ internal fun ulong(name: String, number: Long): ULong {
 }
 
 private fun outside(name: String, number: Long) = invalid(name, "`$name` cannot be $number")
+
+/** A file's path. The same text in another file system, such as one of a ZIP file, may be a file here that nobody meant. */
+internal fun filePath(name: String, path: Path): String {
+    if (path.fileSystem != FileSystems.getDefault()) {
+        throw invalid(name, "`$name` must be a path of the system's own files: open it as a stream")
+    }
+    return path.toString()
+}
 
 /** An argument that cannot be what it is to be. Nothing was sent. */
 internal fun invalid(name: String, reason: String) = refused("invalid_request", name, reason)

@@ -6,6 +6,7 @@ import io.storycore.CallOptions
 import io.storycore.Page
 import io.storycore.StoryCoreException
 import io.storycore.internal.Calls
+import io.storycore.internal.filePath
 import io.storycore.internal.listParams
 import io.storycore.models.Asset
 import io.storycore.models.AssetStatus
@@ -197,5 +198,5 @@ public class Assets internal constructor(calls: Calls) : AssetsByHand(calls, cal
      * be written or what arrived is not the asset, and as every call.
      */
     public suspend fun download(id: String, to: Path, options: CallOptions? = null): Asset =
-        calls.make(options) { native.download(id, to.toString(), it) }.model()
+        calls.make(options) { native.download(id, filePath("to", to), it) }.model()
 }

@@ -13,6 +13,7 @@ import io.storycore.ffi.ProgressListener
 import io.storycore.ffi.UploadFeed
 import io.storycore.ffi.UploadSettings
 import io.storycore.internal.Calls
+import io.storycore.internal.filePath
 import io.storycore.internal.uint
 import io.storycore.internal.ulong
 import io.storycore.models.Asset
@@ -143,7 +144,7 @@ public abstract class AssetsByHand internal constructor(
             Listener(told)
         }
         val given = when (source) {
-            is UploadSource.File -> NativeUploadSource.Path(source.path.toString())
+            is UploadSource.File -> NativeUploadSource.Path(filePath("path", source.path))
             is UploadSource.Bytes -> NativeUploadSource.Bytes(source.fileName, source.data)
             is UploadSource.Stream -> NativeUploadSource.Feed(source.fileName, checkNotNull(feeding).feed)
         }
@@ -169,7 +170,7 @@ public abstract class AssetsByHand internal constructor(
      */
     public suspend fun download(id: String, to: Path, maxStreams: Int, options: CallOptions? = null): Asset =
         calls.make(options) {
-            native.downloadWithStreams(id, to.toString(), uint("maxStreams", maxStreams.toLong()), it)
+            native.downloadWithStreams(id, filePath("to", to), uint("maxStreams", maxStreams.toLong()), it)
         }.model()
 
     /**
