@@ -1,6 +1,8 @@
 package io.storycore
 
+import io.storycore.ffi.FailureDetails
 import io.storycore.internal.readJson
+import java.time.Duration
 import kotlinx.serialization.SerializationException
 import kotlinx.serialization.json.JsonElement
 import io.storycore.ffi.RawResponse as NativeRawResponse
@@ -22,9 +24,13 @@ public class RawResponse internal constructor(
     /**
      * The body as JSON.
      *
-     * @throws SerializationException where it is none.
+     * @throws DecodeException where it is none.
      */
-    public fun json(): JsonElement = readJson(text())
+    public fun json(): JsonElement = try {
+        readJson(text())
+    } catch (wrong: SerializationException) {
+        throw noJson(this, wrong)
+    }
 
     override fun equals(other: Any?): Boolean = other is RawResponse && other.status == status &&
         other.headers == headers && other.body.contentEquals(body)
@@ -40,3 +46,13 @@ internal fun NativeRawResponse.response() = RawResponse(
     requestId = requestId,
     body = body,
 )
+
+/** An answer that was to be JSON; what the parser threw is its cause. Behind its first line the parser quotes the answer. */
+private fun noJson(answer: RawResponse, wrong: SerializationException): StoryCoreException {
+    val reason = "the answer is no JSON: ${wrong.message.orEmpty().lineSequence().first()}"
+    return FailureDetails(
+        kind = "decode", text = reason, reason = reason, status = answer.status.toUShort(), code = null, param = null,
+        details = null, requestId = answer.requestId, idempotencyKey = null, retryAfter = null, attempts = 1u,
+        elapsed = Duration.ZERO, retryable = false, body = null, job = null, causes = emptyList(),
+    ).exception().also { it.causedBy(wrong) }
+}

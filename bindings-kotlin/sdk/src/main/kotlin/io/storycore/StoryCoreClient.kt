@@ -9,6 +9,7 @@ import io.storycore.ffi.RawBody
 import io.storycore.ffi.RawRequest
 import io.storycore.ffi.TokensListener
 import io.storycore.internal.Calls
+import io.storycore.internal.config
 import io.storycore.internal.orUncaught
 import io.storycore.internal.told
 import io.storycore.internal.uint
@@ -138,6 +139,7 @@ public class StoryCoreClient private constructor(calls: Calls) : Resources(calls
         contentType: String = "application/octet-stream",
         options: CallOptions? = null,
     ): RawResponse {
+        if (json != null && body != null) throw config("body", "a request has one body: give `json` or `body`, not both")
         val sent = when {
             json != null -> RawBody.Json(json.toString())
             body != null -> RawBody.Bytes(contentType, body)

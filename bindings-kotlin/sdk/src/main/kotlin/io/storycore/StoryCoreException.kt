@@ -59,6 +59,11 @@ public open class StoryCoreException internal constructor(details: FailureDetail
     /** The job that was waited for, as it was last seen. */
     public val job: Job? = details.job?.model()
 
+    /** Sets what it came of, where that was thrown on this side. */
+    internal fun causedBy(thrown: Throwable) {
+        cause = thrown
+    }
+
     /** Puts what the app's own code threw behind the last cause, where this came of it: then its words are in this one's. */
     internal fun blame(thrown: Throwable) {
         val causes = generateSequence(cause) { it.cause }.filterIsInstance<NativeCause>().toList()

@@ -14,6 +14,7 @@ import kotlin.test.Test
 import kotlin.test.assertEquals
 import kotlin.test.assertFailsWith
 import kotlin.test.assertFalse
+import kotlin.test.assertIs
 import kotlin.test.assertTrue
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
@@ -29,6 +30,7 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeout
+import kotlinx.serialization.SerializationException
 import kotlinx.serialization.json.jsonObject
 
 class CallsTest {
@@ -155,6 +157,19 @@ class CallsTest {
         assertEquals(200, answer.status)
         assertTrue("data" in answer.json().jsonObject)
         assertEquals(answer.requestId, answer.headers["x-request-id"]?.single())
+        // Of two bodies one would be lost.
+        val both = assertFailsWith<ConfigException> {
+            client.request("POST", "/api/projects", json = answer.json(), body = byteArrayOf(1))
+        }
+        assertEquals("body", both.param)
+        // An answer that is read as what it is not is one of this package's errors, too.
+        val asset = client.media.uploadReport(UploadSource.Bytes("note.txt", "no {JSON".toByteArray())).asset
+        val text = client.request("GET", "/api/assets/${asset.id}/content")
+        val wrong = assertFailsWith<DecodeException> { text.json() }
+        assertEquals(listOf<Any?>(200, text.requestId), listOf(wrong.status, wrong.requestId))
+        assertIs<SerializationException>(wrong.cause)
+        // A secret may be in it.
+        assertFalse("no {JSON" in wrong.message!!, wrong.message)
     }
 
     @Test
