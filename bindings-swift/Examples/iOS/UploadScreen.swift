@@ -31,7 +31,8 @@
         /// The same film goes on where it was: its place in the journal is known by the file.
         func start(_ film: URL) {
             task?.cancel()
-            control = UploadControl()
+            let control = UploadControl()
+            self.control = control
             (state, isPaused) = (.running(nil), false)
             task = Task {
                 do {
@@ -42,7 +43,8 @@
                         }
                     }
                 } catch is CancellationError {
-                    state = .idle
+                    // It was stopped, and not for another film.
+                    if self.control === control { state = .idle }
                 } catch {
                     state = .failed(error.localizedDescription)
                 }

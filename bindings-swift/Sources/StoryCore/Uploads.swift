@@ -181,6 +181,41 @@ extension Assets {
     @discardableResult
     public func upload(
         _ source: UploadSource, options: UploadOptions = .init(), control: UploadControl? = nil, call: CallOptions = .init(),
+/// An upload as it goes: its progress, and its report last. Each iteration uploads, from its first step on (pieces can be
+/// uploaded once); ending one stops its upload.
+public struct UploadEvents: AsyncSequence, Sendable {
+    let begin: @Sendable () -> AsyncThrowingStream<UploadEvent, any Error>
+
+    public func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(begin: begin)
+    }
+
+    /// Goes over the steps.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        let begin: @Sendable () -> AsyncThrowingStream<UploadEvent, any Error>
+        var events: AsyncThrowingStream<UploadEvent, any Error>.Iterator?
+        var ended = false
+
+        public mutating func next() async throws -> UploadEvent? {
+            if ended {
+                return nil
+            }
+            var going = events ?? begin().makeAsyncIterator()
+            ended = true
+            guard let event = try await going.next() else {
+                // Without a report: of a `Task` that is cancelled the stream ends as if all were done.
+                throw CancellationError()
+            }
+            if case .progress = event {
+                (events, ended) = (going, false)
+            } else {
+                events = nil
+            }
+            return event
+        }
+    }
+}
+
         onProgress: (@Sendable (UploadProgress) -> Void)? = nil
     ) async throws -> Asset {
         try await uploadReport(source, options: options, control: control, call: call, onProgress: onProgress).asset
@@ -227,7 +262,7 @@ extension Assets {
     }
 
     /// Uploads, and gives its progress as it comes, the report last. Ending the iteration stops the upload, which goes on
-    /// where it was when the same file is uploaded again.
+    /// where it was when the same file is uploaded again; cancelling its `Task` does so, too, and throws `CancellationError`.
     ///
     /// ```swift
     /// for try await event in client.media.uploading(.file(url)) {
@@ -239,21 +274,26 @@ extension Assets {
     /// ```
     public func uploading(
         _ source: UploadSource, options: UploadOptions = .init(), control: UploadControl? = nil, call: CallOptions = .init()
-    ) -> AsyncThrowingStream<UploadEvent, any Error> {
-        // The newest progress is enough for whoever reads slowly; the report is the last and stays.
-        AsyncThrowingStream(bufferingPolicy: .bufferingNewest(2)) { stream in
-            let task = Task {
-                do {
-                    let report = try await uploadReport(source, options: options, control: control, call: call) {
-                        stream.yield(.progress($0))
+    ) -> UploadEvents {
+        let begun = Begun()
+        return UploadEvents {
+            // The newest progress is enough for whoever reads slowly; the report is the last and stays.
+            AsyncThrowingStream(bufferingPolicy: .bufferingNewest(2)) { stream in
+                let task = Task {
+                    do {
+                        if case .pieces = source {
+                            try begun.once()
+                        }
+                        let report = try await uploadReport(source, options: options, control: control, call: call) {
+                            stream.yield(.progress($0))
+                        }
+                        stream.yield(.done(report))
+                        stream.finish()
+                    } catch {
+                        stream.finish(throwing: error)
                     }
-                    stream.yield(.done(report))
-                    stream.finish()
-                } catch {
-                    stream.finish(throwing: error)
                 }
             }
-            stream.onTermination = { _ in task.cancel() }
         }
     }
 }
@@ -275,6 +315,7 @@ extension UploadSource {
 final class Pump: @unchecked Sendable {
     let feed = StoryCoreNative.UploadFeed()
     private let pieces: AsyncThrowingStream<Data, any Error>
+                stream.onTermination = { _ in task.cancel() }
     private let lock = NSLock()
     private var broken: (any Error)?
 
@@ -294,6 +335,21 @@ final class Pump: @unchecked Sendable {
         } catch {
             // Also a cancellation that is the producer's own: what it gave is not all of it.
             lock.withLock { broken = error }
+/// Whether a sequence's pieces were asked for before: another upload would have those that are left, or none.
+private final class Begun: @unchecked Sendable {
+    private let lock = NSLock()
+    private var before = false
+
+    func once() throws {
+        try lock.withLock {
+            if before {
+                throw StoryCoreError.given("config", "pieces can be uploaded once only", param: "source")
+            }
+            before = true
+        }
+    }
+}
+
             try? await feed.fail(reason: "\(error)")
         }
     }

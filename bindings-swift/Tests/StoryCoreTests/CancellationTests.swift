@@ -19,6 +19,51 @@ import Testing
         _ = try await client.request("DELETE", "/_local/faults")
     }
 
+    @Test func cancellingATaskThatFollowsAnUploadIsNotItsEnd() async throws {
+        let client = try makeClient()
+        try await withFolder { folder in
+            let film = try file(in: folder, named: "film.bin", bytes: 20 * 1024 * 1024)
+            // It would go on for ever.
+            let control = UploadControl()
+            control.pause()
+            let events = client.media.uploading(
+                .file(film), options: .init(type: "document", journal: .off), control: control)
+            let before = callCounts()
+            let following = Task { for try await _ in events {} }
+            try await eventually("the upload begins") { callCounts().started > before.started }
+            following.cancel()
+            let failed = await kind { try await following.value }
+            #expect(failed == "CancellationError")
+            _ = try await settled()
+        }
+    }
+
+    @Test func endingTheIterationOverAnUploadStopsItWhoeverKeepsTheSequence() async throws {
+        let client = try makeClient()
+        try await withFolder { folder in
+            let film = try file(in: folder, named: "film.bin", bytes: 20 * 1024 * 1024)
+            let control = UploadControl()
+            let events = client.media.uploading(
+                .file(film), options: .init(type: "document", journal: .off, chunkSize: 1024 * 1024), control: control)
+            for try await _ in events {
+                // From here on it would stand still for ever.
+                control.pause()
+                break
+            }
+            _ = try await settled()
+            // Another iteration is another upload.
+            control.resume()
+            var last: UploadEvent?
+            for try await event in events {
+                last = event
+            }
+            guard case .done(let report) = last else { throw NoReport() }
+            #expect(report.asset.size == 20 * 1024 * 1024)
+        }
+    }
+
+    private struct NoReport: Error {}
+
     @Test func ofManyCallsThatAreCancelledWhileTheyEndNoneIsLost() async throws {
         let client = try makeClient()
         let before = try await settled()

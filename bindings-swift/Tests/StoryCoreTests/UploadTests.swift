@@ -92,6 +92,17 @@ import Testing
         #expect(content.count == 500_000)
     }
 
+    @Test func aSequenceOfPiecesIsUploadedOnceAndNeverInPart() async throws {
+        let client = try makeClient()
+        let pieces = AsyncThrowingStream<Data, any Error> { stream in
+            stream.yield(Data(repeating: 1, count: 10_000))
+            stream.finish()
+        }
+        let events = client.media.uploading(.pieces(pieces, fileName: "pieces.bin"))
+        for try await _ in events {}
+        #expect(await kind { for try await _ in events {} } == "config")
+    }
+
     @Test func piecesThatFailFailTheUpload() async throws {
         final class Torn: Error {}
         let client = try makeClient()
