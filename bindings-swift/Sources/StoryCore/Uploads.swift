@@ -75,7 +75,7 @@ public struct UploadOptions: Sendable {
     func native() throws -> StoryCoreNative.UploadSettings {
         .init(
             kind: type, name: name, description: description, projectId: projectID, contentType: contentType,
-            journal: journal.native(), chunkSize: try whole("chunkSize", chunkSize),
+            journal: try journal.native(), chunkSize: try whole("chunkSize", chunkSize),
             maxStreams: try whole("maxStreams", maxStreams), multipartBelow: try whole("multipartBelow", multipartBelow),
             chunkChecksums: chunkChecksums, retries: try whole("retries", retries),
             stallTimeout: try seconds("stallTimeout", stallTimeout))
@@ -83,10 +83,10 @@ public struct UploadOptions: Sendable {
 }
 
 extension Journal {
-    func native() -> StoryCoreNative.Journal {
+    func native() throws -> StoryCoreNative.Journal {
         switch self {
         case .off: .off
-        case .at(let url): .at(path: url.path)
+        case .at(let url): .at(path: try filePath("journal", url))
         case .standard:
             #if os(Linux)
                 .user
@@ -226,7 +226,7 @@ public struct UploadEvents: AsyncSequence, Sendable {
         _ source: UploadSource, options: UploadOptions = .init(), control: UploadControl? = nil, call: CallOptions = .init(),
         onProgress: (@Sendable (UploadProgress) -> Void)? = nil
     ) async throws -> UploadReport {
-        let (given, pump) = source.native()
+        let (given, pump) = try source.native()
         let pumping = pump.map { pump in Task { await pump.run() } }
         defer { pumping?.cancel() }
         do {
@@ -257,7 +257,8 @@ public struct UploadEvents: AsyncSequence, Sendable {
         try await translated {
             Asset(
                 try await native.downloadWithStreams(
-                    id: id, to: to.path, maxStreams: try whole("maxStreams", maxStreams), options: try options.native()))
+                    id: id, to: try filePath("to", to), maxStreams: try whole("maxStreams", maxStreams),
+                    options: try options.native()))
         }
     }
 
@@ -300,9 +301,9 @@ public struct UploadEvents: AsyncSequence, Sendable {
 
 extension UploadSource {
     /// The library's source, and what feeds it.
-    func native() -> (StoryCoreNative.UploadSource, Pump?) {
+    func native() throws -> (StoryCoreNative.UploadSource, Pump?) {
         switch self {
-        case .file(let url): return (.path(path: url.path), nil)
+        case .file(let url): return (.path(path: try filePath("source", url)), nil)
         case .data(let data, let fileName): return (.bytes(fileName: fileName, data: data), nil)
         case .pieces(let pieces, let fileName):
             let pump = Pump(pieces)

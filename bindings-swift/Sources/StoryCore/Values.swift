@@ -280,6 +280,15 @@ func whole<Number: FixedWidthInteger>(_ name: String, _ value: Int?) throws -> N
     try value.map { try whole(name, $0) as Number }
 }
 
+/// A file's path. The path of a URL that leads elsewhere may be one of a file that is here, and that nobody meant.
+func filePath(_ name: String, _ url: URL) throws -> String {
+    guard url.isFileURL else {
+        let message = "`\(name)` must be the URL of a file, as `URL(fileURLWithPath:)` makes it"
+        throw StoryCoreError.given("invalid_request", message, param: name)
+    }
+    return url.path
+}
+
 /// A time as the library takes it, in seconds.
 func seconds(_ name: String, _ time: Duration?) throws -> TimeInterval? {
     guard let time else { return nil }

@@ -42,6 +42,23 @@ import Testing
         #expect(json == "invalid_request")
     }
 
+    @Test func aURLThatLeadsToNoFileIsToldAndItsPathNotTaken() async throws {
+        let client = try makeClient()
+        try await withFolder { folder in
+            let film = try file(in: folder, named: "film.bin", bytes: 1000)
+            // A file of this machine has its path.
+            let elsewhere = try #require(URL(string: "https://example.com\(film.path)"))
+            let up = await kind { try await client.media.upload(.file(elsewhere), options: .init(journal: .off)) }
+            #expect(up == "invalid_request")
+            let kept = await kind { try await client.media.upload(.file(film), options: .init(journal: .at(elsewhere))) }
+            #expect(kept == "invalid_request")
+            let asset = try await client.media.upload(.file(film), options: .init(journal: .off))
+            let down = await kind { try await client.media.download(asset.id, to: elsewhere) }
+            let ranges = await kind { try await client.media.download(asset.id, to: elsewhere, maxStreams: 2) }
+            #expect(down == "invalid_request" && ranges == "invalid_request")
+        }
+    }
+
     @Test func settingsThatCannotWorkAreToldAtOnce() throws {
         #expect(throws: StoryCoreError.self) { try Client(apiKey: "key", baseURL: URL(string: "http://example.com")) }
         #expect(throws: StoryCoreError.self) {

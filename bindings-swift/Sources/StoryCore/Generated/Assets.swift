@@ -186,7 +186,7 @@ public struct Assets: Sendable {
         options: CallOptions = .init()
     ) async throws -> Asset {
         try await translated {
-            Asset(try await native.download(id: id, to: to.path, options: try options.native()))
+            Asset(try await native.download(id: id, to: try filePath("to", to), options: try options.native()))
         }
     }
 }

@@ -132,7 +132,7 @@ pub(super) fn inward(name: &str, ty: &Type, value: &str) -> Result<String> {
         Type::JsonObject => format!("try JSONValue.text({value})"),
         Type::Secret => format!("{value}.exposed"),
         Type::Enum(_) => format!("{value}.rawValue"),
-        Type::Path => format!("{value}.path"),
+        Type::Path => format!("try filePath(\"{}\", {value})", camel(name)),
         Type::Model(_) => format!("try {value}.native()"),
         Type::List(of) if **of == Type::Text => value.to_owned(),
         Type::Optional(of) => {
