@@ -37,7 +37,7 @@ public struct ErrorDetails: Sendable {
     public let job: Job?
     /// What stood behind it, and behind that, in words, outermost first.
     public let causes: [String]
-    /// The error that came from the app itself: of an upload, what its pieces ended with.
+    /// The error that came from the app itself: of an upload, what its pieces ended with; or from Swift's decoder.
     public internal(set) var underlying: (any Error)?
 
     init(_ from: StoryCoreNative.FailureDetails) {
@@ -64,6 +64,32 @@ public struct ErrorDetails: Sendable {
         (self.kind, self.message, text, self.param) = (kind, message, message, param)
         (status, code, details, requestID, idempotencyKey, retryAfter) = (nil, nil, nil, nil, nil, nil)
         (attempts, elapsed, isRetryable, body, job, causes) = (0, .zero, false, nil, nil, [])
+    }
+
+    /// A failure of reading an answer as what it is not.
+    init(of answer: RawResponse, unread error: any Error) {
+        let (path, why) = Self.told(error)
+        let place = path.isEmpty ? "" : " at `\(path)`"
+        (kind, message, param) = ("decode", "the answer cannot be read\(place): \(why)", path.isEmpty ? nil : path)
+        (text, status, requestID, underlying) = (message, answer.status, answer.requestID, error)
+        (code, details, idempotencyKey, retryAfter) = (nil, nil, nil, nil)
+        (attempts, elapsed, isRetryable, body, job, causes) = (1, .zero, false, nil, nil, ["\(error)"])
+    }
+
+    /// Where a decoder stood, and what it missed.
+    private static func told(_ error: any Error) -> (path: String, why: String) {
+        let (path, context): ([any CodingKey], DecodingError.Context)
+        switch error {
+        case DecodingError.keyNotFound(let key, let at): (path, context) = (at.codingPath + [key], at)
+        case DecodingError.valueNotFound(_, let at), DecodingError.typeMismatch(_, let at), DecodingError.dataCorrupted(let at):
+            (path, context) = (at.codingPath, at)
+        default: return ("", "\(error)")
+        }
+        let names = path.reduce("") { before, key in
+            if let number = key.intValue { return "\(before)[\(number)]" }
+            return before.isEmpty ? key.stringValue : "\(before).\(key.stringValue)"
+        }
+        return (names, context.debugDescription)
     }
 }
 

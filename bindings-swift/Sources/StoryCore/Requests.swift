@@ -25,8 +25,14 @@ public struct RawResponse: Sendable {
     public let body: Data
 
     /// The body as `Value`.
+    ///
+    /// - Throws: ``StoryCoreError``: `decode` where it is none, naming the JSON path; what the decoder threw is its `underlying`.
     public func decode<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value {
-        try JSONDecoder().decode(type, from: body)
+        do {
+            return try JSONDecoder().decode(type, from: body)
+        } catch {
+            throw StoryCoreError(ErrorDetails(of: self, unread: error))
+        }
     }
 }
 

@@ -59,6 +59,24 @@ import Testing
         }
     }
 
+    @Test func anAnswerThatIsReadAsWhatItIsNotNamesThePath() async throws {
+        struct Listed: Decodable {
+            struct Project: Decodable { let name: Int }
+            let data: [Project]
+        }
+        let client = try makeClient()
+        try await client.projects.create(name: "Film")
+        let answer = try await client.request("GET", "/api/projects", query: ["limit": "1"])
+        do {
+            _ = try answer.decode(Listed.self)
+            Issue.record("a name is no number")
+        } catch StoryCoreError.decode(let details) {
+            #expect(details.param == "data[0].name" && details.message.contains("data[0].name"))
+            #expect(details.status == 200 && details.requestID == answer.requestID)
+            #expect(details.underlying is DecodingError)
+        }
+    }
+
     @Test func settingsThatCannotWorkAreToldAtOnce() throws {
         #expect(throws: StoryCoreError.self) { try Client(apiKey: "key", baseURL: URL(string: "http://example.com")) }
         #expect(throws: StoryCoreError.self) {
