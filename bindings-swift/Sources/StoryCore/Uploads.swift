@@ -9,9 +9,31 @@ public enum UploadSource: Sendable {
     case file(URL)
     /// Data, under a file's name.
     case data(Data, fileName: String)
-    /// Pieces that come one after another, their number unknown, under a file's name. They are asked for when there is room,
-    /// so that memory stays flat.
+    /// Pieces that come one after another, their number unknown, under a file's name: for one upload, as another would have
+    /// those that are left, or none. They are asked for when there is room,
+    /// so that memory stays flat where they are made when they are asked for: by `AsyncThrowingStream(unfolding:)`, or as
+    /// ``sequence(_:fileName:)`` does.
     case pieces(AsyncThrowingStream<Data, any Error>, fileName: String)
+
+    /// The pieces of any asynchronous sequence, for one upload. The next is asked for when there is room.
+    public static func sequence<Pieces: AsyncSequence & Sendable>(_ pieces: Pieces, fileName: String) -> Self
+    where Pieces.Element == Data {
+        let going = Going(pieces)
+        return .pieces(AsyncThrowingStream(unfolding: { try await going.next() }), fileName: fileName)
+    }
+}
+
+/// Goes over a sequence. It is asked for one piece after another, and never for two at a time.
+private final class Going<Pieces: AsyncSequence>: @unchecked Sendable where Pieces.Element: Sendable {
+    private var iterator: Pieces.AsyncIterator
+
+    init(_ pieces: Pieces) {
+        iterator = pieces.makeAsyncIterator()
+    }
+
+    func next() async throws -> Pieces.Element? {
+        try await iterator.next()
+    }
 }
 
 /// Where uploads are written down, so that the same file goes on where it was after the app was ended.
@@ -159,28 +181,6 @@ public enum UploadEvent: Hashable, Sendable {
     case done(UploadReport)
 }
 
-extension Assets {
-    /// Uploads a file, whatever its size, with flat memory: small ones in one request, larger ones in parallel parts that
-    /// survive broken connections and the app's end: the same call then goes on from where it was.
-    ///
-    /// ```swift
-    /// let asset = try await client.media.upload(.file(url), options: .init(type: "video")) { progress in
-    ///     print(progress.acknowledged, "of", progress.total)
-    /// }
-    /// ```
-    ///
-    /// - Parameters:
-    ///   - source: What is uploaded.
-    ///   - options: What is said of it, and how it is sent.
-    ///   - control: Pauses, resumes and cancels it. Cancelling the `Task` stops it and leaves what arrived, to go on later.
-    ///   - call: Options of its requests.
-    ///   - onProgress: Hears of the progress, at most ten times a second, on one of the library's two threads, which carry
-    ///     every other call too: it must not block.
-    /// - Throws: ``StoryCoreError``: `upload` when the file cannot be read, changed meanwhile, or arrived changed; `cancelled`
-    ///   when `control` cancelled it; and as every call.
-    @discardableResult
-    public func upload(
-        _ source: UploadSource, options: UploadOptions = .init(), control: UploadControl? = nil, call: CallOptions = .init(),
 /// An upload as it goes: its progress, and its report last. Each iteration uploads, from its first step on (pieces can be
 /// uploaded once); ending one stops its upload.
 public struct UploadEvents: AsyncSequence, Sendable {
@@ -216,6 +216,28 @@ public struct UploadEvents: AsyncSequence, Sendable {
     }
 }
 
+extension Assets {
+    /// Uploads a file, whatever its size, with flat memory: small ones in one request, larger ones in parallel parts that
+    /// survive broken connections and the app's end: the same call then goes on from where it was.
+    ///
+    /// ```swift
+    /// let asset = try await client.media.upload(.file(url), options: .init(type: "video")) { progress in
+    ///     print(progress.acknowledged, "of", progress.total)
+    /// }
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - source: What is uploaded.
+    ///   - options: What is said of it, and how it is sent.
+    ///   - control: Pauses, resumes and cancels it. Cancelling the `Task` stops it and leaves what arrived, to go on later.
+    ///   - call: Options of its requests.
+    ///   - onProgress: Hears of the progress, at most ten times a second, on one of the library's two threads, which carry
+    ///     every other call too: it must not block.
+    /// - Throws: ``StoryCoreError``: `upload` when the file cannot be read, changed meanwhile, or arrived changed; `cancelled`
+    ///   when `control` cancelled it; and as every call.
+    @discardableResult
+    public func upload(
+        _ source: UploadSource, options: UploadOptions = .init(), control: UploadControl? = nil, call: CallOptions = .init(),
         onProgress: (@Sendable (UploadProgress) -> Void)? = nil
     ) async throws -> Asset {
         try await uploadReport(source, options: options, control: control, call: call, onProgress: onProgress).asset
@@ -294,6 +316,7 @@ public struct UploadEvents: AsyncSequence, Sendable {
                         stream.finish(throwing: error)
                     }
                 }
+                stream.onTermination = { _ in task.cancel() }
             }
         }
     }
@@ -312,11 +335,25 @@ extension UploadSource {
     }
 }
 
+/// Whether a sequence's pieces were asked for before: another upload would have those that are left, or none.
+private final class Begun: @unchecked Sendable {
+    private let lock = NSLock()
+    private var before = false
+
+    func once() throws {
+        try lock.withLock {
+            if before {
+                throw StoryCoreError.given("config", "pieces can be uploaded once only", param: "source")
+            }
+            before = true
+        }
+    }
+}
+
 /// Feeds the library with the app's pieces, and keeps what they end with where that is an error.
 final class Pump: @unchecked Sendable {
     let feed = StoryCoreNative.UploadFeed()
     private let pieces: AsyncThrowingStream<Data, any Error>
-                stream.onTermination = { _ in task.cancel() }
     private let lock = NSLock()
     private var broken: (any Error)?
 
@@ -336,21 +373,6 @@ final class Pump: @unchecked Sendable {
         } catch {
             // Also a cancellation that is the producer's own: what it gave is not all of it.
             lock.withLock { broken = error }
-/// Whether a sequence's pieces were asked for before: another upload would have those that are left, or none.
-private final class Begun: @unchecked Sendable {
-    private let lock = NSLock()
-    private var before = false
-
-    func once() throws {
-        try lock.withLock {
-            if before {
-                throw StoryCoreError.given("config", "pieces can be uploaded once only", param: "source")
-            }
-            before = true
-        }
-    }
-}
-
             try? await feed.fail(reason: "\(error)")
         }
     }

@@ -92,6 +92,20 @@ import Testing
         #expect(content.count == 500_000)
     }
 
+    @Test func thePiecesOfAnySequenceAreUploaded() async throws {
+        let client = try makeClient()
+        let numbers = AsyncStream<UInt8> { stream in
+            for number in 0..<50 {
+                stream.yield(UInt8(number))
+            }
+            stream.finish()
+        }
+        let pieces = numbers.map { Data(repeating: $0, count: 10_000) }
+        let asset = try await client.media.upload(.sequence(pieces, fileName: "pieces.bin"))
+        let content = try await client.media.content(asset.id)
+        #expect(content.count == 500_000 && content.last == 49)
+    }
+
     @Test func aSequenceOfPiecesIsUploadedOnceAndNeverInPart() async throws {
         let client = try makeClient()
         let pieces = AsyncThrowingStream<Data, any Error> { stream in
