@@ -20,6 +20,14 @@ let release: (url: String, checksum: String)? = nil
         }
 #endif
 
+// What Apple wants declared is for Apple's systems; elsewhere it would be copied beside every program.
+let privacy = "PrivacyInfo.xcprivacy"
+#if os(Linux)
+    let (excluded, resources): ([String], [Resource]) = ([privacy], [])
+#else
+    let (excluded, resources): ([String], [Resource]) = ([], [.copy(privacy)])
+#endif
+
 let package = Package(
     name: "storycore-swift",
     // Those that `scripts/xcframework.sh` builds the library for.
@@ -29,7 +37,7 @@ let package = Package(
         native,
         // What uniffi generates from the library. No product: nothing of it is seen by an app.
         .target(name: "StoryCoreNative", dependencies: ["StoryCoreFFI"]),
-        .target(name: "StoryCore", dependencies: ["StoryCoreNative"]),
+        .target(name: "StoryCore", dependencies: ["StoryCoreNative"], exclude: excluded, resources: resources),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -26,6 +26,20 @@ import Testing
         #expect(secret.exposed == "whsec_abc")
     }
 
+    @Test func whatAppleWantsDeclaredCanBeRead() throws {
+        let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
+        let file = package.appendingPathComponent("Sources/StoryCore/PrivacyInfo.xcprivacy")
+        let read = try PropertyListSerialization.propertyList(from: Data(contentsOf: file), format: nil)
+        let declared = try #require(read as? [String: Any])
+        #expect(declared["NSPrivacyTracking"] as? Bool == false)
+        #expect((declared["NSPrivacyTrackingDomains"] as? [String])?.isEmpty == true)
+        #expect((declared["NSPrivacyCollectedDataTypes"] as? [[String: Any]])?.isEmpty == true)
+        let calls = try #require(declared["NSPrivacyAccessedAPITypes"] as? [[String: Any]])
+        // The journal knows a file again by what `stat` says of it.
+        #expect(calls.map { $0["NSPrivacyAccessedAPIType"] as? String } == ["NSPrivacyAccessedAPICategoryFileTimestamp"])
+        #expect(calls.first?["NSPrivacyAccessedAPITypeReasons"] as? [String] == ["C617.1", "3B52.1"])
+    }
+
     @Test func aHeadersValueIsNeverPrinted() {
         let options = CallOptions(timeout: .seconds(5), headers: ["x-token": "hush"])
         let configuration = Configuration(headers: ["x-token": "hush"])
