@@ -73,7 +73,9 @@
                 let folder = URL.documentsDirectory.appending(path: "films")
                 try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
                 let copy = folder.appending(path: received.file.lastPathComponent)
-                if !FileManager.default.fileExists(atPath: copy.path) {
+                // Another film may have the same name; one that is there already stays as it is, and goes on where it was.
+                if !FileManager.default.contentsEqual(atPath: received.file.path, andPath: copy.path) {
+                    try? FileManager.default.removeItem(at: copy)
                     try FileManager.default.copyItem(at: received.file, to: copy)
                 }
                 return Film(url: copy)
