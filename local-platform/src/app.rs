@@ -142,7 +142,7 @@ impl App {
         }
         // What is being sent ends when its webhook is gone.
         self.delivering.wake_all();
-        self.faults.clear();
+        self.faults.forget();
         self.journal.clear();
         self.clock.reset();
         for key in self.keys.all() {

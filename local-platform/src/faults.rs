@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::http::Method;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 /// A fault as it is planted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,7 +43,7 @@ pub(crate) struct Action {
     /// The body of that answer; absent: the error that the contract gives the status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) body: Option<String>,
-    /// Wait so many milliseconds first.
+    /// Wait so many milliseconds first, or until the faults are cleared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) delay_ms: Option<u64>,
     /// Close the connection without handling the request.
@@ -151,14 +152,22 @@ pub(crate) struct Faults {
 struct Planted {
     fault: Fault,
     met: u64,
+    /// Told to the requests that it holds.
+    cleared: CancellationToken,
 }
 
 impl Faults {
     pub(crate) fn plant(&self, fault: Fault) {
-        self.lock().push(Planted { fault, met: 0 });
+        self.lock().push(Planted { fault, met: 0, cleared: CancellationToken::new() });
     }
 
+    /// Takes all of them away, and lets go of the requests that they hold.
     pub(crate) fn clear(&self) {
+        self.lock().drain(..).for_each(|planted| planted.cleared.cancel());
+    }
+
+    /// Takes all of them away. What they hold stays held: nothing of what went before is to be handled in what begins anew.
+    pub(crate) fn forget(&self) {
         self.lock().clear();
     }
 
@@ -166,8 +175,8 @@ impl Faults {
         self.lock().iter().map(|p| p.fault.clone()).collect()
     }
 
-    /// Counts a request against every fault and gives the first that hits it.
-    pub(crate) fn hit(&self, method: &Method, path: &str) -> Option<Fault> {
+    /// Counts a request against every fault and gives the first that hits it, with what tells that it was cleared.
+    pub(crate) fn hit(&self, method: &Method, path: &str) -> Option<(Fault, CancellationToken)> {
         let mut planted = self.lock();
         let mut hit = None;
         for planted in planted.iter_mut().filter(|p| p.fault.matches(method, path)) {
@@ -175,7 +184,7 @@ impl Faults {
             let Fault { nth, times, .. } = planted.fault;
             let due = planted.met >= nth && (times == 0 || planted.met < nth.saturating_add(times));
             if due && hit.is_none() {
-                hit = Some(planted.fault.clone());
+                hit = Some((planted.fault.clone(), planted.cleared.clone()));
             }
         }
         hit

@@ -156,8 +156,8 @@ async fn an_upload_that_was_joined_before_counts_whole_among_the_others() {
 #[tokio::test]
 async fn files_that_wait_for_others_are_not_begun_while_they_are_paused() {
     let world = World::new().await;
-    let slowly = json!({"method": "POST", "path": "/api/assets/upload", "times": 0, "action": {"delay_ms": 500}});
-    world.fault(slowly).await;
+    let held = json!({"method": "POST", "path": "/api/assets/upload", "times": 0, "action": {"delay_ms": 600_000}});
+    world.fault(held).await;
     let control = UploadControl::new();
     let steered = control.clone();
     let uploads = world
@@ -172,7 +172,12 @@ async fn files_that_wait_for_others_are_not_begun_while_they_are_paused() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         control.pause();
-        tokio::time::sleep(Duration::from_millis(1500)).await;
+        world.no_faults().await;
+        // Those that were begun end, each of them room for one that waits.
+        while world.assets().await < 16 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
         let paused = begun().await;
         control.resume();
         paused

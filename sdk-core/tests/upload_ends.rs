@@ -20,9 +20,9 @@ async fn a_file_that_grows_under_its_last_chunk_leaves_no_asset_of_its_beginning
     let world = World::new().await;
     for (name, journal) in [("off.bin", Journal::Off), ("at.bin", world.journal())] {
         let (path, _) = world.file(name, 20 * MIB, 40);
-        let (asked, slowly) = (world.requests("PATCH").await, json!({"delay_ms": 500}));
+        let (asked, held) = (world.requests("PATCH").await, json!({"delay_ms": 600_000}));
         world
-            .fault(json!({"method": "PATCH", "path": "/api/assets/uploads/*", "action": slowly}))
+            .fault(json!({"method": "PATCH", "path": "/api/assets/uploads/*", "action": held}))
             .await;
         let chunk = 32 * MIB as u64;
         let upload =
@@ -32,6 +32,7 @@ async fn a_file_that_grows_under_its_last_chunk_leaves_no_asset_of_its_beginning
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             OpenOptions::new().append(true).open(&path).unwrap().set_len(21 << 20).unwrap();
+            world.no_faults().await;
         };
         let (outcome, ()) = tokio::join!(upload(), grows);
         let error = outcome.unwrap_err();
@@ -145,8 +146,8 @@ async fn cancelling_does_not_wait_for_a_platform_that_does_not_say_what_it_made(
 #[tokio::test]
 async fn a_file_that_a_pipe_took_the_place_of_is_an_error_and_no_wait_without_end() {
     let world = World::new().await;
-    let slowly = json!({"method": "OPTIONS", "path": "/api/assets/uploads", "times": 0, "action": {"delay_ms": 500}});
-    world.fault(slowly).await;
+    let held = json!({"method": "OPTIONS", "path": "/api/assets/uploads", "times": 0, "action": {"delay_ms": 600_000}});
+    world.fault(held).await;
     let (path, _) = world.file("film.bin", 20 * MIB, 45);
     let replaced = async {
         while world.requests("OPTIONS").await == 0 {
@@ -154,6 +155,7 @@ async fn a_file_that_a_pipe_took_the_place_of_is_an_error_and_no_wait_without_en
         }
         std::fs::remove_file(&path).unwrap();
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        world.no_faults().await;
     };
     let upload = world.upload(&path).send();
     let both = async { tokio::join!(upload, replaced).0 };

@@ -12,6 +12,7 @@ use axum::{
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use http_body_util::BodyExt as _;
+use tokio_util::sync::CancellationToken;
 
 use super::{Connection, body::Watched, dialect, pipeline, reply};
 use crate::{app::App, error::ApiError, faults::Fault};
@@ -50,7 +51,7 @@ pub(crate) async fn edge(
     request.extensions_mut().insert(Arc::clone(&entry));
     let request = request.map(|body| Watched::over(body, &connection));
 
-    let action = fault.as_ref().map(|fault| &fault.action);
+    let action = fault.as_ref().map(|(fault, _)| &fault.action);
     let request = match action.and_then(|a| Some((a, a.after_bytes?))) {
         Some((action, after)) => {
             let end = BodyEnd {
@@ -71,7 +72,7 @@ pub(crate) async fn edge(
     };
     let mut response = match fault {
         None => handle.await,
-        Some(fault) => faulty(&app, &connection, &fault, handle).await,
+        Some((fault, cleared)) => faulty(&app, &connection, &fault, &cleared, handle).await,
     };
     if connection.ends() {
         // Else a client may send its next request on a connection that is about to close.
@@ -107,12 +108,14 @@ async fn faulty(
     app: &App,
     connection: &Connection,
     fault: &Fault,
+    cleared: &CancellationToken,
     handle: impl Future<Output = Response>,
 ) -> Response {
     let action = &fault.action;
     if let Some(ms) = action.delay_ms {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(ms)) => {}
+            () = cleared.cancelled() => {}
             () = app.stopping.cancelled() => {}
         }
     }
@@ -152,7 +155,7 @@ async fn faulty(
 /// What happens to a request in the middle of its body.
 struct BodyEnd {
     connection: Connection,
-    stopping: tokio_util::sync::CancellationToken,
+    stopping: CancellationToken,
     reset: bool,
     stall: bool,
 }
