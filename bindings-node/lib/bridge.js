@@ -150,7 +150,7 @@ function start(owner, signal, told, begin) {
     const call = new Call(id, owner, resolve, reject, told, signal);
     native(() => begin(bridge, id));
     waiting.set(id, call);
-    if (signal !== undefined) (signals ??= require("./signals.js")).watch(signal, call);
+    watch(call);
   });
 }
 
@@ -168,10 +168,12 @@ function startOperation(owner, signal, to, operation, texts) {
       native(() => to.start(bridge, id, operation, args, options));
       call.id = id;
       waiting.set(id, call);
+      watch(call);
     } else {
+      // It may be handed over at once, and be at its end then.
+      watch(call);
       gather(to, { call, operation, args, options });
     }
-    if (signal !== undefined) (signals ??= require("./signals.js")).watch(signal, call);
   });
 }
 
@@ -217,6 +219,10 @@ function handOver() {
 }
 
 function nothing() {}
+
+function watch(call) {
+  if (call.signal !== undefined) (signals ??= require("./signals.js")).watch(call.signal, call);
+}
 
 /** The signal, if there is one and the call may begin. */
 function checked(owner, signal) {

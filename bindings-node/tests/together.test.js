@@ -2,11 +2,12 @@
 "use strict";
 
 const assert = require("node:assert/strict");
-const { once } = require("node:events");
+const { getEventListeners, once } = require("node:events");
 const { createServer } = require("node:http");
 const { after, before, test } = require("node:test");
 const { Worker } = require("node:worker_threads");
 const { CallCancelledError, InvalidRequestError, NotFoundError, StoryCoreClient } = require("storycore");
+const { NativeClient } = require("../lib/native.js");
 
 const COUNT = 100;
 let server;
@@ -128,6 +129,28 @@ test("one that is aborted while it is handed over, or soon after, ends with the 
   }
   const { id } = await client.projects.get("prj_last");
   assert.equal(id, "prj_last");
+  await client.close();
+});
+
+test("calls that cannot be handed over say why, and leave nothing on their signal", async () => {
+  const client = open();
+  const first = times(10, (number) => client.projects.get(`held_${number}`));
+  await holds(10);
+  const abort = new AbortController();
+  const { startAll } = NativeClient.prototype;
+  NativeClient.prototype.startAll = () => {
+    throw new Error("no thread can be had");
+  };
+  try {
+    // As many as are handed over as soon as the last of them is there.
+    const calls = times(16, (number) => client.projects.get(`prj_${number}`, { signal: abort.signal }));
+    for (const call of calls) await assert.rejects(call, /no thread can be had/);
+  } finally {
+    NativeClient.prototype.startAll = startAll;
+  }
+  assert.deepEqual(getEventListeners(abort.signal, "abort"), []);
+  held.forEach((answer) => answer());
+  await Promise.all(first);
   await client.close();
 });
 
