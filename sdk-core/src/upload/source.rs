@@ -145,7 +145,7 @@ impl UploadSource {
             }
             Self::Path(path) => {
                 let (path, told) = (path.clone(), sender.clone());
-                let waits = range.end - range.start > (AHEAD * PIECE) as u64;
+                let waits = range.end - range.start > (way.ahead() * PIECE) as u64;
                 let reading = move || {
                     let pass = |piece: Bytes| sender.blocking_send(Ok(piece)).is_ok();
                     if let Err(error) = read(&path, range, way, pass) {
@@ -329,7 +329,9 @@ impl Way {
     fn ahead(&self) -> usize {
         match self {
             Self::Near(near) => near.ahead(),
-            Self::Whole | Self::Beside | Self::Part => AHEAD,
+            Self::Whole | Self::Beside => AHEAD,
+            // Up to 16 of them: what more they hold is waiting memory, while the others' pieces keep the network busy.
+            Self::Part => AHEAD / 2,
         }
     }
 }

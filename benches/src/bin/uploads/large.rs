@@ -5,11 +5,8 @@ use storycore_benches::{Goal, Options, Row, process};
 use crate::{
     Failure, peers,
     peers::TusPeer,
-    stage::{self, MIB, Platform, Took},
+    stage::{self, MEMORY, MIB, Platform, Took},
 };
-
-/// The client may not need more, in MiB.
-const MEMORY: f64 = 48.0;
 
 /// A file in one request, to a server that throws it away: as a plain PUT, which is what curl does, and as an asset, for
 /// which its SHA-256 is taken on the way.

@@ -4,7 +4,7 @@ use storycore_benches::{Goal, Options, Row, process};
 
 use crate::{
     Failure, peers,
-    stage::{self, MIB, Platform},
+    stage::{self, MEMORY, MIB, Platform, Took},
 };
 
 /// One large file: all streams that the client takes, and one.
@@ -16,19 +16,25 @@ pub(crate) async fn streams(options: Options) -> Result<(), Failure> {
     let line =
         process::Server::this_binary(&["shaper", platform.url.trim_start_matches("http://")])?;
     let url = line.ready.trim();
-    let mut pairs = Vec::new();
+    let (mut speeds, mut memory) = (Vec::new(), Vec::new());
     for run in 0..runs {
         let send = async |streams| {
             // For the parts, and what they are joined to.
             stage::warm(folder.path(), 2 * mib * MIB)?;
             let took = peers::ours("tus", url, &platform.key, &file, streams).await?;
             platform.clear(1).await?;
-            Ok::<_, Failure>(mib as f64 / took.seconds)
+            Ok::<_, Failure>(took)
         };
-        pairs.push(in_turns(run, send("16"), send("1")).await?);
+        let (ours, one) = in_turns(run, send("16"), send("1")).await?;
+        let speed = |took: &Took| mib as f64 / took.seconds;
+        speeds.push((speed(&ours), speed(&one)));
+        memory.push((ours.peak_mib, MEMORY));
     }
-    let what = format!("{mib} MiB at 50 ms and 20 MB/s a connection, MiB/s");
-    options.print(&Row::new("uploads", what, "ours with one stream", &pairs, Goal::AtLeast(8.0)));
+    let what = format!("{mib} MiB at 50 ms and 20 MB/s a connection");
+    let speed = format!("{what}, MiB/s");
+    options.print(&Row::new("uploads", speed, "ours with one stream", &speeds, Goal::AtLeast(8.0)));
+    let peak = format!("{what}, peak memory, MiB");
+    options.print(&Row::new("uploads", peak, "none", &memory, Goal::AtMost(1.0)));
     Ok(())
 }
 
@@ -61,11 +67,11 @@ pub(crate) async fn many_files(options: Options) -> Result<(), Failure> {
 }
 
 /// Ours and what it is measured against, one after the other; who goes first changes with each run.
-async fn in_turns(
+async fn in_turns<T>(
     run: usize,
-    ours: impl Future<Output = Result<f64, Failure>>,
-    theirs: impl Future<Output = Result<f64, Failure>>,
-) -> Result<(f64, f64), Failure> {
+    ours: impl Future<Output = Result<T, Failure>>,
+    theirs: impl Future<Output = Result<T, Failure>>,
+) -> Result<(T, T), Failure> {
     if run.is_multiple_of(2) {
         let ours = ours.await?;
         Ok((ours, theirs.await?))

@@ -15,6 +15,9 @@ use crate::Failure;
 
 pub(crate) const MIB: u64 = 1024 * 1024;
 
+/// The client may not need more, in MiB.
+pub(crate) const MEMORY: f64 = 48.0;
+
 /// What an upload took.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Took {
