@@ -2,11 +2,10 @@
 //! upload is held by a lock of the operating system, which a killed process cannot keep.
 
 use std::{
-    fs::TryLockError,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, Weak},
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -17,6 +16,7 @@ use super::{
     fingerprint::{Fingerprint, Stamp},
     ledger::Ledger,
     lock::Lock,
+    opened,
     place::broke,
     prepared::{execute, prepared},
 };
@@ -54,8 +54,6 @@ CREATE TABLE IF NOT EXISTS chunk (
     FOREIGN KEY (upload, part) REFERENCES part (upload, number) ON DELETE CASCADE
 ) STRICT;";
 
-/// How long another process may need to open the journal.
-const MOST_OPENING: Duration = Duration::from_secs(10);
 const LOCK_TRIES: u32 = 3;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
@@ -92,35 +90,10 @@ pub(crate) struct Written {
     pub(crate) parts: Vec<WrittenPart>,
 }
 
-/// What uploads that run in this process have open, so that many small ones open it once. Nothing is kept open for longer.
-static OPEN: Mutex<Vec<Open>> = Mutex::new(Vec::new());
-
-struct Open {
-    /// SQLite's connections must not be carried over a fork.
-    process: u32,
-    path: PathBuf,
-    db: Weak<Mutex<Connection>>,
-}
-
-fn shared(path: &Path) -> Option<Arc<Mutex<Connection>>> {
-    // Held by a thread that a fork did not bring along, it would be held for ever.
-    let open = OPEN.try_lock().ok()?;
-    let process = std::process::id();
-    open.iter().find(|o| o.process == process && o.path == path).and_then(|o| o.db.upgrade())
-}
-
-fn share(path: PathBuf, db: &Arc<Mutex<Connection>>) {
-    if let Ok(mut open) = OPEN.try_lock() {
-        let process = std::process::id();
-        open.retain(|o| o.process == process && o.path != path && o.db.strong_count() > 0);
-        open.push(Open { process, path, db: Arc::downgrade(db) });
-    }
-}
-
 /// An open journal.
 #[derive(Debug, Clone)]
 pub(crate) struct Book {
-    db: Arc<Mutex<Connection>>,
+    db: opened::Shared,
     locks: PathBuf,
     duty: Duty,
 }
@@ -156,13 +129,15 @@ impl Book {
         name.push(".locks");
         let locks = path.with_file_name(name);
         let path = std::path::absolute(path).map_err(|e| text(&e))?;
-        if let Some(db) = shared(&path) {
+        if let Some(db) = opened::shared(&path) {
             return Ok(Self { db, locks, duty });
         }
         make_private(&locks, &path).map_err(|e| text(&e))?;
         // One after another: SQLite turns the log on for one alone, and does not let a second one wait for it.
         let opening = std::fs::File::create(locks.join("opening")).map_err(|e| text(&e))?;
-        lock_for_a_while(&opening)?;
+        if let Some(db) = opened::turn(&opening, &path)? {
+            return Ok(Self { db, locks, duty });
+        }
         let db = Connection::open(&path).map_err(|e| text(&e))?;
         db.busy_timeout(Duration::from_secs(10)).map_err(|e| text(&e))?;
         // A power cut may lose the last lines, which the platform's own offsets then make good.
@@ -177,7 +152,7 @@ impl Book {
             tracing::warn!(%error, "the upload journal could not be cleaned");
         }
         let db = Arc::new(Mutex::new(db));
-        share(path, &db);
+        opened::share(path, &db);
         Ok(Self { db, locks, duty })
     }
 
@@ -279,6 +254,11 @@ impl Book {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.db, &other.db)
+    }
+
     pub(super) fn duty(&self) -> &Duty {
         &self.duty
     }
@@ -330,25 +310,6 @@ pub(super) fn find(db: &Connection, identity: &str) -> rusqlite::Result<Option<W
         }
     }
     Ok(Some(upload))
-}
-
-/// Takes the lock, unless another process has it for longer than opening can take: one that was stopped in the middle, say.
-fn lock_for_a_while(opening: &std::fs::File) -> Result<(), String> {
-    let began = Instant::now();
-    loop {
-        match opening.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) if began.elapsed() < MOST_OPENING => {
-                std::thread::sleep(LOCK_PAUSE);
-            }
-            Err(TryLockError::WouldBlock) => {
-                return Err(format!(
-                    "another process has been opening it for {MOST_OPENING:?}: end that one, or give another journal"
-                ));
-            }
-            Err(TryLockError::Error(error)) => return Err(error.to_string()),
-        }
-    }
 }
 
 /// Makes the locks' folder and the journal where they are missing, for this user alone: who has an upload's address and key

@@ -23,6 +23,7 @@ mod knobs;
 mod ledger;
 pub(crate) mod lock;
 pub(crate) mod multipart;
+mod opened;
 mod outcome;
 mod part;
 mod place;
