@@ -17,11 +17,26 @@ const TAKES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs
 const MOST_PARTS: u64 = 64;
 const LEAST_PART: u64 = 8 * MIB;
 
-/// The parts of a file, in order, without a gap.
+/// The parts of a file, in order, without a gap. Each is by the same amount shorter than the one before it (trapezoid
+/// self-scheduling), so that streams which take one after another come to their end together, and few parts are asked for.
 pub(crate) fn parts(size: u64) -> Vec<Range<u64>> {
-    let part = size.div_ceil(MOST_PARTS).max(LEAST_PART).next_multiple_of(STEP);
-    let mut parts: Vec<_> =
-        (0..size.div_ceil(part)).map(|n| n * part..((n + 1) * part).min(size)).collect();
+    // Half of what each of 16 streams has of it: with the last one as short as can be, they are fewer than twice as many.
+    let first = (size / (MOST_PARTS / 2)).max(LEAST_PART);
+    let last = LEAST_PART;
+    let count = (2 * size).div_ceil(first + last).max(1);
+    let mut start = 0;
+    let part = |n: u64| {
+        let shorter = (first - last) * n / (count - 1).max(1);
+        // Rounded up, they come to the file's end no later; the last one has what is left.
+        let end = match n + 1 == count {
+            true => size,
+            false => (start + (first - shorter).next_multiple_of(STEP)).min(size),
+        };
+        std::mem::replace(&mut start, end)..end
+    };
+    let mut parts: Vec<_> = (0..count).map(part).collect();
+    // What was rounded up leaves nothing for those.
+    parts.retain(|part| !part.is_empty());
     if parts.is_empty() {
         parts.push(0..0);
     }
@@ -101,6 +116,19 @@ mod tests {
         }
 
         #[test]
+        fn parts_become_shorter_and_the_first_is_no_more_than_half_a_streams_share(
+            size in 0..1_u64 << 44,
+        ) {
+            let lengths: Vec<_> = parts(size).iter().map(|part| part.end - part.start).collect();
+            prop_assert!(lengths[0] <= (size / 32).max(LEAST_PART) + STEP);
+            // By less than a step they may differ the other way: each is rounded by itself.
+            for pair in lengths.windows(2) {
+                prop_assert!(pair[1] < pair[0] + STEP);
+            }
+            prop_assert!(lengths[lengths.len() - 1] <= LEAST_PART + lengths[0] / 8);
+        }
+
+        #[test]
         fn chunks_stay_within_their_bounds(times in prop::collection::vec(0_u64..20_000, 0..50)) {
             let mut chunk = ChunkSize::new(None);
             for ms in times {
@@ -109,6 +137,18 @@ mod tests {
                 prop_assert_eq!(chunk.bytes() % STEP, 0);
             }
         }
+    }
+
+    #[test]
+    fn the_parts_of_a_large_file_begin_large_and_end_small() {
+        let lengths = |mib: u64| -> Vec<u64> {
+            parts(mib * MIB).iter().map(|part| (part.end - part.start) / MIB).collect()
+        };
+        assert_eq!(lengths(20), [8, 8, 4]);
+        assert_eq!(lengths(256), [8; 32]);
+        let large = lengths(2048);
+        assert_eq!((large.len(), large[0], large[large.len() / 2]), (57, 64, 36));
+        assert_eq!(large[large.len() - 1], 4);
     }
 
     #[test]
