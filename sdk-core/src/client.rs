@@ -256,7 +256,9 @@ impl RequestBuilder {
     /// ```
     #[must_use]
     pub fn source(mut self, content_type: &str, source: impl Into<UploadSource>) -> Self {
-        self.source = Some((content_type.to_owned(), source.into()));
+        if self.source.replace((content_type.to_owned(), source.into())).is_some() {
+            self.request = Err(two_bodies());
+        }
         self
     }
 
@@ -279,9 +281,10 @@ impl RequestBuilder {
 fn alone(request: Request) -> Result<Request, Error> {
     match request.body {
         Body::Empty => Ok(request),
-        _ => {
-            Err(Error::config("a request has one body, and this one was given two")
-                .with_param("body"))
-        }
+        _ => Err(two_bodies()),
     }
+}
+
+fn two_bodies() -> Error {
+    Error::config("a request has one body, and this one was given two").with_param("body")
 }

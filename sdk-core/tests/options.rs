@@ -76,6 +76,7 @@ async fn of_two_bodies_none_is_lost_without_a_word() {
         post().json(&film).source("application/json", bytes()),
         post().source("application/json", bytes()).json(&film),
         post().json(&film).json(&film),
+        post().source("application/json", bytes()).source("application/json", bytes()),
     ] {
         let error = request.send().await.unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Config, 0), "{error}");

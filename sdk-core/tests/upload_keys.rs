@@ -254,7 +254,7 @@ async fn a_file_that_was_replaced_is_one_asset_however_often_it_is_called_for_un
 }
 
 #[tokio::test]
-async fn no_text_adds_a_field_to_an_upload_whose_key_can_be_guessed() {
+async fn nothing_in_an_upload_adds_a_field_to_it_whose_key_can_be_guessed() {
     let world = World::new().await;
     let guessed = &sha256(b"invoice-7")[..32];
     let text = format!(
@@ -262,10 +262,11 @@ async fn no_text_adds_a_field_to_an_upload_whose_key_can_be_guessed() {
     );
     let options = CallOptions::new().idempotency_key("invoice-7").unwrap();
     let client = world.client.with(options);
-    let source = UploadSource::bytes("invoice.pdf", bytes(1000, 6));
+    let source = UploadSource::bytes("invoice.pdf", text.clone().into_bytes());
     let described = UploadOptions::new("document").description(&text);
     let uploaded = client.media().prepare_upload(source, described).send().await.unwrap();
-    assert_eq!(uploaded.asset.description, Some(text));
+    assert_eq!(uploaded.asset.description, Some(text.clone()));
     assert_eq!(uploaded.asset.name, "invoice.pdf");
+    assert_eq!(uploaded.asset.sha256, Some(sha256(text.as_bytes())));
     world.end().await;
 }

@@ -60,6 +60,12 @@ impl Error {
         &self.0
     }
 
+    /// The same, with more at its message's end.
+    pub(crate) fn saying(mut self, more: &str) -> Self {
+        self.0.message.to_mut().push_str(more);
+        self
+    }
+
     pub(crate) fn config(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Config, message)
     }

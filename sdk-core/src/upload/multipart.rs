@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::{
     UploadSource,
+    context::describe,
     progress::{InFlight, Tally},
     source::{AHEAD, Way},
     thread::{self, Running},
@@ -56,7 +57,7 @@ pub(crate) async fn upload(
     tally: &Arc<Tally>,
 ) -> Result<(Asset, [u8; 32]), Error> {
     let size = source.size()?;
-    let boundary = boundary(key, &source.file_name(), &fields);
+    let boundary = boundary(key, &describe(&source, &fields), known.as_ref());
     let head = head(&boundary, &source.file_name(), &fields)?;
     let tail = Bytes::from(format!("\r\n--{boundary}--\r\n"));
     let length = head.len() as u64 + size + tail.len() as u64;
@@ -136,15 +137,13 @@ pub(crate) fn of_source(error: Error) -> Error {
 pub(crate) struct SourceFailed(pub(crate) String);
 
 /// What stands between a body's parts. The same call has the same body, whoever sends it, so it follows from the key; and from the
-/// texts, so that none of them can hold it and with it parts of its own, even where the key can be guessed.
-fn boundary(key: &str, file_name: &str, options: &UploadOptions) -> String {
+/// texts, and the bytes where they are known, so that none of them can hold it and with it parts of its own, even where the key can be
+/// guessed.
+fn boundary(key: &str, described: &str, known: Option<&[u8; 32]>) -> String {
     let mut hash = Sha256::new();
-    let UploadOptions { kind, name, description, project_id, content_type } = options;
-    let given = [name, description, project_id, content_type].map(Option::as_deref);
-    for text in [Some(key), Some(file_name), Some(kind)].into_iter().chain(given) {
-        hash.update(text.map_or(0, |text| text.len() as u64 + 1).to_be_bytes());
-        hash.update(text.unwrap_or_default());
-    }
+    hash.update(Sha256::digest(key));
+    hash.update(Sha256::digest(described));
+    hash.update(known.map_or(&[][..], |sha256| sha256));
     format!("storycore-{}", hex::encode(&hash.finalize()[..16]))
 }
 

@@ -108,6 +108,16 @@ pub(crate) async fn asset(
     decode::object(&answer.body).map_err(|e| decode::from(e, &answer))
 }
 
+/// Every byte is there, but what became of them could not be read, and nothing leads the next call to it: that one would make a
+/// second asset, and a stream cannot be read again.
+pub(crate) fn complete(error: Error, became: &str) -> Error {
+    // What stands behind it may be a secret.
+    let became = became.split('?').next().unwrap_or_default();
+    error.saying(&format!(
+        "; the upload is complete, as {became}: ask for that, and do not upload it again"
+    ))
+}
+
 /// The asset is the file. One that is not is removed, so that nobody takes it for the file.
 pub(crate) async fn compare(
     client: &Client,

@@ -19,7 +19,7 @@ use super::{
     join::{briefly, cancelled, join},
     journal::{Written, WrittenPart},
     keys::{self, Keys},
-    outcome::{abandon, asset, compare, discard, was_cancelled},
+    outcome::{abandon, asset, compare, complete, discard, was_cancelled},
     part::{Halt, Kind, Part, State},
     place::{self, Place, Taken},
     plan,
@@ -301,6 +301,7 @@ impl Job<'_> {
         if *self.setup.settings.control.watch().borrow() == Wanted::Cancel {
             tracing::debug!("cancelled too late: the asset is there");
         }
+        let id = asset_id.clone();
         let asking = asset(self.setup.client, &location, asset_id, self.size, &sha256);
         match briefly(&mut wanted, asking).await.unwrap_or_else(|_| Err(was_cancelled())) {
             Ok(asset) => Ok((asset, sha256)),
@@ -309,13 +310,10 @@ impl Job<'_> {
                 Err(Halt::Cancelled)
             }
             Err(error) if resumed && matches!(error.status(), Some(404 | 410)) => Err(Halt::Lost),
-            Err(error) => {
-                if ctx.ledger.is_none() && self.own_key().is_none() {
-                    // Nothing leads the next call to it, which would make a second one.
-                    abandon(ctx, Some(location)).await;
-                }
-                Err(error.into())
+            Err(error) if ctx.ledger.is_none() && self.own_key().is_none() => {
+                Err(complete(error, id.as_deref().unwrap_or(&location)).into())
             }
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -108,7 +108,17 @@ impl Single<'_> {
             Some((bytes, sha256)) => {
                 (UploadSource::bytes(self.source.file_name(), bytes), Some(sha256))
             }
-            None => (self.source.clone(), None),
+            None => {
+                let known = match &self.source {
+                    UploadSource::Bytes { bytes, .. } => {
+                        let all = 0..bytes.len() as u64;
+                        let hash = self.source.sha256(all, None).await;
+                        Some(hash.map_err(|e| Error::upload(e.to_string()).with_source(e))?)
+                    }
+                    _ => None,
+                };
+                (self.source.clone(), known)
+            }
         };
         let mut next = begun;
         let mut restarts = Vec::new();

@@ -15,7 +15,7 @@ use super::{
     controller::Controller,
     engine,
     join::{briefly, cancelled},
-    outcome::{abandon, asset, compare, discard, was_cancelled},
+    outcome::{abandon, asset, compare, complete, discard, was_cancelled},
     part::{Halt, Kind, Part, State},
 };
 use crate::error::{Error, ErrorKind};
@@ -119,15 +119,16 @@ impl StreamJob<'_> {
         }
         let sha256 = ctx.whole.digest();
         let location = state.location.unwrap_or_default();
-        let asking = asset(self.0.client, &location, state.asset_id, base, &sha256);
+        let id = state.asset_id;
+        let asking = asset(self.0.client, &location, id.clone(), base, &sha256);
         let asked = briefly(&mut wanted, asking).await.unwrap_or_else(|_| Err(was_cancelled()));
         let asset = match asked {
             Ok(asset) => asset,
-            Err(error) => {
-                // The next call would make a second one of it.
+            Err(error) if error.kind() == ErrorKind::Cancelled => {
                 abandon(&ctx, Some(location)).await;
                 return Err(error);
             }
+            Err(error) => return Err(complete(error, id.as_deref().unwrap_or(&location))),
         };
         compare(self.0.client, &asset, &sha256).await?;
         let (sent, failures) = (self.0.tally.wire(), ctx.failures.load(Relaxed));
