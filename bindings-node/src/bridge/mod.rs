@@ -150,7 +150,7 @@ impl Environment {
         drop(place);
     }
 
-    fn end(&self, id: u32, outcome: Outcome) {
+    fn end(self: &Arc<Self>, id: u32, outcome: Outcome) {
         // Taken back meanwhile: nobody waits for it.
         if lock(&self.running).remove(&id).is_none() {
             return;
@@ -159,21 +159,21 @@ impl Environment {
     }
 
     /// Lets a call tell of itself while it goes on.
-    pub(crate) fn tell(&self, id: u32, json: &str) {
+    pub(crate) fn tell(self: &Arc<Self>, id: u32, json: &str) {
         self.put(|outbox| outbox.tell(id, json));
     }
 
-    fn put(&self, add: impl FnOnce(&mut Outbox)) {
+    fn put(self: &Arc<Self>, add: impl FnOnce(&mut Outbox)) {
         let mut outbox = lock(&self.outbox);
         add(&mut outbox);
         let is_first = !std::mem::replace(&mut outbox.is_told, true);
         drop(outbox);
         if is_first {
-            self.wake();
+            shards::afterwards(Arc::clone(self));
         }
     }
 
-    fn wake(&self) {
+    pub(super) fn wake(&self) {
         if let Some(wake) = &*lock(&self.wake) {
             // An environment that ends takes no more calls, and nobody waits for them.
             let _ = wake.call((), ThreadsafeFunctionCallMode::NonBlocking);

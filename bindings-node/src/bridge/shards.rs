@@ -7,6 +7,7 @@
 //! Elsewhere it is woken for the answer, while the request is on its way.
 
 use std::{
+    cell::RefCell,
     io,
     pin::{Pin, pin},
     sync::{
@@ -22,6 +23,8 @@ use tokio::{
     sync::Notify,
     task::yield_now,
 };
+
+use super::Environment;
 
 /// How many there are.
 pub(crate) const SHARDS: usize = 2;
@@ -54,6 +57,12 @@ pub(crate) type Work = BoxFuture<'static, ()>;
 static ALL: [OnceLock<Arc<Shard>>; SHARDS] = [const { OnceLock::new() }; SHARDS];
 static BUSY: [AtomicUsize; SHARDS] = [const { AtomicUsize::new(0) }; SHARDS];
 static STARTING: Mutex<()> = Mutex::new(());
+
+thread_local! {
+    /// Of a runtime's thread: the environments that have answers to fetch, and are told of it when the tasks had their turn that
+    /// can go on now. Telling wakes a thread, which then fetches what all of them have and begins what follows on it together.
+    static TO_WAKE: RefCell<Option<Vec<Arc<Environment>>>> = const { RefCell::new(None) };
+}
 
 /// One runtime, its thread, and what is to be begun there.
 struct Shard {
@@ -134,9 +143,11 @@ impl Shard {
 
     /// Never ends: the process ends it.
     fn drive(&self) {
+        TO_WAKE.set(Some(Vec::new()));
         let (mut has_calls, mut begun) = (false, 0);
         loop {
             self.block_on(pin!(self.run(has_calls, &mut begun)));
+            wake_now();
             has_calls = self.let_go();
             if !has_calls && begun >= MANY {
                 begun = 0;
@@ -352,6 +363,29 @@ impl Drop for Place {
             shard.wake.notify_one();
         }
     }
+}
+
+/// Wakes an environment: on a runtime's thread behind the tasks that can go on now, elsewhere at once.
+pub(super) fn afterwards(environment: Arc<Environment>) {
+    let is_first = TO_WAKE.with_borrow_mut(|all| match all {
+        Some(all) => {
+            all.push(environment);
+            all.len() == 1
+        }
+        None => {
+            environment.wake();
+            false
+        }
+    });
+    if is_first {
+        // It stands in line behind those tasks.
+        drop(tokio::spawn(async { wake_now() }));
+    }
+}
+
+fn wake_now() {
+    let all = TO_WAKE.with_borrow_mut(|all| all.as_mut().map(std::mem::take));
+    all.into_iter().flatten().for_each(|environment| environment.wake());
 }
 
 /// Gives a thread work; it is woken where it had none.
