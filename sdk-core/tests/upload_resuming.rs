@@ -77,21 +77,21 @@ async fn a_file_that_cannot_be_read_for_a_moment_loses_nothing_of_what_arrived()
     let (path, sha256) = world.file("film.bin", 48 * MIB, 10);
     crash(&world, &path, 8).await;
     // It goes away between the first look at it and the comparison with what the platform has.
-    let slowly = json!({"method": "HEAD", "path": "/api/assets/uploads/*", "times": 0, "action": {"delay_ms": 500}});
-    world.fault(slowly).await;
+    let held = json!({"method": "HEAD", "path": "/api/assets/uploads/*", "times": 0, "action": {"delay_ms": 600_000}});
+    world.fault(held).await;
     let away = world.path("away");
     let take_away = async {
         while world.requests("HEAD").await == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         std::fs::rename(&path, &away).unwrap();
+        world.no_faults().await;
     };
     let (outcome, ()) = tokio::join!(world.upload(&path).send(), take_away);
     let error = outcome.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Upload);
     assert!(error.message().contains("film.bin cannot be read"), "{error}");
     assert_eq!(world.requests("DELETE").await, 0);
-    world.no_faults().await;
     std::fs::rename(&away, &path).unwrap();
     let uploaded = world.upload(&path).chunk_size(2 * MIB as u64).send().await.unwrap();
     assert!(uploaded.sent < 44 * MIB as u64, "{} bytes went again", uploaded.sent);

@@ -121,11 +121,13 @@ async fn what_it_says(from: Option<impl AsyncRead + Unpin>) -> String {
 /// Why it failed: the first lines mostly name the cause, the last ones what came of it. Without the addresses in ffmpeg's memory that
 /// stand before them.
 pub(super) fn words(said: &str, status: ExitStatus) -> String {
-    let mut lines: Vec<&str> = said
-        .lines()
-        .map(|line| plain(line.trim()))
-        .filter(|line| !line.is_empty() && !EMPTY.iter().any(|empty| line.starts_with(empty)))
-        .collect();
+    let all = || said.lines().map(|line| plain(line.trim())).filter(|line| !line.is_empty());
+    let names_a_cause = |line: &&str| !EMPTY.iter().any(|empty| line.starts_with(empty));
+    let mut lines: Vec<&str> = all().filter(names_a_cause).collect();
+    if lines.is_empty() {
+        // They are more than nothing.
+        lines = all().collect();
+    }
     lines.dedup();
     if lines.len() > FIRST + LAST {
         lines.splice(FIRST..lines.len() - LAST, ["…"]);
@@ -175,6 +177,13 @@ Error sending frames to consumers: Invalid argument
 Could not open encoder before EOF
 Nothing was written into output file, because at least one of its streams received no packets."
         );
+    }
+
+    #[test]
+    fn where_nothing_else_is_said_the_lines_without_a_cause_are_told() {
+        let said = "[vf#0:0 @ 0x2e8c6300] Task finished with error code: -22 (Invalid argument)\n";
+        let expected = "Task finished with error code: -22 (Invalid argument)";
+        assert_eq!(words(said, ExitStatus::default()), expected);
     }
 
     #[tokio::test]
