@@ -71,6 +71,15 @@ impl Running {
     }
 }
 
+impl shards::Woken for Environment {
+    fn wake(&self) {
+        if let Some(wake) = &*lock(&self.wake) {
+            // An environment that ends takes no more calls, and nobody waits for them.
+            let _ = wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
+}
+
 impl Environment {
     /// Makes `work` on the thread of `place`; JavaScript hears how it ends, unless the call is taken back before.
     pub(crate) fn run(
@@ -169,14 +178,7 @@ impl Environment {
         let is_first = !std::mem::replace(&mut outbox.is_told, true);
         drop(outbox);
         if is_first {
-            shards::afterwards(Arc::clone(self));
-        }
-    }
-
-    pub(super) fn wake(&self) {
-        if let Some(wake) = &*lock(&self.wake) {
-            // An environment that ends takes no more calls, and nobody waits for them.
-            let _ = wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+            shards::afterwards(Arc::<Self>::clone(self));
         }
     }
 
@@ -188,7 +190,7 @@ impl Environment {
         let is_more = outbox.is_told;
         drop(outbox);
         if is_more {
-            self.wake();
+            shards::Woken::wake(self);
         }
         self.closed(env, batch.ended)?;
         let (text, is_ascii) = batch.text();

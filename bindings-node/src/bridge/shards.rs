@@ -24,8 +24,6 @@ use tokio::{
     task::yield_now,
 };
 
-use super::Environment;
-
 /// How many there are.
 pub(crate) const SHARDS: usize = 2;
 
@@ -59,9 +57,9 @@ static BUSY: [AtomicUsize; SHARDS] = [const { AtomicUsize::new(0) }; SHARDS];
 static STARTING: Mutex<()> = Mutex::new(());
 
 thread_local! {
-    /// Of a runtime's thread: the environments that have answers to fetch, and are told of it when the tasks had their turn that
-    /// can go on now. Telling wakes a thread, which then fetches what all of them have and begins what follows on it together.
-    static TO_WAKE: RefCell<Option<Vec<Arc<Environment>>>> = const { RefCell::new(None) };
+    /// Of a runtime's thread: who has answers to fetch, and is told of it when the tasks had their turn that can go on now. Telling
+    /// wakes a thread, which then fetches what all of them have and begins what follows on it together.
+    static TO_WAKE: RefCell<Option<Vec<Arc<dyn Woken>>>> = const { RefCell::new(None) };
 }
 
 /// One runtime, its thread, and what is to be begun there.
@@ -365,15 +363,21 @@ impl Drop for Place {
     }
 }
 
-/// Wakes an environment: on a runtime's thread behind the tasks that can go on now, elsewhere at once.
-pub(super) fn afterwards(environment: Arc<Environment>) {
+/// Fetches answers on a thread of its own.
+pub(crate) trait Woken: Send + Sync {
+    /// Wakes that thread.
+    fn wake(&self);
+}
+
+/// Wakes it: on a runtime's thread behind the tasks that can go on now, elsewhere at once.
+pub(crate) fn afterwards(woken: Arc<dyn Woken>) {
     let is_first = TO_WAKE.with_borrow_mut(|all| match all {
         Some(all) => {
-            all.push(environment);
+            all.push(woken);
             all.len() == 1
         }
         None => {
-            environment.wake();
+            woken.wake();
             false
         }
     });
@@ -385,7 +389,7 @@ pub(super) fn afterwards(environment: Arc<Environment>) {
 
 fn wake_now() {
     let all = TO_WAKE.with_borrow_mut(|all| all.as_mut().map(std::mem::take));
-    all.into_iter().flatten().for_each(|environment| environment.wake());
+    all.into_iter().flatten().for_each(|woken| woken.wake());
 }
 
 /// Gives a thread work; it is woken where it had none.
