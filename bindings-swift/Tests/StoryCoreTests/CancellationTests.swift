@@ -1,5 +1,6 @@
 import Foundation
 import StoryCore
+import func StoryCoreNative.callCounts
 import Testing
 
 @Suite(.serialized) struct CancellationTests {
