@@ -39,13 +39,32 @@ struct Answers {
 /// A project of 600 bytes, as the platform writes one.
 #[must_use]
 pub fn project() -> String {
+    listed(99).replacen(&id(99), ID, 1)
+}
+
+/// That of this number in a page: no two are alike in more than real ones are, the organization that they are all of and what
+/// has few values. The last one is from when `project` is.
+fn listed(number: usize) -> String {
+    let status = ["planned", "in_progress", "completed"][number % 3];
+    let rag_status = ["GREEN", "YELLOW"][number % 2];
+    let [progress, budget] = [0.5, 99.5].map(|each| number as f64 * each);
+    let (spent, end) = match number % 4 {
+        0 => (format!("{:.1}", budget / 3.0), format!("\"2026-09-{:02}\"", number % 30 + 1)),
+        _ => ("null".to_owned(), "null".to_owned()),
+    };
+    let resolution = ["1920x1080", "3840x2160"][usize::from(number.is_multiple_of(5))];
+    let (id, day, millis) = (id(number), number % 30 + 1, 640 + number);
     let with = |description: &str| {
         format!(
-            r#"{{"id":"{ID}","name":"Summer film","description":"{description}","status":"planned","rag_status":"GREEN","progress":12.5,"budget":1000.0,"spent":null,"start_date":"2026-06-01","end_date":null,"settings":{{"resolution":"1920x1080","fps":24}},"organization_id":"org_a9b51bc0fb71604b23bcfcc0","created_at":"2026-11-21T08:32:12.739Z","updated_at":"2026-11-21T08:32:12.739Z"}}"#
+            r#"{{"id":"{id}","name":"Summer film {number}","description":"{description}","status":"{status}","rag_status":"{rag_status}","progress":{progress:.1},"budget":{budget:.1},"spent":{spent},"start_date":"2026-06-{day:02}","end_date":{end},"settings":{{"resolution":"{resolution}","fps":24}},"organization_id":"org_a9b51bc0fb71604b23bcfcc0","created_at":"2026-11-21T08:32:12.{millis}Z","updated_at":"2026-11-21T08:33:42.{millis}Z"}}"#
         )
     };
     let rest = with("").len();
-    with(&"x".repeat(600 - rest))
+    with(&format!("{number:04} {}", "x".repeat(595 - rest)))
+}
+
+fn id(number: usize) -> String {
+    format!("prj_{number:024x}")
 }
 
 impl Answers {
@@ -53,7 +72,7 @@ impl Answers {
         let project = project();
         let page = format!(
             r#"{{"data":[{}],"pagination":{{"total":100,"limit":100,"offset":0,"has_more":false}}}}"#,
-            vec![project.as_str(); 100].join(",")
+            (0..100).map(listed).collect::<Vec<_>>().join(",")
         );
         let missing =
             r#"{"error":{"code":"not_found","message":"no project has the id \"missing\""}}"#;
