@@ -5,7 +5,7 @@ use crate::models::Pagination;
 /// A page that was written in the other form.
 #[derive(Debug)]
 pub(super) struct Columns {
-    /// The page with `data` as `[[key…],[value of the first key…],[value of the second…]…]`.
+    /// The page with `data` in the other form.
     pub(super) text: Vec<u8>,
     /// How many objects it has.
     pub(super) count: usize,
@@ -26,25 +26,43 @@ pub(super) fn read(page: &[u8]) -> Option<Columns> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::{Map, Value, json};
+    use serde_json::{Value, json};
 
     use super::*;
 
     /// The page again, from its columns.
     fn undone(columns: &Columns) -> Value {
         let mut page: Value = serde_json::from_slice(&columns.text).unwrap();
-        let Value::Array(data) = page["data"].take() else { panic!("no columns") };
-        let data: Vec<&Vec<Value>> = data.iter().map(|column| column.as_array().unwrap()).collect();
-        let (keys, values) = data.split_first().unwrap();
-        assert_eq!(values.len(), keys.len());
-        assert!(values.iter().all(|column| column.len() == columns.count));
-        let object = |at: usize| {
-            let fields = keys.iter().zip(values);
-            let fields = fields.map(|(key, of)| (key.as_str().unwrap().to_owned(), of[at].clone()));
-            Value::Object(fields.collect::<Map<_, _>>())
+        let data = page["data"].take();
+        let [shape, count, values @ ..] = data.as_array().unwrap().as_slice() else {
+            panic!("no columns")
         };
-        page["data"] = (0..columns.count).map(object).collect();
+        assert_eq!(*count, columns.count);
+        assert!(values.iter().filter_map(Value::as_array).all(|each| each.len() == columns.count));
+        let shape: Value = serde_json::from_str(shape.as_str().unwrap()).unwrap();
+        page["data"] = (0..columns.count).map(|at| object(&shape, values, at)).collect();
         page
+    }
+
+    fn object(shape: &Value, columns: &[Value], at: usize) -> Value {
+        if let Value::Object(fields) = shape {
+            let field = |(key, of): (&String, &Value)| (key.clone(), object(of, columns, at));
+            return Value::Object(fields.iter().map(field).collect());
+        }
+        let column = &columns[usize::try_from(shape.as_u64().unwrap()).unwrap()];
+        match column {
+            Value::Array(values) => values[at].clone(),
+            Value::Object(few) => {
+                let which = few["which"].as_str().unwrap().as_bytes()[at] - b'0';
+                few["few"][usize::from(which)].clone()
+            }
+            same => same.clone(),
+        }
+    }
+
+    /// What stands in the place of the objects.
+    fn data(columns: &Columns) -> Value {
+        serde_json::from_slice::<Value>(&columns.text).unwrap()["data"].take()
     }
 
     fn page(of: &str) -> String {
@@ -55,7 +73,7 @@ mod tests {
     fn alike_objects_have_their_keys_once() {
         let one = r#"{"id":"p","a":[1,{"b":null}],"é":"\u00e9\n","n":-1.5e+7,"t":true}"#;
         let columns = read(page(one).as_bytes()).unwrap();
-        assert!(columns.text.starts_with(br#"{"data":[["id","a","#));
+        assert!(columns.text.starts_with(br#"{"data":["{\"id\":0,\"a\":1,"#));
         assert_eq!(
             (columns.count, columns.pagination.total, columns.pagination.has_more),
             (5, 9, true)
@@ -67,6 +85,73 @@ mod tests {
         }
         let none = page(r#"{"id":"p"}"#).replace(r#"{"total":9,"has_more":true}"#, "null");
         assert_eq!(read(none.as_bytes()).unwrap().pagination, Pagination::default());
+    }
+
+    fn of_some(objects: &[&str]) -> Columns {
+        let text = format!(r#"{{"data":[{}]}}"#, objects.join(","));
+        let columns = read(text.as_bytes()).unwrap();
+        let expected: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(undone(&columns), expected);
+        columns
+    }
+
+    #[test]
+    fn a_value_that_several_objects_have_stands_there_once() {
+        let columns = of_some(&[
+            r#"{"id":"a","org":"o","cost":1.0,"of":null,"no":[],"in":{},"key":"k"}"#,
+            r#"{"id":"b","org":"o","cost":1.0,"of":null,"no":[],"in":{},"key":"k"}"#,
+            r#"{"id":"c","org":"o","cost":1.0,"of":null,"no":[],"in":{},"key":"k"}"#,
+            r#"{"id":"d","org":"o","cost":1.0,"of":null,"no":[],"in":{},"key":"l"}"#,
+        ]);
+        let shape = r#"{"id":0,"org":1,"cost":2,"of":3,"no":4,"in":{},"key":5}"#;
+        let (ids, none) = (["a", "b", "c", "d"], [[0; 0]; 4]);
+        let keys = json!({"few": ["k", "l"], "which": "0001"});
+        assert_eq!(data(&columns), json!([shape, 4, ids, "o", 1.0, null, none, keys]));
+        for values in [2, 8, 9] {
+            let object = |n: usize| format!(r#"{{"id":"{n}","of":{}}}"#, n % values);
+            let objects: Vec<String> = (0..16).map(object).collect();
+            let columns = of_some(&objects.iter().map(String::as_str).collect::<Vec<_>>());
+            assert_eq!(data(&columns)[3].is_object(), values < 9);
+        }
+    }
+
+    #[test]
+    fn objects_within_alike_objects_are_columns_if_they_are_alike() {
+        let one = r#"{"id":"a","in":{"b":{"c":1},"d":2},"e":3}"#;
+        let columns = of_some(&[one, one, one, one]);
+        let shape = r#"{"id":0,"in":{"b":{"c":1},"d":2},"e":3}"#;
+        assert_eq!(data(&columns), json!([shape, 4, "a", 1, 2, 3]));
+        let twice = r#"{"id":"a","in":{"b":1,"b":{"c":2}},"in":{"b":3,"b":4}}"#;
+        of_some(&[twice, twice, twice, twice]);
+        for other in [
+            r#"{"id":"a","in":{"b":{"c":1}},"e":3}"#,
+            r#"{"id":"a","in":{"b":{},"d":2},"e":3}"#,
+            r#"{"id":"a","in":null,"e":3}"#,
+            r#"{"id":"a","in":{"b":{"\u0063":1},"d":2},"e":3}"#,
+        ] {
+            for objects in [[one, one, one, other], [other, one, one, one]] {
+                let columns = of_some(&objects);
+                assert_eq!(data(&columns)[0], r#"{"id":0,"in":1,"e":2}"#);
+            }
+        }
+    }
+
+    #[test]
+    fn what_it_takes_is_never_deeper_than_serde_goes() {
+        let nested = |outer: usize, value: &str| {
+            let (open, close) = (r#"{"a":"#.repeat(outer), "}".repeat(outer));
+            format!(r#"{{"id":"p","a":{open}{value}{close}}}"#)
+        };
+        for outer in 0..70 {
+            for inner in 0..140 {
+                let array = format!("{}{}", "[".repeat(inner), "]".repeat(inner));
+                let (flat, deep) = (nested(outer, "0"), nested(outer, &array));
+                let text = format!(r#"{{"data":[{flat},{flat},{flat},{deep}]}}"#);
+                if read(text.as_bytes()).is_some() {
+                    serde_json::from_str::<Value>(&text).unwrap();
+                }
+            }
+        }
     }
 
     #[test]
@@ -85,6 +170,8 @@ mod tests {
 
     #[test]
     fn what_is_not_as_expected_is_left_to_the_other_reader() {
+        let keys: Vec<String> = (0..200).map(|key| format!(r#""{key}":{{}}"#)).collect();
+        let many = format!(r#"{{"id":"p",{}}}"#, keys.join(","));
         let deep = format!(r#"{{"id":"p","a":{}{}}}"#, "[".repeat(200), "]".repeat(200));
         for one in [
             "{}",
@@ -104,6 +191,7 @@ mod tests {
             "{\"id\":\"p\",\"a\":\"\n\"}",
             "{\"id\":\"p\",\"a\":\"\u{1}\"}",
             &deep,
+            &many,
         ] {
             assert!(read(page(one).as_bytes()).is_none(), "{one}");
         }
@@ -126,7 +214,10 @@ mod tests {
     #[test]
     fn whatever_it_takes_serde_reads_as_the_same() {
         let text = json!([null, 1.25, -7, "é\"\\\n", {"k": []}, [1, "x"], true]).to_string();
-        let whole = page(&format!(r#"{{"id":"p","a":{text},"c":"{}"}}"#, "x".repeat(20)));
+        let whole = page(&format!(
+            r#"{{"id":"p","a":{text},"b":{{"d":{{}},"e":-1}},"c":"{}"}}"#,
+            "x".repeat(20)
+        ));
         let changes = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3);
         let symbols = b"\"\\{}[]:,01-+.eEtfnul \n\x01u";
         crate::for_a_while::for_a_while(&changes, |changes| {

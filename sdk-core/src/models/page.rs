@@ -43,8 +43,8 @@ pub struct Page<T> {
 pub struct RawPage {
     /// The whole answer, which is known to be JSON but for its being UTF-8.
     pub json: Bytes,
-    /// Whether `data` is `[[key…],[value of the first key…],[value of the second…]…]`, and not as it arrived: its objects are
-    /// alike.
+    /// Whether `data` is as `storycore-page-columns` writes it, its objects' keys once and their values column by column, and not
+    /// as it arrived: its objects are alike.
     pub keys_stand_once: bool,
     /// How many of its objects are wanted, from the first.
     pub wanted: usize,
