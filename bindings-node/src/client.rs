@@ -12,13 +12,11 @@ use serde_json::value::RawValue;
 use storycore::{
     CallOptions, Capture, CircuitBreaker, Client, ClientBuilder, JwtCredential, Platform,
 };
+use storycore_shards::{self as shards, Place, SHARDS};
 use tracing::{Instrument as _, Span, instrument::Instrumented};
 
 use crate::{
-    bridge::{
-        self, Bridge, Environment, Outcome, Reply,
-        shards::{self, Place, SHARDS},
-    },
+    bridge::{self, Bridge, Environment, Outcome, Reply},
     by_hand::oauth,
     failure::Failure,
     fields::{self, Arguments, Fields},

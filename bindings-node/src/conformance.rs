@@ -8,11 +8,9 @@ use std::{sync::Arc, time::Duration};
 
 use napi::Env;
 use napi_derive::napi;
+use storycore_shards::{Place, SHARDS};
 
-use crate::bridge::{
-    Bridge, Reply,
-    shards::{Place, SHARDS},
-};
+use crate::bridge::{Bridge, Reply};
 
 /// Watches from now on.
 #[napi]

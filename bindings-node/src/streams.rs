@@ -7,14 +7,12 @@ use napi::Env;
 use napi_derive::napi;
 use serde::de::DeserializeOwned;
 use storycore::{Pages, jobs::JobEvents, models::RawPage};
+use storycore_shards::{self as shards, Begin, Place};
 use tokio::sync::Mutex;
 use tracing::{Instrument as _, Span};
 
 use crate::{
-    bridge::{
-        Bridge, Outcome, Reply,
-        shards::{self, Begin, Place},
-    },
+    bridge::{Bridge, Outcome, Reply},
     client::{Call, NativeClient},
     failure::{Failure, without_nulls},
     operations,

@@ -1,5 +1,5 @@
 //! A lone call's answer, read by the event loop of the environment that asked, on its own thread: no other thread is woken.
-//! What is looked for, and who else reads it, is in `shards`; how a loop is asked to wait, in `uv`.
+//! What is looked for, and who else reads it, is in `storycore_shards`; how a loop is asked to wait, in `uv`.
 
 use std::sync::{
     Arc, Mutex, OnceLock, Weak,
@@ -11,11 +11,10 @@ use napi::{
     bindgen_prelude::{Function, FunctionRef},
     threadsafe_function::UnknownReturnValue,
 };
+use storycore_shards::{self as shards, Begin, Waiting};
 
 use super::{
-    Environment, Told, lock,
-    shards::{self, Begin, Waiting},
-    sockets,
+    Environment, Told, lock, sockets,
     uv::{Poll, Waiter},
 };
 

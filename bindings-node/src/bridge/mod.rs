@@ -4,7 +4,6 @@
 #[cfg(target_os = "linux")]
 mod lone;
 mod outbox;
-pub(crate) mod shards;
 #[cfg(target_os = "linux")]
 pub(crate) mod sockets;
 #[cfg(target_os = "linux")]
@@ -30,10 +29,10 @@ use napi::{
     threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue},
 };
 use napi_derive::napi;
+use storycore_shards::{self as shards, Begin, Place};
 
 use self::outbox::Outbox;
 pub(crate) use self::outbox::Reply;
-use self::shards::{Begin, Place};
 use crate::{allocator::give_back, failure::Failure};
 
 /// What a call ends with.
@@ -252,6 +251,7 @@ impl Bridge {
     ) -> napi::Result<Self> {
         #[cfg(not(target_os = "linux"))]
         let _ = waits;
+        shards::give_back_with(give_back);
         let environment = Arc::new(Environment {
             outbox: Mutex::default(),
             wake: Mutex::default(),

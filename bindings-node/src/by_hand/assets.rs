@@ -9,13 +9,14 @@ use napi::{
 use napi_derive::napi;
 use serde_json::json;
 use storycore::upload::{Progress, UploadControl};
+use storycore_shards::Place;
 
 use super::{
     feed::{NativeFeed, Source},
     upload_options::Settings,
 };
 use crate::{
-    bridge::{Bridge, Reply, shards::Place},
+    bridge::{Bridge, Reply},
     client::{Call, NativeClient},
     failure::milliseconds,
 };

@@ -5,9 +5,10 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use napi_derive::napi;
 use serde_json::json;
 use storycore::{Client, download::ContentStream};
+use storycore_shards::Place;
 
 use crate::{
-    bridge::{Outcome, Reply, shards::Place},
+    bridge::{Outcome, Reply},
     client::{Call, NativeClient},
     failure::Failure,
     streams::{NativeStream, Stream},

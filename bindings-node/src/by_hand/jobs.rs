@@ -5,9 +5,10 @@ use std::sync::Arc;
 use napi::Env;
 use napi_derive::napi;
 use storycore::{jobs::WaitOptions, models::Job};
+use storycore_shards::Place;
 
 use crate::{
-    bridge::{Bridge, shards::Place},
+    bridge::Bridge,
     client::{Call, NativeClient},
     failure::without_nulls,
 };

@@ -9,11 +9,11 @@ use storycore::{
     Secret,
     oauth::{Authorization, OAuthCredential, TokenSet},
 };
-
+use storycore_shards::Place;
 use tracing::Instrument as _;
 
 use crate::{
-    bridge::{Bridge, Environment, Reply, shards::Place},
+    bridge::{Bridge, Environment, Reply},
     client::NativeClient,
     failure::Failure,
     fields::{Arguments, Fields},

@@ -9,10 +9,11 @@ use napi::{
 };
 use napi_derive::napi;
 use serde_json::{Map, Value, json};
+use storycore_shards::Place;
 
 use super::feed::NativeFeed;
 use crate::{
-    bridge::{Bridge, Reply, shards::Place},
+    bridge::{Bridge, Reply},
     client::{Call, NativeClient},
 };
 

@@ -8,6 +8,7 @@ use napi::bindgen_prelude::{Either3, Uint8Array};
 use napi_derive::napi;
 use serde_json::{json, value::RawValue};
 use storycore::upload::{UploadAll, UploadControl, UploadSource, UploadedFile};
+use storycore_shards::Place;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tracing::Instrument as _;
 
@@ -17,7 +18,7 @@ use super::{
     upload_options::Settings,
 };
 use crate::{
-    bridge::{Bridge, Environment, Outcome, Reply, shards::Place},
+    bridge::{Bridge, Environment, Outcome, Reply},
     client::{Call, NativeClient},
     failure::{Failure, without_nulls},
     streams::{NativeStream, Stream},

@@ -5,10 +5,6 @@
 //! woken before: only where that keeps it from nothing, with a connection that is open and a credential that holds. From there
 //! on, and with whatever has to be waited for, the library's thread goes on.
 
-#[path = "../../../bindings-node/src/bridge/shards.rs"]
-#[allow(dead_code, reason = "event loops wait for answers in JavaScript alone")]
-mod shards;
-
 use std::{
     future::Future,
     marker::PhantomData,
@@ -18,18 +14,15 @@ use std::{
 
 use futures_util::future::{AbortHandle, Abortable, BoxFuture, Either, FutureExt as _, select};
 use pin_project_lite::pin_project;
+use storycore_shards::{self as shards, Begin};
+pub(crate) use storycore_shards::{Place, SHARDS};
 use tokio::{runtime::Handle, sync::oneshot};
 use tokio_util::sync::CancellationToken;
 
-use self::shards::Begin;
-pub(crate) use self::shards::{Place, SHARDS};
 use crate::{
     failure::Failure,
     given::{Given, Lowered},
 };
-
-/// The system's allocator gives memory back by itself.
-fn give_back() {}
 
 /// Ends what it was made with once it is dropped. What has ended by then is not touched.
 pub(crate) struct AbortOnDrop(AbortHandle);

@@ -5,6 +5,12 @@
 //! nothing left to do lets go of its runtime for a moment. Where JavaScript's event loop can wait for the answer, it reads
 //! that, too, and no thread is woken at all; the runtime's thread takes over when that takes long, or a second call comes.
 //! Elsewhere it is woken for the answer, while the request is on its way.
+//!
+//! It knows nothing of what a call is: a binding gives it the work of one ([`put`]) with the [`Place`] that it takes. It stands
+//! by itself because Node's library and the mobile one both make their calls so.
+//!
+//! What spawns a task is `#[inline]`, so that it is compiled with the library that uses it: the core spawns tasks of the same type,
+//! and what the runtime needs for one stands there once.
 
 use std::{
     cell::RefCell,
@@ -25,11 +31,10 @@ use tokio::{
 };
 
 /// How many there are.
-pub(crate) const SHARDS: usize = 2;
+pub const SHARDS: usize = 2;
 
 /// Where lone calls are.
-#[cfg(target_os = "linux")]
-pub(crate) const FIRST: usize = 0;
+pub const FIRST: usize = 0;
 
 /// Fewer calls than this share one thread: it is awake already, a second one would have to be woken.
 const FEW: usize = 8;
@@ -38,11 +43,9 @@ const FEW: usize = 8;
 /// behind it, twice this time later at most.
 const LET_GO: Duration = Duration::from_millis(20);
 
-#[cfg(target_os = "linux")]
 /// How often an event loop looks for one answer. A longer one is read beside JavaScript.
 const LOOKS: u32 = 16;
 
-#[cfg(target_os = "linux")]
 /// How often a runtime's tasks are run at one look: what has come is read at the first, what follows from it at the others.
 const TURNS: usize = 4;
 
@@ -50,11 +53,12 @@ const TURNS: usize = 4;
 const MANY: usize = 1000;
 
 /// What a thread is given to do.
-pub(crate) type Work = BoxFuture<'static, ()>;
+pub type Work = BoxFuture<'static, ()>;
 
 static ALL: [OnceLock<Arc<Shard>>; SHARDS] = [const { OnceLock::new() }; SHARDS];
 static BUSY: [AtomicUsize; SHARDS] = [const { AtomicUsize::new(0) }; SHARDS];
 static STARTING: Mutex<()> = Mutex::new(());
+static GIVE_BACK: OnceLock<fn()> = OnceLock::new();
 
 thread_local! {
     /// Of a runtime's thread: who has answers to fetch, and is told of it when the tasks had their turn that can go on now. Telling
@@ -83,20 +87,16 @@ struct State {
 }
 
 /// The number of an event loop that waits.
-pub(crate) type Waiting = usize;
+pub type Waiting = usize;
 
 /// Who begins a call.
 #[derive(Clone, Copy)]
-pub(crate) enum Begin<'a> {
+pub enum Begin<'a> {
     /// The runtime's thread.
     There,
     /// The thread that puts it there, where the call is the only one. It keeps no thread waiting.
     Here,
     /// The same, and that thread's event loop waits for the answer, if the function says that it can.
-    #[cfg_attr(
-        not(target_os = "linux"),
-        expect(dead_code, reason = "only libuv's epoll was looked at")
-    )]
     HereAndWait(Waiting, &'a dyn Fn() -> bool),
 }
 
@@ -111,6 +111,7 @@ enum Driver {
 }
 
 impl Shard {
+    #[inline]
     fn start(number: usize) -> io::Result<Arc<Self>> {
         let runtime = Builder::new_current_thread()
             // Not signals: they are the program's.
@@ -140,6 +141,7 @@ impl Shard {
     }
 
     /// Never ends: the process ends it.
+    #[inline]
     fn drive(&self) {
         TO_WAKE.set(Some(Vec::new()));
         let (mut has_calls, mut begun) = (false, 0);
@@ -149,12 +151,15 @@ impl Shard {
             has_calls = self.let_go();
             if !has_calls && begun >= MANY {
                 begun = 0;
-                super::give_back();
+                if let Some(give_back) = GIVE_BACK.get() {
+                    give_back();
+                }
             }
         }
     }
 
     /// Begins what it is given, until the last call has ended, and counts it. Without `has_calls` one has to come first.
+    #[inline]
     async fn run(&self, mut has_calls: bool, begun: &mut usize) {
         let mut work = Vec::new();
         loop {
@@ -173,6 +178,7 @@ impl Shard {
     }
 
     /// What a runtime needs to drive one kind of future is some kilobytes: there is one kind.
+    #[inline]
     fn block_on(&self, work: Pin<&mut dyn Future<Output = ()>>) {
         self.runtime.block_on(work);
     }
@@ -201,6 +207,7 @@ impl Shard {
         }
     }
 
+    #[inline]
     fn put(&self, work: Work, begin: Begin<'_>) {
         let mut state = self.lock();
         let driver = state.driver;
@@ -238,7 +245,6 @@ impl Shard {
         }
     }
 
-    #[cfg(target_os = "linux")]
     fn look(&self, waiting: Waiting, can_wait: fn() -> bool) -> bool {
         let mut state = self.lock();
         let looks = match state.waiting {
@@ -311,26 +317,26 @@ impl Drop for Driving<'_> {
 }
 
 /// A call's place on one of the threads, as long as it takes.
-pub(crate) struct Place {
+pub struct Place {
     number: usize,
     begins_here: bool,
 }
 
 impl Place {
     /// The less busy thread.
-    pub(crate) fn choose() -> Self {
+    pub fn choose() -> Self {
         let (first, second) = (BUSY[0].load(Relaxed), BUSY[1].load(Relaxed));
         Self::on(usize::from(first + second >= FEW && second < first))
     }
 
     /// A given thread, where the connections are that are needed.
-    pub(crate) fn on(number: usize) -> Self {
+    pub fn on(number: usize) -> Self {
         BUSY[number].fetch_add(1, Relaxed);
         Self { number, begins_here: false }
     }
 
     /// The less busy thread for so many calls, which are few: they stay together.
-    pub(crate) fn choose_for(count: usize) -> Vec<Self> {
+    pub fn choose_for(count: usize) -> Vec<Self> {
         let first = Self::choose();
         let others = std::iter::repeat_with(|| Self::on(first.number));
         let others: Vec<_> = others.take(count.saturating_sub(1)).collect();
@@ -338,17 +344,18 @@ impl Place {
     }
 
     /// Lets the call begin on the thread that puts it there, where it is the only one: it must keep no thread waiting.
-    pub(crate) fn beginning_here(mut self) -> Self {
+    pub fn beginning_here(mut self) -> Self {
         self.begins_here = true;
         self
     }
 
-    pub(crate) fn begins_here(&self) -> bool {
+    /// Whether it may.
+    pub fn begins_here(&self) -> bool {
         self.begins_here
     }
 
     /// Which thread it is.
-    pub(crate) fn number(&self) -> usize {
+    pub fn number(&self) -> usize {
         self.number
     }
 }
@@ -364,13 +371,14 @@ impl Drop for Place {
 }
 
 /// Fetches answers on a thread of its own.
-pub(crate) trait Woken: Send + Sync {
+pub trait Woken: Send + Sync {
     /// Wakes that thread.
     fn wake(&self);
 }
 
 /// Wakes it: on a runtime's thread behind the tasks that can go on now, elsewhere at once.
-pub(crate) fn afterwards(woken: Arc<dyn Woken>) {
+#[inline]
+pub fn afterwards(woken: Arc<dyn Woken>) {
     let is_first = TO_WAKE.with_borrow_mut(|all| match all {
         Some(all) => {
             all.push(woken);
@@ -392,11 +400,18 @@ fn wake_now() {
     all.into_iter().flatten().for_each(|woken| woken.wake());
 }
 
+/// Tells how memory that nobody uses any more is given back to the system, where the allocator does not by itself: a thread does
+/// it once it has nothing left to do after many calls. What is told first counts.
+pub fn give_back_with(give_back: fn()) {
+    let _ = GIVE_BACK.set(give_back);
+}
+
 /// Gives a thread work; it is woken where it had none.
 ///
 /// # Errors
 /// When the thread is not there yet and cannot be had.
-pub(crate) fn put(number: usize, work: Work, begin: Begin<'_>) -> io::Result<()> {
+#[inline]
+pub fn put(number: usize, work: Work, begin: Begin<'_>) -> io::Result<()> {
     let shard = match ALL[number].get() {
         Some(shard) => shard,
         None => {
@@ -416,13 +431,12 @@ pub(crate) fn put(number: usize, work: Work, begin: Begin<'_>) -> io::Result<()>
 
 /// An event loop looks for the answer that it waits for, of a call that it began, and goes on with that if `can_wait` says
 /// that it can. Says whether it does.
-#[cfg(target_os = "linux")]
-pub(crate) fn look(waiting: Waiting, can_wait: fn() -> bool) -> bool {
+pub fn look(waiting: Waiting, can_wait: fn() -> bool) -> bool {
     ALL[FIRST].get().is_some_and(|shard| shard.look(waiting, can_wait))
 }
 
 /// Lets the threads go on with calls that only an event loop waits for: something else happened to one.
-pub(crate) fn hand_over() {
+pub fn hand_over() {
     for shard in ALL.iter().filter_map(OnceLock::get) {
         if BUSY[shard.number].load(Relaxed) > 0 {
             shard.hand_over(shard.lock());
