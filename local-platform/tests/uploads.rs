@@ -138,6 +138,35 @@ async fn the_same_parts_make_one_asset_however_often_they_are_joined() {
     answer(patch(&api, a.header("location"), whole.len(), b"x")).await.expect(403);
 }
 
+/// Longer than what one thread copies in one go, shorter, and empty.
+#[tokio::test]
+async fn parts_of_any_length_are_one_file_byte_for_byte() {
+    let platform = Platform::start().await;
+    let api = Api::of(&platform);
+    const MIB: usize = 1 << 20;
+    let lengths = [17 * MIB + 3, 1, 0, 8 * MIB, 8 * MIB + 1, 4095, 8 * MIB - 1, 0, 700_001];
+    for first in [0, 2] {
+        let (mut whole, mut urls) = (Vec::new(), Vec::new());
+        for (number, length) in lengths.iter().enumerate().skip(first) {
+            // No part is another's beginning.
+            let part: Vec<u8> =
+                (0..*length).map(|n| ((n ^ (n >> 8)) + 31 * number) as u8).collect();
+            let url = create(&api, part.len(), Some("partial")).await;
+            answer(patch(&api, &url, 0, &part)).await.expect(204);
+            whole.extend(part);
+            urls.push(url);
+        }
+        let join = tus(&api, Method::POST, UPLOADS)
+            .header("upload-concat", format!("final;{}", urls.join(" ")))
+            .header("upload-metadata", metadata(&[("filename", "joined.bin")]));
+        let asset = answer(join).await.expect(201).header("x-asset-id").to_owned();
+        let row = api.get(&format!("/api/assets/{asset}")).await.body;
+        assert_eq!(row["sha256"], hex::encode(Sha256::digest(&whole)));
+        assert_eq!(row["size"], whole.len());
+        assert!(content(&api, &asset).await == whole, "other bytes than the parts have");
+    }
+}
+
 #[tokio::test]
 async fn a_patch_cut_or_stalled_at_a_byte_keeps_what_came_and_blocks_nobody() {
     let platform = Platform::start().await;

@@ -242,3 +242,46 @@ async fn a_disk_that_fills_with_a_chunks_last_bytes_is_not_called_a_wrong_checks
     patch_with_sum(&api, &url, &file).await.expect(204);
     drop(platform);
 }
+
+/// The parts fit on a disk of 16 MiB, and they fit once.
+#[tokio::test]
+async fn parts_for_whose_whole_there_is_no_room_stay_and_are_joined_once_there_is() {
+    let data = tempfile::tempdir().unwrap();
+    let (starter, own_disk) = little_disk(data.path());
+    if !own_disk {
+        println!("skipped: this system lets nobody mount");
+        return;
+    }
+    let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
+    let platform = Platform::start_under(&starter, data.path());
+    let api = Api::new(&platform.url, &platform.key);
+    let seen = platform.sees(data.path());
+    let filler = seen.join("filler");
+    let file: Vec<u8> = (0..6_000_000_u32).map(|n| (n * 13 % 241) as u8).collect();
+    let mut urls = Vec::new();
+    for part in [&file[..1_000_000], &file[1_000_000..]] {
+        let made = tus(&api, Method::POST, "/api/assets/uploads")
+            .header("upload-concat", "partial")
+            .header("upload-length", part.len());
+        let url = answer(made).await.expect(201).header("location").to_owned();
+        patch(&api, &url, 0, part).await.expect(204);
+        urls.push(url);
+    }
+    let join = || {
+        answer(
+            tus(&api, Method::POST, "/api/assets/uploads")
+                .header("upload-concat", format!("final;{}", urls.join(" ")))
+                .header("upload-metadata", format!("filename {}", STANDARD.encode("film.bin"))),
+        )
+    };
+    std::fs::write(&filler, vec![0; 6 * 1024 * 1024]).unwrap();
+    let before = files(&seen);
+    assert_eq!(join().await.expect(503).code(), "unavailable");
+    assert_eq!(files(&seen), before, "nothing is left of what there was no room for");
+    std::fs::remove_file(&filler).unwrap();
+    let asset = format!("/api/assets/{}", join().await.expect(201).header("x-asset-id"));
+    assert_eq!(api.get(&asset).await.body["sha256"], hex::encode(Sha256::digest(&file)));
+    assert!(api.bytes(&format!("{asset}/content")).await == file);
+    assert_eq!(files(&seen).len(), 1, "the parts are gone");
+    drop(platform);
+}

@@ -64,6 +64,11 @@ impl Received {
         Self { temporary: Arc::new(temporary), size, sha256, unwritten: None }
     }
 
+    /// A file that others may still hold.
+    pub(super) fn joined(temporary: &Arc<Temporary>, size: u64, sha256: String) -> Self {
+        Self { temporary: Arc::clone(temporary), size, sha256, unwritten: None }
+    }
+
     /// Whether it is so small that it waits in memory for its asset.
     pub(super) fn is_small(&self) -> bool {
         self.unwritten.is_some()

@@ -6,6 +6,7 @@
 mod appending;
 mod block;
 mod incoming;
+mod join;
 mod kind;
 mod lane;
 mod sweep;

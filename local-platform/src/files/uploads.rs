@@ -8,7 +8,7 @@ use std::{
 
 use storycore_sha256_pair::Sha256;
 
-use super::{Appending, Checksum, Files, Hashes, Received, block::Block, blocking};
+use super::{Appending, Checksum, Files, Hashes, block::Block, blocking};
 
 impl Files {
     /// Where an upload's bytes are.
@@ -85,7 +85,12 @@ impl Files {
     /// The SHA-256 of an upload's bytes, in hexadecimal.
     pub(crate) async fn hash_upload(&self, id: &str) -> io::Result<String> {
         let path = self.upload(id);
-        blocking(move || hash_of(Sha256::new(), &[path])).await
+        blocking(move || {
+            let mut hash = Sha256::new();
+            pass(File::open(path)?, |block| hash.update(block))?;
+            Ok(hex::encode(hash.finish()))
+        })
+        .await
     }
 
     /// The checksum of an upload's bytes from `start` on.
@@ -104,50 +109,6 @@ impl Files {
         })
         .await
     }
-
-    /// One new file with the bytes of several uploads, in order. The hash of the first one need not be taken again where it
-    /// is `known`.
-    pub(crate) async fn join_uploads(
-        &self,
-        ids: &[String],
-        known: Option<Sha256>,
-    ) -> io::Result<Received> {
-        let to = self.incoming.join(crate::ids::new("in"));
-        let temporary = super::Temporary::new(to);
-        let (from, durable) =
-            (ids.iter().map(|id| self.upload(id)).collect::<Vec<_>>(), self.durable);
-        let all = from.clone();
-        let hashed = tokio::task::spawn_blocking(move || match (known, &*from) {
-            (Some(known), [first, rest @ ..]) if known.length() == first.metadata()?.len() => {
-                hash_of(known, rest)
-            }
-            _ => hash_of(Sha256::new(), &from),
-        });
-        let written = blocking(move || {
-            let mut file = File::create_new(temporary.path())?;
-            let mut size = 0;
-            for part in all {
-                // The kernel copies by itself, or, where the file system can, shares the bytes.
-                size += io::copy(&mut File::open(part)?, &mut file)?;
-            }
-            if durable {
-                file.sync_all()?;
-            }
-            Ok((temporary, size))
-        })
-        .await;
-        let sha256 = hashed.await.map_err(io::Error::other)??;
-        let (temporary, size) = written?;
-        Ok(Received::on_disk(temporary, size, sha256))
-    }
-}
-
-/// The SHA-256 of several files in order, in hexadecimal, after what was hashed already.
-fn hash_of(mut hash: Sha256, files: &[PathBuf]) -> io::Result<String> {
-    for file in files {
-        pass(File::open(file)?, |block| hash.update(block))?;
-    }
-    Ok(hex::encode(hash.finish()))
 }
 
 /// Shows what follows in a file, block by block.
