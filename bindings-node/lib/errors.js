@@ -39,7 +39,7 @@ function define(name, kind) {
 }
 
 const classes = {};
-for (const [name, kind] of require("./kinds.js")) classes[name] = define(name, kind);
+for (const [name, kind] of require("./tables.js").kinds) classes[name] = define(name, kind);
 
 /** The error that the native side told of. */
 function fromFields(fields) {

@@ -3,7 +3,7 @@
 
 const { fromFields, native, ...errors } = require("./errors.js");
 const { StoryCoreClient, RawResponse } = require("./client.js");
-const { version } = require("../package.json");
+const { version } = require("./tables.js");
 
 module.exports = { StoryCoreClient, StoryCoreSDK: StoryCoreClient, RawResponse, version, ...errors };
 

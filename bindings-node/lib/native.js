@@ -4,7 +4,7 @@
 
 const { existsSync, readdirSync } = require("node:fs");
 const { join, resolve } = require("node:path");
-const { version } = require("../package.json");
+const { version } = require("./tables.js");
 
 const { platform, arch } = process;
 

@@ -3,7 +3,7 @@
 
 const assert = require("node:assert/strict");
 const { execFile } = require("node:child_process");
-const { cp, mkdir, mkdtemp, readdir, rm, writeFile } = require("node:fs/promises");
+const { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } = require("node:fs/promises");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { after, before, test } = require("node:test");
@@ -81,11 +81,17 @@ test("a library that is named and does not load is told by its name", async () =
   }
 });
 
+test("the version is the package's", () => {
+  assert.equal(require("storycore").version, require("../package.json").version);
+});
+
 test("a library of another version is refused", async () => {
   const other = join(folder, "other");
   await mkdir(other);
   await cp(join(folder, "lib"), join(other, "lib"), { recursive: true });
-  await writeFile(join(other, "package.json"), JSON.stringify({ name: "storycore", version: "9.9.9", main: "lib/index.js" }));
+  await cp(join(root, "package.json"), join(other, "package.json"));
+  const tables = join(other, "lib/tables.js");
+  await writeFile(tables, (await readFile(tables, "utf8")).replace(/(?<=exports\.version = ")[^"]+/, "9.9.9"));
   const { NAPI_RS_NATIVE_LIBRARY_PATH } = process.env;
   const beside = (await readdir(root)).find((file) => file.endsWith(".node"));
   const env = { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: NAPI_RS_NATIVE_LIBRARY_PATH ?? join(root, beside) };

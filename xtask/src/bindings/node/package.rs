@@ -1,4 +1,4 @@
-//! The JavaScript over the operations: a class for each resource, the kinds of errors, and the names that `import` takes.
+//! The JavaScript over the operations: a class for each resource, the tables of what there is, and the names that `import` takes.
 
 use super::{Files, Way, marked, numbered, pages_of};
 use crate::bindings::{
@@ -13,8 +13,7 @@ pub(super) fn write(sdk: &Sdk, files: &mut Files) {
         let text = class(sdk, resource);
         files.insert(format!("{FOLDER}/resources/{}.js", resource.file).into(), text);
     }
-    files.insert(format!("{FOLDER}/resources/index.js").into(), index(sdk));
-    files.insert(format!("{FOLDER}/kinds.js").into(), kinds(sdk));
+    files.insert(format!("{FOLDER}/tables.js").into(), tables(sdk));
     files.insert(format!("{FOLDER}/index.mjs").into(), module(sdk));
 }
 
@@ -96,27 +95,27 @@ fn function(sdk: &Sdk, resource: &Resource, method: &Method, way: Way) -> String
     format!("\n  {}({}) {{\n    return {made};\n  }}\n", camel(&method.name), taken.join(", "))
 }
 
-fn index(sdk: &Sdk) -> String {
-    let mut text = marked("client.rs") + "\"use strict\";\n";
-    text += "\n/** A client's resources by their names; each is loaded when it is asked for first. */\n\
+/// In one file: each that is loaded with the package costs its users time.
+fn tables(sdk: &Sdk) -> String {
+    let mut text = marked("client.rs and error/kind.rs") + "\"use strict\";\n";
+    text += &format!(
+        "\n/** The version of this package, which the native library's must be. */\nexports.version = \"{}\";\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    text += "\n/** The classes of errors, and the kinds that they are for. */\nexports.kinds = [\n";
+    for error in &sdk.errors {
+        text += &format!("  [\"{}\", \"{}\"],\n", names::error_class(&error.name), error.kind);
+    }
+    text += "];\n\n/** A client's resources by their names; each is loaded when it is asked for first. */\n\
         exports.resources = [\n";
     for accessor in &sdk.accessors {
         let resource = sdk.resources.iter().find(|resource| resource.name == accessor.resource);
         let file = resource.map_or("", |resource| &resource.file);
         text += &format!(
-            "  [\"{}\", () => require(\"./{file}.js\").{}],\n",
+            "  [\"{}\", () => require(\"./resources/{file}.js\").{}],\n",
             camel(&accessor.name),
             accessor.resource
         );
-    }
-    text + "];\n"
-}
-
-fn kinds(sdk: &Sdk) -> String {
-    let mut text = marked("error/kind.rs")
-        + "\"use strict\";\n\n/** The classes of errors, and the kinds that they are for. */\nmodule.exports = [\n";
-    for error in &sdk.errors {
-        text += &format!("  [\"{}\", \"{}\"],\n", names::error_class(&error.name), error.kind);
     }
     text + "];\n"
 }
