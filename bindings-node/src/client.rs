@@ -202,7 +202,7 @@ impl Call {
     ) -> Result<Self, Failure> {
         let capture = Capture::new();
         let options: CallOptions = fields::options(options)?.capture(&capture).raw_pages();
-        let arguments = Arguments::parse(arguments)?;
+        let arguments = Arguments::parse(arguments);
         Ok(Self { client: client.with(options), arguments, capture })
     }
 

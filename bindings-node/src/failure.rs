@@ -18,6 +18,12 @@ impl Failure {
         Self::Given { kind: "config", message: message.into(), param: None }
     }
 
+    /// The same, where it has a name.
+    pub(crate) fn setting(param: &str, message: impl Into<String>) -> Self {
+        let param = Some(param.to_owned());
+        Self::Given { kind: "config", message: message.into(), param }
+    }
+
     /// A field or an argument that is missing, unknown or of the wrong type.
     pub(crate) fn invalid(param: &str, message: impl Into<String>) -> Self {
         let param = Some(param.to_owned());

@@ -7,7 +7,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use storycore::{CallOptions, Patch, models::ListParams};
 
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    unread::{self, Unread},
+};
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -24,7 +27,13 @@ impl Fields {
     pub(crate) fn parse(of: &'static str, text: &str) -> Result<Self> {
         match serde_json::from_str(text) {
             Ok(value) => Self::new(of, value),
-            Err(_) => Err(Failure::config(format!("{of} must be an object"))),
+            Err(_) => {
+                let Unread { path, reason } = unread::within(text);
+                Err(match path.is_empty() {
+                    true => Failure::config(format!("something of {of} {reason}")),
+                    false => Failure::setting(&path, format!("`{path}` of {of} {reason}")),
+                })
+            }
         }
     }
 
@@ -127,17 +136,32 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// The arguments of one call, in their order.
-pub(crate) struct Arguments(std::vec::IntoIter<Value>);
+pub(crate) struct Arguments {
+    list: std::vec::IntoIter<Value>,
+    /// What cannot be read of the argument behind those. It is told with that one's name.
+    unread: Option<Unread>,
+}
 
 impl Arguments {
-    pub(crate) fn parse(text: &str) -> Result<Self> {
-        let list: Vec<Value> = serde_json::from_str(text)
-            .map_err(|_| Failure::config("the arguments are no JSON that can be sent"))?;
-        Ok(Self(list.into_iter()))
+    pub(crate) fn parse(text: &str) -> Self {
+        let (list, unread) = match serde_json::from_str(text) {
+            Ok(list) => (list, None),
+            Err(_) => unread::elements(text),
+        };
+        Self { list: list.into_iter(), unread }
     }
 
-    fn next(&mut self) -> Value {
-        self.0.next().unwrap_or_default()
+    fn next(&mut self, name: &str) -> Result<Value> {
+        match (self.list.next(), self.unread.take()) {
+            (None, Some(Unread { path, reason })) => {
+                let param = if path.is_empty() { name } else { &path };
+                Err(Failure::invalid(param, format!("`{param}` {reason}")))
+            }
+            (value, unread) => {
+                self.unread = unread;
+                Ok(value.unwrap_or_default())
+            }
+        }
     }
 
     /// An argument that must be there.
@@ -147,7 +171,7 @@ impl Arguments {
 
     /// An argument that may be left out.
     pub(crate) fn may<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>> {
-        match self.next() {
+        match self.next(name)? {
             Value::Null => Ok(None),
             value => {
                 let found = kind(&value);
@@ -160,7 +184,8 @@ impl Arguments {
 
     /// An object whose fields are the argument.
     pub(crate) fn fields(&mut self, of: &'static str) -> Result<Fields> {
-        Fields::new(of, self.next())
+        let value = self.next(of)?;
+        Fields::new(of, value)
     }
 
     /// What a list is asked with: its own parameters, and every other field is a filter.

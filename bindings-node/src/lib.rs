@@ -12,6 +12,7 @@ mod failure;
 mod fields;
 mod operations;
 mod streams;
+mod unread;
 pub mod watching;
 pub mod webhooks;
 

@@ -127,6 +127,35 @@ test("a value is refused by its name however deep it stands, and whatever gave i
   await refuses({ list: [undefined, () => 1, new Date(0), new Date(NaN)] }, "json.list[3]");
 });
 
+test("half of a surrogate pair is refused by the name of what has it", async () => {
+  const half = "Fil\ud83c";
+  const refuses = (call, param) =>
+    assert.rejects(call, (error) => error instanceof InvalidRequestError && error.param === param && error.message === `\`${param}\` has a lone surrogate, which UTF-8 cannot hold`);
+  await refuses(client.projects.get(half), "id");
+  await refuses(client.projects.update(half, {}), "id");
+  await refuses(client.projects.update("prj_1", { name: half }), "name");
+  await refuses(client.projects.create({ name: "Film", settings: { cuts: [{ at: 1 }, { at: [0, half] }] } }), "settings.cuts[1].at[1]");
+  await refuses(client.projects.create({ name: "Film", settings: { cut: { [half]: 1 } } }), "settings.cut");
+  await refuses(client.projects.items({ status: half }).next(), "status");
+  await refuses(client.request("GET", half), "path");
+  await refuses(client.request("GET", "/api/projects", { query: { name: half } }), "query.name");
+  await refuses(client.media.upload(bytes, { fileName: half }), "fileName");
+  await refuses(client.jobs.wait(half), "id");
+  const setting = { kind: "config", param: "headers.x-team", message: /`headers\.x-team` of the call's options has a lone surrogate/ };
+  await assert.rejects(client.projects.list({}, { headers: { "x-team": half } }), setting);
+  assert.throws(() => platform.client({ apiKey: half }), { kind: "config", param: "apiKey", message: /^(?!.*Fil)/ });
+  // What is whole is sent.
+  const { name } = await client.projects.create({ name: "Film \u{1f3ac} \\ud83c" });
+  assert.equal(name, "Film \u{1f3ac} \\ud83c");
+});
+
+test("what is nested deeper than JSON is read is refused by its name", async () => {
+  let deep = 1;
+  for (let level = 0; level < 500; level++) deep = level % 2 ? { in: deep } : [deep];
+  await assert.rejects(client.projects.create({ name: "Film", settings: { deep } }), { kind: "invalid_request", param: "settings", message: /nested too deep/ });
+  await assert.rejects(client.request("POST", "/api/projects", { json: [deep] }), { kind: "invalid_request", param: "json" });
+});
+
 test("a setting that is no number is refused in place of a default", async () => {
   for (const [options, param] of [
     [{ timeout: Infinity }, "timeout"],

@@ -29,7 +29,7 @@ impl NativeAuthorization {
     #[napi(constructor)]
     pub fn new(arguments: String) -> napi::Result<Self> {
         let read = || -> Result<Authorization, Failure> {
-            let mut given = Arguments::parse(&arguments)?;
+            let mut given = Arguments::parse(&arguments);
             let id: String = given.need("clientId")?;
             let back: String = given.need("redirectUri")?;
             let scopes: Vec<String> = given.may("scopes")?.unwrap_or_default();
@@ -59,7 +59,7 @@ impl NativeAuthorization {
         let (span, client) = (client.span().clone(), client.on(&place)?.clone());
         let authorization = Arc::clone(&self.0);
         let work = async move {
-            let mut given = Arguments::parse(&arguments)?;
+            let mut given = Arguments::parse(&arguments);
             let code: String = given.need("code")?;
             let state: String = given.need("state")?;
             let tokens = authorization.exchange(&client, &code, &state).await?;
