@@ -57,6 +57,22 @@ test("maxItems ends a list, also where a page has more", async () => {
   assert.equal(count, 12);
 });
 
+test("many lists at a time have their own objects each", async () => {
+  const read = async (number) => {
+    const filters = { pageSize: 1 + (number % 7), maxItems: 1 + number, sort: number % 2 === 0 ? "name.asc" : "name.desc" };
+    if (number % 3 === 0) return [(await client.projects.list(filters)).data, filters.pageSize];
+    const objects = [];
+    for await (const project of client.projects.list(filters)) objects.push(project);
+    return [objects, Math.min(filters.maxItems, 25)];
+  };
+  const names = Array.from({ length: 25 }, (_, number) => `p${number}`).sort();
+  const all = await Promise.all(Array.from({ length: 40 }, (_, number) => read(number)));
+  for (const [number, [objects, count]] of all.entries()) {
+    const expected = number % 2 === 0 ? names : names.toReversed();
+    assert.deepEqual(objects.map(({ name }) => name), expected.slice(0, count), `the list with the number ${number}`);
+  }
+});
+
 test("leaving the loop ends it", async () => {
   for await (const project of client.projects.list({ pageSize: 1 })) {
     assert(project.id);

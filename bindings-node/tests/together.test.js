@@ -77,6 +77,44 @@ test("each call has its own answer, and its own options", async () => {
   await client.close();
 });
 
+test("with eight under way those of one turn are handed over together, sixteen at most", async () => {
+  const client = open();
+  const { start, startAll } = NativeClient.prototype;
+  const handed = [];
+  NativeClient.prototype.start = function (...given) {
+    handed.push(1);
+    return start.apply(this, given);
+  };
+  NativeClient.prototype.startAll = function (bridge, first, count, calls) {
+    handed.push(count);
+    return startAll.call(this, bridge, first, count, calls);
+  };
+  try {
+    const alone = times(8, (number) => client.projects.get(`held_${number}`));
+    assert.deepEqual(handed.splice(0), times(8, () => 1), "each at once");
+    const more = times(41, (number) => client.projects.get(`held_${number + 8}`));
+    assert.deepEqual(handed.splice(0), [16, 16], "as soon as so many are there");
+    await holds(49);
+    assert.deepEqual(handed.splice(0), [9], "what is left of the turn");
+    const last = client.projects.get("held_49");
+    await holds(50);
+    let ended = 0;
+    const all = [...alone, ...more, last];
+    for (const call of all) call.then(() => (ended += 1));
+    held.splice(0, 43).forEach((answer) => answer());
+    while (ended < 43) await new Promise((resolve) => setTimeout(resolve, 1));
+    assert.deepEqual(handed.splice(0), [1], "one that comes by itself waits for no other");
+    // Seven are under way.
+    const few = client.projects.get("prj_1");
+    assert.deepEqual(handed.splice(0), [1], "at once again");
+    held.forEach((answer) => answer());
+    assert.deepEqual((await Promise.all([few, ...all])).map(({ id }) => id), ["prj_1", ...times(50, (number) => `held_${number}`)]);
+  } finally {
+    Object.assign(NativeClient.prototype, { start, startAll });
+    await client.close();
+  }
+});
+
 test("what is wrong with one call is that one's alone", async () => {
   const client = open();
   let deep = 1;
