@@ -41,6 +41,9 @@ try {
 }
 
 function pack(from, manifest) {
-  writeFileSync(join(from, "package.json"), JSON.stringify(manifest, undefined, 2));
+  const licences = ["LICENSE-APACHE", "LICENSE-MIT"];
+  for (const licence of licences) copyFileSync(join(dirname(folder), licence), join(from, licence));
+  const files = [...manifest.files, ...licences];
+  writeFileSync(join(from, "package.json"), JSON.stringify({ ...manifest, files }, undefined, 2));
   execFileSync("npm", ["pack", "--silent", "--pack-destination", resolve(out)], { cwd: from, stdio: ["ignore", "inherit", "inherit"] });
 }
