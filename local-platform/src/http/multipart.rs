@@ -222,9 +222,11 @@ fn part(head: &[u8]) -> Result<Part, ApiError> {
     Ok(Part { name, file_name, content_type: value("content-type").map(str::to_owned) })
 }
 
-/// A name without the directories that some browsers send with it.
+/// A name without the directories that some browsers send with it. Elsewhere than in a path of Windows's a backslash is part of it.
 fn base_name(name: &str) -> &str {
-    name.rsplit(['/', '\\']).next().unwrap_or(name)
+    let is_of_windows = name.get(1..3) == Some(":\\");
+    let ends = |c| c == '/' || is_of_windows && c == '\\';
+    name.rsplit(ends).next().unwrap_or(name)
 }
 
 /// A parameter behind the first `;` of a header's value.
@@ -246,14 +248,22 @@ fn parameter(value: &str, wanted: &str) -> Option<String> {
     }
 }
 
-/// The text up to the closing quote and what follows it. A backslash escapes a quote or itself, and nothing else: some
-/// browsers send Windows paths. `%22` is a quote, as HTML's forms write it.
+/// The text up to the closing quote and what follows it. HTML's forms encode a quote and the ends of a line, and leave a backslash
+/// as it is; others write one before a quote and before itself. Where that does not end as a parameter does, it is of a form.
 fn quoted_string(text: &str) -> Option<(String, &str)> {
+    let ends = |rest: &str| matches!(rest.trim_start().as_bytes().first(), None | Some(b';'));
+    let of_a_form = || text.split_once('"').map(|(value, rest)| (value.to_owned(), rest));
+    let (value, rest) = unescaped(text).filter(|(_, rest)| ends(rest)).or_else(of_a_form)?;
+    Some((value.replace("%0A", "\n").replace("%0D", "\r").replace("%22", "\""), rest))
+}
+
+/// The same where a backslash escapes a quote or itself, and nothing else.
+fn unescaped(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         match c {
-            '"' => return Some((value.replace("%22", "\""), &text[at + 1..])),
+            '"' => return Some((value, &text[at + 1..])),
             '\\' => match chars.next_if(|(_, next)| matches!(next, '"' | '\\')) {
                 Some((_, escaped)) => value.push(escaped),
                 None => value.push('\\'),
@@ -318,6 +328,29 @@ mod tests {
             );
             let parts = read("\"b\"", body.as_bytes(), 7).await.unwrap();
             assert_eq!(parts[0].1.as_deref(), Some("été.mp4"));
+        }
+    }
+
+    #[tokio::test]
+    async fn names_are_read_as_browsers_and_curl_write_them() {
+        for (disposition, name, file_name) in [
+            // WHATWG HTML, multipart/form-data: these three are encoded, and a backslash is itself.
+            (r#"name="a%0D%0Ab%22"; filename="c%0Ad%22%25.mp4""#, "a\r\nb\"", "c\nd\"%25.mp4"),
+            (r#"name="a\"; filename="b.mp4""#, "a\\", "b.mp4"),
+            (r#"name="a"; filename="b\""#, "a", "b\\"),
+            (r#"filename="b\" ; name="a\""#, "a\\", "b\\"),
+            (r#"name="a"; filename="b\c.mp4""#, "a", "b\\c.mp4"),
+            // Escaped.
+            (r#"name="a\\"; filename="b\\""#, "a\\", "b\\"),
+            (r#"name="a\""; filename="b\"; c.mp4""#, "a\"", "b\"; c.mp4"),
+            // A path of Windows's.
+            (r#"name="a"; filename="C:\dir\b.mp4""#, "a", "b.mp4"),
+        ] {
+            let body =
+                format!("--b\r\nContent-Disposition: form-data; {disposition}\r\n\r\n.\r\n--b--");
+            let parts = read("b", body.as_bytes(), 7).await.unwrap();
+            let seen = (parts[0].0.as_str(), parts[0].1.as_deref());
+            assert_eq!(seen, (name, Some(file_name)), "{disposition}");
         }
     }
 
