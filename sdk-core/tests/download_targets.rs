@@ -50,6 +50,50 @@ async fn what_is_no_file_is_never_replaced_by_one() {
     world.end().await;
 }
 
+/// As `curl -o` and `cp` do.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_a_link_names_is_written_and_the_link_stays() {
+    use std::os::unix::fs::symlink;
+
+    let world = World::new().await;
+    let id = asset(&world).await;
+    std::fs::create_dir(world.path("films")).unwrap();
+    std::fs::create_dir(world.path("links")).unwrap();
+    std::fs::write(world.path("films/old.bin"), "another film").unwrap();
+    // To a file by its whole path, to that link by a short one, and to a file that is not there yet.
+    symlink(world.path("films/old.bin"), world.path("links/whole")).unwrap();
+    symlink("whole", world.path("links/short")).unwrap();
+    symlink("../films/new.bin", world.path("links/new")).unwrap();
+    for (link, film) in [("short", "old.bin"), ("new", "new.bin")] {
+        world.client.media().download(&id, world.path(&format!("links/{link}"))).await.unwrap();
+        let film = world.path(&format!("films/{film}"));
+        assert!(film.symlink_metadata().unwrap().is_file());
+        assert_eq!(std::fs::read(film).unwrap(), b"a film");
+    }
+    for link in ["whole", "short", "new"] {
+        let link = world.path(&format!("links/{link}"));
+        assert!(link.symlink_metadata().unwrap().is_symlink(), "{}", link.display());
+    }
+    assert_eq!(files(&world.path("films")).len(), 2);
+    assert_eq!(files(&world.path("links")).len(), 3);
+    // Neither is a link a way around what a target has to be.
+    symlink("../films", world.path("links/directory")).unwrap();
+    symlink("nowhere/film.bin", world.path("links/missing")).unwrap();
+    symlink("circle", world.path("links/circle")).unwrap();
+    for (link, why) in [
+        ("directory", "is a directory"),
+        ("missing", "nowhere is not there: make it first"),
+        ("circle", "leads to no file"),
+    ] {
+        let link = world.path(&format!("links/{link}"));
+        let error = world.client.media().download(&id, &link).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.message().contains(why), "{error}");
+    }
+    world.end().await;
+}
+
 #[tokio::test]
 async fn a_name_as_long_as_the_file_system_takes_is_a_target_like_any_other() {
     let world = World::new().await;

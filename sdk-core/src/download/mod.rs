@@ -32,6 +32,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 const MOST_RESTARTS: u32 = 3;
 /// Times that one which cannot be taken up is begun anew after it broke.
 const MOST_BREAKS: u32 = 5;
+/// Links that lead to a target, one to the next: as many as Linux follows.
+const MOST_LINKS: u32 = 40;
 
 /// The whole body of a download.
 pub(crate) async fn whole(client: &Client, request: &Request) -> Result<Bytes, Error> {
@@ -89,6 +91,7 @@ impl Download {
     }
 
     /// Downloads into a hidden file beside the target (`.NAME.….part`), checks the SHA-256, and puts it in its place.
+    /// Where the target is a symbolic link, that is the file which the link names, be it there or not; the link stays.
     ///
     /// A connection that breaks is taken up where it was. After a crash, or an error, the same call goes on from what is
     /// there, where the platform told the content's SHA-256; content that became another one meanwhile is begun anew,
@@ -104,11 +107,12 @@ impl Download {
     }
 
     async fn whole(&self) -> Result<Asset, Error> {
-        check_target(&self.to).await?;
+        let to = behind_links(&self.to).await?;
+        check_target(&to).await?;
         let (mut restarts, mut breaks) = (0, 0);
         loop {
             let asset = self.client.media().get(&self.id).await?;
-            match self.once(&asset).await {
+            match self.once(&asset, &to).await {
                 Ok(()) => return Ok(asset),
                 Err(Stop::Failed(error)) => return Err(error),
                 Err(Stop::Broken(error)) if breaks >= MOST_BREAKS => return Err(error),
@@ -124,8 +128,8 @@ impl Download {
         }
     }
 
-    async fn once(&self, asset: &Asset) -> Result<(), Stop> {
-        let mut part = Part::open(&self.to, asset).await.map_err(|e| self.cannot_write(e))?;
+    async fn once(&self, asset: &Asset, to: &Path) -> Result<(), Stop> {
+        let mut part = Part::open(to, asset).await.map_err(|e| self.cannot_write(e))?;
         let path = self.client.media().content_path(&self.id)?;
         let continued = part.is_continued();
         let writer = part.writer(asset.size).map_err(|e| self.cannot_write(e))?;
@@ -163,7 +167,7 @@ impl Download {
                         self.id
                     ))));
                 }
-                part.place(&self.to).await.map_err(|e| self.cannot_write(e))
+                part.place(to).await.map_err(|e| self.cannot_write(e))
             }
         }
     }
@@ -177,6 +181,23 @@ impl Download {
 async fn metadata(path: &Path) -> io::Result<Metadata> {
     let path = path.to_owned();
     part::blocking(move || path.metadata()).await
+}
+
+/// Where a file is that is written through `to`.
+async fn behind_links(to: &Path) -> Result<PathBuf, Error> {
+    let mut behind = to.to_owned();
+    let followed = part::blocking(move || {
+        for _ in 0..=MOST_LINKS {
+            // What is no link, or is not there, cannot be read as one.
+            let Ok(link) = behind.read_link() else { return Ok(Some(behind)) };
+            behind.set_file_name("");
+            behind.push(link);
+        }
+        Ok(None)
+    });
+    let followed = followed.await.map_err(|error| Error::config(error.to_string()))?;
+    followed
+        .ok_or_else(|| Error::config(format!("{} is a link that leads to no file", to.display())))
 }
 
 /// Whether a file can be at `to`.
