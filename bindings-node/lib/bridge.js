@@ -113,10 +113,21 @@ function fetched(text, buffers) {
         resolve({ ...value[1], body: buffers[value[0]] });
         break;
       case FAILURE:
-        reject(fromFields(value));
+        resolve(failing(value));
         break;
     }
   }
+}
+
+/**
+ * A promise that is rejected with the native side's error. One made right here would have nothing of the program's in its stack:
+ * V8 adds the functions that await a promise to errors that are made in the turn of one which that promise waits for. It does
+ * from the second turn on, since in the first one the promise itself begins to wait.
+ */
+function failing(value) {
+  return settled.then(nothing).then(() => {
+    throw fromFields(value);
+  });
 }
 
 /**

@@ -244,9 +244,7 @@ class StoryCoreClient {
           source.next(bridge, id);
           asked.add((number = id));
         });
-        const forget = () => asked.delete(number);
-        piece.then(forget, forget);
-        return piece;
+        return piece.finally(() => asked.delete(number));
       },
       close: () => {
         asked.forEach(takeBack);

@@ -41,10 +41,17 @@ function define(name, kind) {
 const classes = {};
 for (const [name, kind] of require("./tables.js").kinds) classes[name] = define(name, kind);
 
+/** What stood behind an error on the native side: no function of JavaScript, so that none is in its stack. */
+function behind(words, cause) {
+  const error = new Error(words, cause && { cause });
+  error.stack = `Error: ${words}`;
+  return error;
+}
+
 /** The error that the native side told of. */
 function fromFields(fields) {
   const Class = byKind[fields.kind] ?? StoryCoreError;
-  const cause = (fields.cause ?? []).reduceRight((inner, words) => new Error(words, inner && { cause: inner }), undefined);
+  const cause = (fields.cause ?? []).reduceRight((inner, words) => behind(words, inner), undefined);
   return new Class(fields.message, fields, cause && { cause });
 }
 

@@ -59,17 +59,28 @@ class List {
   }
 }
 
+/**
+ * What is asked for now and awaited later, or never: only there its failure is told. (A `catch` beside the later `await` would
+ * keep V8 from finding who awaits, for the error's stack.)
+ */
+async function ahead(source) {
+  try {
+    return { next: await source.next() };
+  } catch (error) {
+    return { error };
+  }
+}
+
 async function* pages(client, operation, given, options) {
   const source = client._open(operation, given, options);
   try {
-    let coming = source.next();
+    let coming = ahead(source);
     for (;;) {
-      const next = await coming;
+      const { next, error } = await coming;
+      if (error !== undefined) throw error;
       if (next === null) return;
       const [wanted, page] = next;
-      coming = source.next();
-      // Told where it is awaited, which may be later or never.
-      coming.catch(() => {});
+      coming = ahead(source);
       // More may have come than was asked for.
       if (page.data.length > wanted) page.data.length = wanted;
       yield whole(page);
