@@ -11,7 +11,7 @@ const { StoryCoreError } = require("./errors.js");
  * What a body is: `bytes`, or a `feed` that `told` goes on with when a piece is wanted. `held` closes the stream when what it
  * is for has ended; `blamed` gives an error that has what the stream threw behind it.
  */
-function feedOf(source) {
+function feedOf(source, first = "bytes") {
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) {
     return { bytes: bytesOf(source), ...whole };
   }
@@ -31,7 +31,7 @@ function feedOf(source) {
       return { ...fed(source), fileName };
     }
   }
-  throw new TypeError("what is sent must be bytes, a Blob, a Response, or a stream of bytes");
+  throw new TypeError(`what is sent must be ${first}, a Blob, a Response, or a stream of bytes`);
 }
 
 /** Iterators that were given, generators above all: what is left of one after its upload is not what was meant. */

@@ -63,18 +63,33 @@ impl From<Error> for Failure {
     }
 }
 
+/// What the client says in Rust's names of what it was given, in those of JavaScript.
+const NAMES: [(&str, &str); 3] = [
+    ("page_size", "pageSize"),
+    ("allow_insecure_http must be set", "`allowInsecureHttp` must be set"),
+    ("use query()", "that is the option `query`"),
+];
+
 fn told(error: &Error) -> Value {
     let mut fields = Map::new();
     fields.insert("kind".into(), error.kind().as_str().into());
     fields.insert("text".into(), error.to_string().into());
-    fields.insert("message".into(), error.message().into());
+    let (mut message, mut param) = (Value::from(error.message()), error.param().map(Value::from));
+    // What the platform says is told as it is.
+    let renamed =
+        NAMES.iter().find(|(rust, _)| error.status().is_none() && error.message().contains(rust));
+    if let Some((rust, own)) = renamed {
+        message = error.message().replace(rust, own).into();
+        param = error.param().map(|param| param.replace(rust, own).into());
+    }
+    fields.insert("message".into(), message);
     fields.insert("attempts".into(), error.attempts().into());
     fields.insert("elapsed".into(), milliseconds(error.elapsed()));
     fields.insert("retryable".into(), error.is_retryable().into());
     let optional = [
         ("status", error.status().map(Value::from)),
         ("code", error.code().map(Value::from)),
-        ("param", error.param().map(Value::from)),
+        ("param", param),
         ("details", error.details().cloned()),
         ("requestId", error.request_id().map(Value::from)),
         ("idempotencyKey", error.idempotency_key().map(Value::from)),

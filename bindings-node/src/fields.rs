@@ -19,14 +19,18 @@ type Result<T> = std::result::Result<T, Failure>;
 pub(crate) struct Fields {
     /// Where they stand, for messages.
     of: &'static str,
+    /// What a client, a call or a webhook is set up with, and no argument.
+    are_settings: bool,
     map: Map<String, Value>,
+    /// A field that is there, and the one that was probably meant.
+    meant: Option<(String, String)>,
 }
 
 impl Fields {
-    /// Reads JSON text.
+    /// Reads settings from JSON text.
     pub(crate) fn parse(of: &'static str, text: &str) -> Result<Self> {
         match serde_json::from_str(text) {
-            Ok(value) => Self::new(of, value),
+            Ok(value) => Self::new(of, true, value),
             Err(_) => {
                 let Unread { path, reason } = unread::within(text);
                 Err(match path.is_empty() {
@@ -37,17 +41,35 @@ impl Fields {
         }
     }
 
-    pub(crate) fn new(of: &'static str, value: Value) -> Result<Self> {
+    fn new(of: &'static str, are_settings: bool, value: Value) -> Result<Self> {
+        let mut fields = Self { of, are_settings, ..Self::default() };
         match value {
-            Value::Object(map) => Ok(Self { of, map }),
-            Value::Null => Ok(Self { of, map: Map::new() }),
-            _ => Err(Failure::invalid(of, format!("{of} must be an object"))),
+            Value::Object(map) => fields.map = map,
+            Value::Null => {}
+            _ => return Err(fields.wrong(of, format!("{of} must be an object"))),
         }
+        Ok(fields)
+    }
+
+    fn wrong(&self, name: &str, message: String) -> Failure {
+        match self.are_settings {
+            true => Failure::setting(name, message),
+            false => Failure::invalid(name, message),
+        }
+    }
+
+    fn remove(&mut self, name: &str) -> Option<Value> {
+        let value = self.map.remove(name);
+        if value.is_none() && self.meant.is_none() {
+            let alike = self.map.keys().find(|key| are_alike(key, name));
+            self.meant = alike.map(|key| (key.clone(), name.to_owned()));
+        }
+        value
     }
 
     /// A field that may be left out or `null`.
     pub(crate) fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>> {
-        match self.map.remove(name) {
+        match self.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => self.read(name, value).map(Some),
         }
@@ -55,9 +77,10 @@ impl Fields {
 
     /// A field that must be there.
     pub(crate) fn need<T: DeserializeOwned>(&mut self, name: &str) -> Result<T> {
-        let missing = || Failure::invalid(name, format!("{} needs `{name}`", self.of));
-        match self.map.remove(name) {
-            None | Some(Value::Null) => Err(missing()),
+        match self.remove(name) {
+            None | Some(Value::Null) => {
+                Err(self.wrong(name, format!("{} needs `{name}`", self.of)))
+            }
             Some(value) => self.read(name, value),
         }
     }
@@ -69,7 +92,7 @@ impl Fields {
 
     /// A change: left out it keeps what is there, `null` clears it.
     pub(crate) fn change<T: DeserializeOwned>(&mut self, name: &str) -> Result<Patch<T>> {
-        match self.map.remove(name) {
+        match self.remove(name) {
             None => Ok(Patch::Keep),
             Some(Value::Null) => Ok(Patch::Clear),
             Some(value) => self.read(name, value).map(Patch::Set),
@@ -82,46 +105,93 @@ impl Fields {
         // From here on it would be no deadline any more, and sums with it would not fit.
         let most = 1e13;
         if !(0.0..=most).contains(&ms) {
-            return Err(Failure::config(format!("{name} must be a number of milliseconds")));
+            let message = format!("`{name}` must be a number of milliseconds from 0 to {most:e}");
+            return Err(self.wrong(name, message));
         }
         Ok(Some(Duration::from_secs_f64(ms / 1000.0)))
     }
 
     /// An object within, if it is there.
     pub(crate) fn inner(&mut self, name: &'static str) -> Result<Option<Fields>> {
-        match self.map.remove(name) {
+        match self.remove(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => Self::new(name, value).map(Some),
+            Some(value) => Self::new(name, self.are_settings, value).map(Some),
         }
     }
 
     /// Says which field was not known.
     pub(crate) fn end(self) -> Result<()> {
+        self.spelled()?;
         match self.map.keys().next() {
             None => Ok(()),
-            Some(name) => Err(Failure::invalid(name, format!("{} has no `{name}`", self.of))),
+            Some(name) => Err(self.wrong(name, format!("there is no `{name}` in {}", self.of))),
+        }
+    }
+
+    /// Says which field was spelled as in another language.
+    fn spelled(&self) -> Result<()> {
+        match &self.meant {
+            None => Ok(()),
+            Some((name, meant)) => {
+                let message = format!("there is no `{name}` in {}: it is `{meant}`", self.of);
+                Err(self.wrong(name, message))
+            }
         }
     }
 
     /// The fields that are left, each as text: headers, filters.
     pub(crate) fn texts(self) -> Result<Vec<(String, String)>> {
-        let of = self.of;
-        let text = |(name, value): (String, Value)| match value {
-            Value::Null => Ok(None),
-            Value::String(text) => Ok(Some((name, text))),
-            Value::Number(_) | Value::Bool(_) => Ok(Some((name, value.to_string()))),
-            _ => Err(Failure::invalid(&name, format!("`{name}` of {of} must be a text"))),
-        };
-        self.map.into_iter().filter_map(|field| text(field).transpose()).collect()
+        let mut texts = Vec::new();
+        for (name, value) in &self.map {
+            match value {
+                Value::Null => {}
+                Value::String(text) => texts.push((name.clone(), text.clone())),
+                Value::Number(_) | Value::Bool(_) => texts.push((name.clone(), value.to_string())),
+                _ => {
+                    let message = format!("`{name}` of {} must be a text", self.of);
+                    return Err(self.wrong(name, message));
+                }
+            }
+        }
+        Ok(texts)
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str, value: Value) -> Result<T> {
         let found = kind(&value);
         serde_json::from_value(value).map_err(|_| {
-            let message = format!("`{name}` of {} cannot be this {found}", self.of);
-            Failure::invalid(name, message)
+            let wanted = wanted::<T>();
+            self.wrong(name, format!("`{name}` of {} cannot be this {found}{wanted}", self.of))
         })
     }
+}
+
+/// Whether two names differ in underscores and capitals alone.
+fn are_alike(one: &str, other: &str) -> bool {
+    let letters = |name: &'_ str| {
+        let bytes = name.bytes().filter(|byte| *byte != b'_');
+        bytes.map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>()
+    };
+    one.len().abs_diff(other.len()) <= 4 && letters(one) == letters(other)
+}
+
+/// What a value must be, as told behind what it cannot be: of the type, never of the value, which may be a secret.
+fn wanted<T: DeserializeOwned>() -> String {
+    serde_json::from_value::<T>(Value::Null).err().map_or_else(String::new, |error| words(&error))
+}
+
+fn words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let Some((_, words)) = text.split_once("expected ") else { return String::new() };
+    let words = match words {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative",
+        "f32" | "f64" => "a number",
+        "a sequence" => "an array",
+        "a map" => "an object",
+        words if words.starts_with("struct ") => "an object",
+        words if words.contains("date string") => "a day such as \"2026-12-31\"",
+        words => words,
+    };
+    format!(": it must be {words}")
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -175,9 +245,10 @@ impl Arguments {
             Value::Null => Ok(None),
             value => {
                 let found = kind(&value);
-                serde_json::from_value(value)
-                    .map(Some)
-                    .map_err(|_| Failure::invalid(name, format!("`{name}` cannot be this {found}")))
+                serde_json::from_value(value).map(Some).map_err(|_| {
+                    let wanted = wanted::<T>();
+                    Failure::invalid(name, format!("`{name}` cannot be this {found}{wanted}"))
+                })
             }
         }
     }
@@ -185,7 +256,7 @@ impl Arguments {
     /// An object whose fields are the argument.
     pub(crate) fn fields(&mut self, of: &'static str) -> Result<Fields> {
         let value = self.next(of)?;
-        Fields::new(of, value)
+        Fields::new(of, false, value)
     }
 
     /// What a list is asked with: its own parameters, and every other field is a filter.
@@ -204,6 +275,8 @@ impl Arguments {
         if let Some(sort) = given.take::<String>("sort")? {
             params = params.sort(sort);
         }
+        // A filter that the platform does not know is none, and nobody would notice.
+        given.spelled()?;
         for (name, value) in given.texts()? {
             params = params.filter(name, value);
         }

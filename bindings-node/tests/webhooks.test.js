@@ -80,7 +80,8 @@ test("a body that was parsed has an error that says what to do", () => {
 });
 
 test("secrets that cannot be one are refused, and are not shown", () => {
-  for (const wrong of ["", [], undefined, "whsec_!!"]) assert.throws(() => new Webhook(wrong), (error) => error.kind === "config" || error.kind === "invalid_request");
+  for (const none of [undefined, null]) assert.throws(() => new Webhook(none), { kind: "config", message: /secret is missing/ });
+  for (const wrong of ["", [], "whsec_!!"]) assert.throws(() => new Webhook(wrong), (error) => error.kind === "config" || error.kind === "invalid_request");
   assert.throws(() => new Webhook("short"), (error) => error instanceof ConfigError && !error.message.includes("short"));
 });
 

@@ -5,7 +5,13 @@
 import { basename } from "node:path";
 import { StoryCoreClient } from "storycore";
 
-const url = new URL(process.argv[2]);
+const [address] = process.argv.slice(2);
+if (address === undefined) {
+  console.error("usage: node upload_fetch.mjs ADDRESS");
+  process.exit(2);
+}
+
+const url = new URL(address);
 const client = StoryCoreClient.fromEnv();
 const response = await fetch(url);
 if (!response.ok) throw new Error(`${url} answers ${response.status}`);

@@ -109,9 +109,12 @@ function split({ onProgress, control, timeout, maxRetries, idempotencyKey, heade
 }
 
 function sourceOf(source) {
+  if ((typeof source === "string" || source instanceof URL) && /^https?:\/\//.test(source)) {
+    throw new TypeError("an address is no file: what another server sends is uploaded by `upload(await fetch(address), { fileName })`");
+  }
   if (source instanceof URL) source = fileURLToPath(source);
   if (typeof source === "string") return { given: source, path: source, ...whole };
-  const fed = feedOf(source);
+  const fed = feedOf(source, "a path, bytes");
   return { given: fed.feed ?? fed.bytes, ...fed };
 }
 

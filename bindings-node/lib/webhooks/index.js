@@ -2,7 +2,7 @@
 "use strict";
 
 const { NativeWebhook, NativeReplayStore, signStandard, signPublic, signOwn } = require("../native.js");
-const { native, WebhookSignatureError } = require("../errors.js");
+const { native, ConfigError, WebhookSignatureError } = require("../errors.js");
 const { settingsText } = require("../json.js");
 const { KNOWN } = require("./events.js");
 
@@ -11,6 +11,9 @@ class Webhook {
   #clock;
 
   constructor(secrets, { clock, ...options } = {}) {
+    if (secrets === undefined || secrets === null) {
+      throw new ConfigError("the webhook's secret is missing: give the text that its creation answered with, or a list of such texts");
+    }
     const settings = settingsText({ ...options, secrets: typeof secrets === "string" ? [secrets] : secrets });
     this.#native = native(() => new NativeWebhook(settings));
     this.#clock = clock;
