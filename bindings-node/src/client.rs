@@ -200,7 +200,7 @@ impl Call {
         arguments: &str,
         options: Option<&str>,
     ) -> Result<Self, Failure> {
-        let capture = Capture::new();
+        let capture = Capture::without_headers();
         let options: CallOptions = fields::options(options)?.capture(&capture).raw_pages();
         let arguments = Arguments::parse(arguments);
         Ok(Self { client: client.with(options), arguments, capture })

@@ -185,7 +185,7 @@ impl Client {
     ) -> Result<RawResponse, Error> {
         let response = self.transport.send_within(request, &self.options, bounds).await?;
         if let Some(capture) = &self.options.capture {
-            capture.set(response.clone());
+            capture.set(&response);
         }
         Ok(response)
     }

@@ -46,7 +46,7 @@ pub(super) async fn read_error(response: Response, options: &CallOptions) -> Err
             Ok(Err(_)) | Err(_) => Bytes::new(),
         };
     if let Some(capture) = &options.capture {
-        capture.set(RawResponse {
+        capture.set(&RawResponse {
             status: status.as_u16(),
             request_id: failure::request_id(&headers),
             headers: headers.clone(),

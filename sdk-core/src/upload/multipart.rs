@@ -96,7 +96,7 @@ pub(crate) async fn upload(
     let answer =
         client.transport().send_within(&request, options, bounds(size)).await.map_err(of_source)?;
     if let Some(capture) = &options.capture {
-        capture.set(answer.clone());
+        capture.set(&answer);
     }
     tally.moved(0, size);
     let asset: Asset = decode::object(&answer.body).map_err(|e| decode::from(e, &answer))?;
