@@ -2,7 +2,7 @@
 //! `[id, what, value, id, what, value, …]`, which JavaScript parses at once. One wake-up of its loop serves all that came
 //! until then.
 
-use std::{collections::VecDeque, fmt::Write as _};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 
@@ -12,7 +12,10 @@ use crate::failure::Failure;
 /// A page of 100 objects has some 60 KiB; V8 parses several in one text slower than one after another.
 const ENOUGH: usize = 48 * 1024;
 
-/// What a value in the text is; `lib/bridge.js` has the same numbers.
+/// Room that is made for others behind an answer.
+const ROOM: usize = 8 * 1024;
+
+/// What a value in the text is, one digit; `lib/bridge.js` has the same numbers.
 #[derive(Debug, Clone, Copy)]
 enum What {
     /// The call ended with this.
@@ -57,14 +60,35 @@ pub(crate) struct Batch {
 
 impl Batch {
     fn add(&mut self, id: u32, what: What, value: &str) {
-        // With room for the end: a page would be copied for one byte more.
-        self.text.reserve(value.len() + 32);
-        let separator = if self.text.is_empty() { '[' } else { ',' };
-        // Writing into memory does not fail.
-        let _ = write!(self.text, "{separator}{id},{},", what as u8);
+        // With room for the end: a page would be copied for one byte more. Where a second answer came others do.
+        let needed = value.len() + 32;
+        if self.text.capacity() - self.text.len() < needed {
+            let others = if self.text.is_empty() { 0 } else { ROOM };
+            self.text.reserve(needed + others);
+        }
+        self.text.push(if self.text.is_empty() { '[' } else { ',' });
+        self.add_number(id);
+        self.text.push(',');
+        self.text.push(char::from(b'0' + what as u8));
+        self.text.push(',');
         self.text.push_str(value);
         self.is_not_ascii |= !value.is_ascii();
         self.ended += usize::from(!matches!(what, What::Told));
+    }
+
+    /// Without the ado of `write!`, which is as much as all else that is done for an answer here.
+    fn add_number(&mut self, number: u32) {
+        let mut digits = [0; 10];
+        let (mut first, mut left) = (digits.len(), number);
+        loop {
+            first -= 1;
+            digits[first] = b'0' + (left % 10) as u8;
+            left /= 10;
+            if left == 0 {
+                break;
+            }
+        }
+        self.text.extend(digits[first..].iter().copied().map(char::from));
     }
 
     fn add_bytes(&mut self, id: u32, what: What, value: &[u8]) {

@@ -53,7 +53,7 @@ impl Names {
         let (trace, span) = trace_and_span.split_at(16);
         let mut text = *b"00-________________________________-________________-01";
         for (place, bytes) in [(3..35, trace), (36..52, span)] {
-            hex::encode_to_slice(bytes, &mut text[place]).expect("two digits a byte fit");
+            write_hex(bytes, &mut text[place]);
         }
         let id = id.try_into().expect("sixteen bytes were split off");
         Self { id: uuid::Builder::from_random_bytes(id).into_uuid(), trace: text }
@@ -67,6 +67,15 @@ impl Names {
     /// `traceparent`.
     pub(crate) fn trace(&self) -> HeaderValue {
         HeaderValue::from_bytes(&self.trace).expect("a trace context is ASCII")
+    }
+}
+
+/// Two digits a byte. `hex` asks at each whether it is the last one.
+fn write_hex(bytes: &[u8], text: &mut [u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (byte, text) in bytes.iter().zip(text.chunks_exact_mut(2)) {
+        text[0] = DIGITS[usize::from(byte >> 4)];
+        text[1] = DIGITS[usize::from(byte & 15)];
     }
 }
 
