@@ -33,7 +33,30 @@ pub struct NativeClient {
     /// What its calls stand in, where it has a logger.
     span: Span,
     /// It made a call: connections and certificates are there, so that a call begins without waiting for a disk.
-    is_warm: Arc<AtomicBool>,
+    is_warm: Warm,
+}
+
+/// Whether a client made a call.
+#[derive(Clone, Default)]
+struct Warm(Arc<AtomicBool>);
+
+impl Warm {
+    fn is(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+
+    /// What becomes warm with a call's end, if it is not already: then the calls of all threads leave it alone.
+    fn to_be(&self) -> Option<Self> {
+        (!self.is()).then(|| self.clone())
+    }
+
+    fn ended(cold: Option<&Self>, outcome: &Outcome) {
+        if let Some(cold) = cold
+            && outcome.is_ok()
+        {
+            cold.0.store(true, Relaxed);
+        }
+    }
 }
 
 #[napi]
@@ -94,14 +117,14 @@ impl NativeClient {
         arguments: String,
         options: Option<String>,
     ) -> napi::Result<()> {
-        let is_warm = Arc::clone(&self.is_warm);
+        let cold = self.is_warm.to_be();
         let place = Place::choose();
-        let place = if is_warm.load(Relaxed) { place.beginning_here() } else { place };
+        let place = if cold.is_none() { place.beginning_here() } else { place };
         let client = self.on(&place)?.clone();
         let work = async move {
             let call = Call::new(&client, &arguments, options.as_deref())?;
             let outcome = operations::run(operation, call).await;
-            is_warm.fetch_or(outcome.is_ok(), Relaxed);
+            Warm::ended(cold.as_ref(), &outcome);
             outcome
         };
         bridge.0.run(&env, id, place, self.seen(work))
@@ -118,7 +141,7 @@ impl NativeClient {
         count: u32,
         calls: String,
     ) -> napi::Result<()> {
-        let is_warm = Arc::clone(&self.is_warm);
+        let cold = self.is_warm.to_be();
         let places = Place::choose_for(count as usize);
         let client = self.on(&places[0])?.clone();
         let span = self.span.clone();
@@ -126,13 +149,13 @@ impl NativeClient {
             let given: Vec<Given> = serde_json::from_str(&calls).unwrap_or_default();
             let mut given = given.into_iter();
             let work = |_| {
-                let (client, is_warm, given) = (client.clone(), Arc::clone(&is_warm), given.next());
+                let (client, cold, given) = (client.clone(), cold.clone(), given.next());
                 let work = async move {
                     let Given(operation, arguments, options) = given.ok_or_else(Failure::inside)?;
                     let call =
                         Call::new(&client, arguments.get(), options.as_deref().map(RawValue::get))?;
                     let outcome = operations::run(operation, call).await;
-                    is_warm.fetch_or(outcome.is_ok(), Relaxed);
+                    Warm::ended(cold.as_ref(), &outcome);
                     outcome
                 };
                 work.instrument(span.clone())
@@ -162,7 +185,7 @@ impl NativeClient {
             shards::FIRST => client.with_watched_connections(bridge::sockets::watch()),
             _ => client.with_own_connections(),
         });
-        Ok(Self { clients: Some(clients), platform, span, is_warm: Arc::default() })
+        Ok(Self { clients: Some(clients), platform, span, is_warm: Warm::default() })
     }
 
     /// `work` under the eyes of the client's logger, if it has one.

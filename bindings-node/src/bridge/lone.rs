@@ -70,12 +70,13 @@ impl Waiter for Weak<Environment> {
     fn readable(&self) -> bool {
         let Some(own) = self.upgrade() else { return false };
         // What ends now is fetched here, and not by a call of the threadsafe function.
-        let was_told = std::mem::replace(&mut lock(&own.outbox).is_told, true);
+        let was_told = std::mem::replace(&mut lock(&own.calls).outbox.is_told, true);
         let goes_on = shards::look(own.lone.number, sockets::is_all_open);
         if !goes_on && let Some(Some(poll)) = own.lone.poll.get() {
             poll.stop();
         }
-        let mut outbox = lock(&own.outbox);
+        let mut calls = lock(&own.calls);
+        let outbox = &mut calls.outbox;
         outbox.is_told = was_told || !outbox.is_empty();
         !outbox.is_empty()
     }

@@ -45,14 +45,29 @@ type Wake = ThreadsafeFunction<(), UnknownReturnValue, Told, napi::Status, false
 
 /// One JavaScript environment.
 pub(crate) struct Environment {
-    outbox: Mutex<Outbox>,
+    calls: Mutex<Calls>,
     wake: Mutex<Option<Wake>>,
-    /// Calls that can still be taken back.
-    running: Mutex<HashMap<u32, Running>>,
     /// Calls whose end JavaScript has not heard. Changed on the environment's own thread alone.
     open: AtomicUsize,
     #[cfg(target_os = "linux")]
     lone: lone::Lone,
+}
+
+/// An environment as calls of one thread share it. Threads that count in one place how many calls have it wait for each other.
+struct Share(Arc<Environment>);
+
+impl Share {
+    fn of(environment: &Arc<Environment>) -> Arc<Self> {
+        Arc::new(Self(Arc::clone(environment)))
+    }
+}
+
+/// Its calls. One lock is taken for all of it: each time that is another thread's turn, which costs more than what is done then.
+#[derive(Default)]
+struct Calls {
+    outbox: Outbox,
+    /// Those that can still be taken back.
+    running: HashMap<u32, Running>,
 }
 
 /// How far a call is.
@@ -89,9 +104,9 @@ impl Environment {
         work: impl Future<Output = Outcome> + Send + 'static,
     ) -> napi::Result<()> {
         let (handle, registration) = AbortHandle::new_pair();
-        lock(&self.running).insert(id, Running::Begun(handle));
+        lock(&self.calls).running.insert(id, Running::Begun(handle));
         let (number, begins_here) = (place.number(), place.begins_here());
-        let whole = Arc::clone(self).whole(id, place, registration, work);
+        let whole = Self::whole(Share::of(self), id, place, registration, work);
         let put = |begin: Begin<'_>| shards::put(number, Box::pin(whole), begin);
         let put = match begins_here {
             false => put(Begin::There),
@@ -101,7 +116,7 @@ impl Environment {
             true => put(Begin::Here),
         };
         if let Err(error) = put {
-            lock(&self.running).remove(&id);
+            lock(&self.calls).running.remove(&id);
             return Err(no_thread(&error));
         }
         self.opened(env, 1)
@@ -122,29 +137,41 @@ impl Environment {
         let Some(number) = places.first().map(Place::number) else { return Ok(()) };
         let count = places.len();
         let ids = std::iter::successors(Some(first), |id| Some(id.wrapping_add(1))).take(count);
-        lock(&self.running).extend(ids.clone().map(|id| (id, Running::Given)));
-        let (own, numbers) = (Arc::clone(self), ids.clone());
+        lock(&self.calls).running.extend(ids.clone().map(|id| (id, Running::Given)));
+        let (own, numbers) = (Share::of(self), ids.clone());
         let all = async move {
-            for ((id, place), work) in numbers.zip(places).zip(make()) {
-                let (handle, registration) = AbortHandle::new_pair();
+            let begun = own.0.begin(numbers.clone());
+            for (((id, place), registration), work) in numbers.zip(places).zip(begun).zip(make()) {
                 // Not one that was taken back meanwhile.
-                if let Some(given) = lock(&own.running).get_mut(&id) {
-                    *given = Running::Begun(handle);
-                    drop(tokio::spawn(Arc::clone(&own).whole(id, place, registration, work)));
+                if let Some(registration) = registration {
+                    let whole = Self::whole(Arc::clone(&own), id, place, registration, work);
+                    drop(tokio::spawn(whole));
                 }
             }
         };
         if let Err(error) = shards::put(number, Box::pin(all), Begin::There) {
-            let mut running = lock(&self.running);
-            ids.for_each(|id| drop(running.remove(&id)));
+            let mut calls = lock(&self.calls);
+            ids.for_each(|id| drop(calls.running.remove(&id)));
             return Err(no_thread(&error));
         }
         self.opened(env, count)
     }
 
+    /// Lets calls be aborted from here on, but those that were taken back already.
+    fn begin(&self, ids: impl Iterator<Item = u32>) -> Vec<Option<AbortRegistration>> {
+        let mut calls = lock(&self.calls);
+        let begin = |id| {
+            let given = calls.running.get_mut(&id)?;
+            let (handle, registration) = AbortHandle::new_pair();
+            *given = Running::Begun(handle);
+            Some(registration)
+        };
+        ids.map(begin).collect()
+    }
+
     /// A call from its first step to the end that JavaScript hears of.
     async fn whole(
-        self: Arc<Self>,
+        own: Arc<Share>,
         id: u32,
         place: Place,
         registration: AbortRegistration,
@@ -153,29 +180,35 @@ impl Environment {
         let guarded = AssertUnwindSafe(work).catch_unwind();
         let ended = Abortable::new(guarded, registration).await;
         if let Ok(outcome) = ended {
-            self.end(id, outcome.unwrap_or_else(|_| Err(Failure::inside())));
+            own.0.end(id, outcome.unwrap_or_else(|_| Err(Failure::inside())));
         }
         drop(place);
     }
 
     fn end(self: &Arc<Self>, id: u32, outcome: Outcome) {
-        // Taken back meanwhile: nobody waits for it.
-        if lock(&self.running).remove(&id).is_none() {
-            return;
-        }
-        self.put(|outbox| outbox.end(id, outcome));
+        self.put(|calls| {
+            // Where it was taken back meanwhile nobody waits for it.
+            let is_awaited = calls.running.remove(&id).is_some();
+            if is_awaited {
+                calls.outbox.end(id, outcome);
+            }
+            is_awaited
+        });
     }
 
     /// Lets a call tell of itself while it goes on.
     pub(crate) fn tell(self: &Arc<Self>, id: u32, json: &str) {
-        self.put(|outbox| outbox.tell(id, json));
+        self.put(|calls| {
+            calls.outbox.tell(id, json);
+            true
+        });
     }
 
-    fn put(self: &Arc<Self>, add: impl FnOnce(&mut Outbox)) {
-        let mut outbox = lock(&self.outbox);
-        add(&mut outbox);
-        let is_first = !std::mem::replace(&mut outbox.is_told, true);
-        drop(outbox);
+    /// `add` says whether it added something.
+    fn put(self: &Arc<Self>, add: impl FnOnce(&mut Calls) -> bool) {
+        let mut calls = lock(&self.calls);
+        let is_first = add(&mut calls) && !std::mem::replace(&mut calls.outbox.is_told, true);
+        drop(calls);
         if is_first {
             shards::afterwards(Arc::<Self>::clone(self));
         }
@@ -183,11 +216,12 @@ impl Environment {
 
     /// What there is to tell. On the environment's own thread.
     fn fetch(&self, env: &Env) -> napi::Result<Told> {
-        let mut outbox = lock(&self.outbox);
+        let mut calls = lock(&self.calls);
+        let outbox = &mut calls.outbox;
         let mut batch = outbox.take().unwrap_or_default();
         outbox.is_told = !outbox.is_empty();
         let is_more = outbox.is_told;
-        drop(outbox);
+        drop(calls);
         if is_more {
             shards::Woken::wake(self);
         }
@@ -201,7 +235,7 @@ impl Environment {
 
     /// The environment ends: nobody is left to hear of its calls, which end with it.
     fn ended(&self) {
-        let running = std::mem::take(&mut *lock(&self.running));
+        let running = std::mem::take(&mut lock(&self.calls).running);
         running.values().for_each(Running::abort);
         // One of them may be what its event loop waited for, which waits no more.
         shards::hand_over();
@@ -253,9 +287,8 @@ impl Bridge {
         let _ = waits;
         shards::give_back_with(give_back);
         let environment = Arc::new(Environment {
-            outbox: Mutex::default(),
+            calls: Mutex::default(),
             wake: Mutex::default(),
-            running: Mutex::default(),
             open: AtomicUsize::new(0),
             #[cfg(target_os = "linux")]
             lone: lone::Lone::new(&fetched, waits)?,
@@ -275,7 +308,7 @@ impl Bridge {
     /// Takes a call back: its requests stop, and nothing more is heard of it. Says whether it was still under way.
     #[napi]
     pub fn cancel(&self, env: Env, id: u32) -> napi::Result<bool> {
-        let Some(running) = lock(&self.0.running).remove(&id) else { return Ok(false) };
+        let Some(running) = lock(&self.0.calls).running.remove(&id) else { return Ok(false) };
         running.abort();
         // It may be the one that an event loop waits for.
         shards::hand_over();
