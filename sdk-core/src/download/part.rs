@@ -321,7 +321,7 @@ fn hash(path: &Path, fronts: &std::sync::mpsc::Receiver<u64>) -> io::Result<Stri
     let (mut hash, mut done) = (Sha256::new(), 0);
     while let Ok(front) = fronts.recv() {
         if front > done {
-            source::read(path, done..front, source::Way::Part, |piece| {
+            source::read(path, done..front, source::Way::Part(Default::default()), |piece| {
                 hash.update(&piece);
                 true
             })?;

@@ -3,6 +3,7 @@
 use std::{
     future::poll_fn,
     io,
+    ops::Range,
     pin::{Pin, pin},
 };
 
@@ -11,7 +12,7 @@ use futures_util::{
     future::{BoxFuture, MaybeDone, maybe_done},
 };
 
-use super::{UploadSource, whole::Along};
+use super::{UploadSource, buffers::Buffers, whole::Along};
 
 /// A chunk whose hash is taken while the one before it is sent. Dropping it stops that.
 pub(crate) struct Ahead {
@@ -27,10 +28,16 @@ impl std::fmt::Debug for Ahead {
 }
 
 impl Ahead {
-    /// Of the bytes from `start` on.
-    pub(crate) fn of(source: &UploadSource, start: u64, length: u64, along: Option<Along>) -> Self {
+    /// Of these bytes.
+    pub(crate) fn of(
+        source: &UploadSource,
+        range: Range<u64>,
+        along: Option<Along>,
+        buffers: Buffers,
+    ) -> Self {
         let source = source.clone();
-        let sha256 = async move { source.sha256(start..start + length, along).await };
+        let (start, length) = (range.start, range.end - range.start);
+        let sha256 = async move { source.sha256_in(range, along, buffers).await };
         Self { start, length, sha256: maybe_done(sha256.boxed()) }
     }
 

@@ -55,7 +55,7 @@ pub(crate) struct Context<'a> {
     pub(crate) checksums: bool,
     /// Their checksums come after the chunks' bytes.
     pub(crate) trailers: AtomicBool,
-    /// What a file is read into, chunk after chunk, for a platform on this machine.
+    /// What a file is read into, chunk after chunk.
     pub(crate) buffers: Buffers,
     /// What goes on being read and hashed between two chunks, for a platform on this machine.
     pub(crate) feeds: Feeds,
@@ -127,12 +127,14 @@ impl Context<'_> {
         self.checksums && self.trailers.load(Relaxed)
     }
 
-    /// How the file is read for a platform on this machine. Where memory is shared, buffers go with the share for which they
-    /// were made.
+    /// What the file is read into. Where memory is shared, buffers go with the share for which they were made.
+    pub(crate) fn buffers(&self) -> Buffers {
+        if self.shares.is_some() { Buffers::default() } else { self.buffers.clone() }
+    }
+
+    /// How the file is read for a platform on this machine.
     pub(crate) fn near(&self) -> Near {
-        let shares = self.shares.is_some();
-        let buffers = if shares { Buffers::default() } else { self.buffers.clone() };
-        Near { buffers, shares }
+        Near { buffers: self.buffers(), shares: self.shares.is_some() }
     }
 
     /// Whether the hash of each chunk is of use to anybody.

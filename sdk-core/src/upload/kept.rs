@@ -84,6 +84,7 @@ pub(crate) async fn keep(ctx: &Context<'_>, part: &Part) {
         offset: part.end(),
         length: 0,
         proof: Proof::None,
+        buffers: ctx.buffers(),
         upload_length: None,
         stall: ctx.stall,
     };

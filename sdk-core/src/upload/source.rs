@@ -192,11 +192,21 @@ impl UploadSource {
         range: Range<u64>,
         along: Option<Along>,
     ) -> io::Result<[u8; 32]> {
+        self.sha256_in(range, along, Buffers::default()).await
+    }
+
+    /// The same, read into `buffers`.
+    pub(crate) async fn sha256_in(
+        &self,
+        range: Range<u64>,
+        along: Option<Along>,
+        buffers: Buffers,
+    ) -> io::Result<[u8; 32]> {
         let (alive, dropped) = tokio::sync::oneshot::channel::<()>();
         let source = self.clone();
         let hashing = beside::blocking(move || {
             let mut hash = Hashing::new(along.as_ref());
-            source.show(range, Way::Part, |shown| {
+            source.show(range, Way::Part(buffers), |shown| {
                 // Bytes are shown in one piece.
                 shown.chunks(PIECE).all(|piece| {
                     hash.update(piece);
@@ -251,7 +261,8 @@ pub(crate) fn read(
     let (piece, is_whole) = (way.piece(left), matches!(way, Way::Whole | Way::Beside));
     let buffers = match way {
         Way::Near(near) => near.buffers,
-        Way::Whole | Way::Beside | Way::Part => Buffers::default(),
+        Way::Part(buffers) => buffers,
+        Way::Whole | Way::Beside => Buffers::default(),
     };
     while left > 0 {
         let most = usize::try_from(left).map_or(piece, |left| left.min(piece));
@@ -286,8 +297,8 @@ pub(crate) enum Way {
     Whole,
     /// The same, and others are read at the same time.
     Beside,
-    /// A part of it, beside others.
-    Part,
+    /// A part of it, beside others, with the same buffers.
+    Part(Buffers),
     /// One chunk after another for a platform on this machine, with the same buffers.
     Near(Near),
 }
@@ -318,7 +329,7 @@ impl Way {
     fn piece(&self, length: u64) -> usize {
         let most = match self {
             Self::Whole => 4 * PIECE,
-            Self::Beside | Self::Part => PIECE,
+            Self::Beside | Self::Part(_) => PIECE,
             Self::Near(near) => return near.piece(),
         };
         let share = usize::try_from(length / 32).unwrap_or(most).clamp(PIECE, most);
@@ -331,7 +342,7 @@ impl Way {
             Self::Near(near) => near.ahead(),
             Self::Whole | Self::Beside => AHEAD,
             // Up to 16 of them: what more they hold is waiting memory, while the others' pieces keep the network busy.
-            Self::Part => AHEAD / 2,
+            Self::Part(_) => AHEAD / 2,
         }
     }
 }

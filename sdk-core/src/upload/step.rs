@@ -70,7 +70,10 @@ async fn attempt(ctx: &Context<'_>, part: &Part) -> Result<bool, Trouble> {
         Some(ahead) => Next { start, length: ahead.length, hash: Some(ahead) },
         None => {
             let length = left.min(ctx.chunk_size());
-            let hash = || Ahead::of(&part.source, start, length, part.along(ctx, offset));
+            let hash = || {
+                let along = part.along(ctx, offset);
+                Ahead::of(&part.source, start..start + length, along, ctx.buffers())
+            };
             Next { start, length, hash: (ctx.hashes() && !ctx.trails()).then(hash) }
         }
     };
@@ -229,6 +232,7 @@ async fn send(
         offset,
         length,
         proof,
+        buffers: ctx.buffers(),
         upload_length: is_last.then(|| part.end()),
         stall: ctx.stall,
     };
@@ -236,12 +240,10 @@ async fn send(
     let sending = ctx.wire.send(location, chunk, &request);
     let left = part.range.end - (start + length);
     let answer = if ctx.hashes() && !trails && left > 0 {
-        let mut next = Ahead::of(
-            &part.source,
-            start + length,
-            left.min(ctx.chunk_size()),
-            part.along(ctx, offset + length),
-        );
+        let start = start + length;
+        let next = start..start + left.min(ctx.chunk_size());
+        let along = part.along(ctx, offset + length);
+        let mut next = Ahead::of(&part.source, next, along, ctx.buffers());
         let answer = next.beside(sending).await;
         part.with(|s| s.ahead = Some(next));
         answer

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::{
     UploadSource,
+    buffers::Buffers,
     multipart::{BASE_TIME, SLOWEST, SourceFailed, of_source},
     progress::InFlight,
     source::Way,
@@ -88,6 +89,8 @@ pub(crate) struct Chunk<'a> {
     pub(crate) offset: u64,
     pub(crate) length: u64,
     pub(crate) proof: Proof,
+    /// What it is read into.
+    pub(crate) buffers: Buffers,
     /// The upload's length, where the platform is told it only now.
     pub(crate) upload_length: Option<u64>,
     pub(crate) stall: Duration,
@@ -203,13 +206,14 @@ impl<'a> Wire<'a> {
         };
         let range = chunk.start..chunk.start + chunk.length;
         let (source, counters) = (chunk.source.clone(), Arc::clone(request));
+        let buffers = chunk.buffers;
         let make = move || {
             let (length, body) = match &trailing {
                 // Trailers come after a body that does not tell its length.
                 Some(trailing) => (None, trailing.body(&counters)?),
                 None => {
                     let counters = Arc::clone(&counters);
-                    let pieces = source.pieces(range.clone(), Way::Part);
+                    let pieces = source.pieces(range.clone(), Way::Part(buffers.clone()));
                     let pieces = pieces.map(move |piece| match piece {
                         Ok(piece) => {
                             counters.add(piece.len() as u64);
