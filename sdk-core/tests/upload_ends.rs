@@ -47,6 +47,34 @@ async fn a_file_that_grows_under_its_last_chunk_leaves_no_asset_of_its_beginning
     world.end().await;
 }
 
+/// Of the same bytes the asset is the file, whatever its times are.
+#[tokio::test]
+async fn a_file_that_is_only_touched_under_its_last_chunk_keeps_its_asset() {
+    let world = World::new().await;
+    for (name, journal) in [("off.bin", Journal::Off), ("at.bin", world.journal())] {
+        let (path, sha256) = world.file(name, 20 * MIB, 47);
+        let (asked, held) = (world.requests("PATCH").await, json!({"delay_ms": 600_000}));
+        world
+            .fault(json!({"method": "PATCH", "path": "/api/assets/uploads/*", "action": held}))
+            .await;
+        let chunk = 32 * MIB as u64;
+        let upload = world.upload(&path).max_streams(1).chunk_size(chunk).journal(journal).send();
+        let touched = async {
+            while world.requests("PATCH").await == asked {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let later = std::time::SystemTime::now() + Duration::from_secs(100);
+            OpenOptions::new().append(true).open(&path).unwrap().set_modified(later).unwrap();
+            world.no_faults().await;
+        };
+        let (outcome, ()) = tokio::join!(upload, touched);
+        let uploaded = outcome.unwrap();
+        world.only_asset(&sha256).await;
+        world.client.media().delete(&uploaded.asset.id).await.unwrap();
+    }
+    world.end().await;
+}
+
 /// Nothing can lead the next call to it, and a stream cannot be read again.
 #[tokio::test]
 async fn an_asset_that_cannot_be_read_after_its_upload_is_named_where_no_journal_has_it() {
@@ -65,6 +93,8 @@ async fn an_asset_that_cannot_be_read_after_its_upload_is_named_where_no_journal
         let assets = world.client.media().list(ListParams::new()).await.unwrap().data;
         let [asset] = &assets[..] else { panic!("{assets:?}") };
         assert!(error.to_string().contains(&asset.id), "{error}");
+        let advice = error.to_string().matches("again").count();
+        assert_eq!(advice, 1, "one advice, which is not to upload it again: {error}");
         world.client.media().delete(&asset.id).await.unwrap();
     }
     // One that is written down is found again.
@@ -90,7 +120,7 @@ async fn a_joining_that_is_under_way_is_waited_for_however_often_it_is_asked_for
     });
     world.fault(fault).await;
     let uploaded = world.upload(&path).retries(2).send().await.unwrap();
-    assert_eq!(uploaded.failures, 5);
+    assert_eq!(uploaded.failures, 0, "to be told to wait is no failure");
     world.only_asset(&sha256).await;
     world.end().await;
 }

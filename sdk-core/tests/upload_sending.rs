@@ -349,19 +349,31 @@ async fn nothing_but_tus(request: Request, offset: Arc<Mutex<String>>) -> impl I
 }
 
 #[tokio::test]
-async fn an_upload_of_which_the_platform_names_no_asset_is_an_error() {
-    let offset = Arc::new(Mutex::new("0".to_owned()));
-    let router = Router::new()
-        .fallback(move |request: Request| nothing_but_tus(request, Arc::clone(&offset)));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
-    let client = Client::builder().base_url(url).api_key("key-of-a-test").build().unwrap();
-    let source = UploadSource::bytes("film.bin", vec![7; 1000]);
-    let upload = client.media().prepare_upload(source, UploadOptions::new("document"));
-    let outcome = upload.multipart_below(0).send().await;
-    serving.abort();
-    let error = outcome.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Upload);
-    assert!(error.message().contains("X-Asset-Id"), "{error}");
+async fn an_upload_of_which_the_platform_names_no_asset_is_an_error_with_one_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("film.bin");
+    std::fs::write(&path, vec![7; 1000]).unwrap();
+    let again = "upload it again once it does";
+    let not_again = "do not upload it again";
+    for (source, advice, other) in [
+        // The next call comes back to it by the journal, and of bytes would be a second upload.
+        (UploadSource::from(&path), again, not_again),
+        (UploadSource::bytes("film.bin", vec![7; 1000]), not_again, again),
+    ] {
+        let offset = Arc::new(Mutex::new("0".to_owned()));
+        let router = Router::new()
+            .fallback(move |request: Request| nothing_but_tus(request, Arc::clone(&offset)));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+        let client = Client::builder().base_url(url).api_key("key-of-a-test").build().unwrap();
+        let upload = client.media().prepare_upload(source, UploadOptions::new("document"));
+        let upload = upload.journal(Journal::At(folder.path().join("journal.sqlite3")));
+        let outcome = upload.multipart_below(0).send().await;
+        serving.abort();
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Upload);
+        assert!(error.message().contains("X-Asset-Id"), "{error}");
+        assert!(error.message().contains(advice) && !error.message().contains(other), "{error}");
+    }
 }

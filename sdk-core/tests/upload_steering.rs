@@ -174,6 +174,21 @@ async fn what_a_cancelled_joining_made_is_removed() {
     world.end().await;
 }
 
+/// It would be a second one otherwise.
+#[tokio::test]
+async fn what_a_cancelled_joining_made_and_nobody_could_remove_is_the_next_calls_asset() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("film.bin", 16 * MIB, 38);
+    joining(&world, json!({"delay_ms": 1000})).await;
+    let refused = json!({"method": "DELETE", "path": "/api/assets/ast_*", "times": 0, "action": {"status": 403}});
+    world.fault(refused).await;
+    cancelled(&world, &path, until_joining(&world)).await;
+    world.no_faults().await;
+    assert_eq!(world.upload(&path).send().await.unwrap().sent, 0);
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
 /// Cancels an upload once the platform has made an asset of it, before the answer to its last byte is there.
 async fn cancelled_at_its_last_byte(world: &World, upload: Upload) {
     let control = UploadControl::new();
@@ -287,6 +302,31 @@ async fn cancelling_does_not_wait_for_a_platform_that_takes_no_part_back() {
             .await
             .unwrap();
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    world.end().await;
+}
+
+/// As with a credential that may write and not delete: what stays there is not sent twice.
+#[tokio::test]
+async fn what_could_not_be_taken_back_is_continued_by_the_next_call() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("film.bin", 80 * MIB, 37);
+    let refused = json!({"method": "DELETE", "path": "/api/assets/uploads/*", "times": 0, "action": {"status": 403}});
+    world.fault(refused).await;
+    let control = UploadControl::new();
+    let upload = world.upload(&path).max_streams(2).chunk_size(2 * MIB as u64).control(&control);
+    let cancel = async {
+        while world.requests("PATCH").await < 10 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        control.cancel();
+    };
+    let (outcome, ()) =
+        tokio::time::timeout(LONG, async { tokio::join!(upload.send(), cancel) }).await.unwrap();
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    world.no_faults().await;
+    let uploaded = world.upload(&path).send().await.unwrap();
+    assert!(uploaded.sent < 80 * MIB as u64, "{}", uploaded.sent);
+    world.only_asset(&sha256).await;
     world.end().await;
 }
 

@@ -32,6 +32,7 @@ impl Error {
             sent: None,
             should_retry: None,
             job: None,
+            is_advised: false,
         }))
     }
 

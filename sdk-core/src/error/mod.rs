@@ -56,6 +56,8 @@ pub(crate) struct Facts {
     /// What the answer's `x-should-retry` said.
     pub(crate) should_retry: Option<bool>,
     pub(crate) job: Option<Box<Job>>,
+    /// It says what to do already.
+    pub(crate) is_advised: bool,
 }
 
 impl Error {

@@ -13,6 +13,7 @@ use std::{
 use super::{
     Settings, UploadSource,
     buffers::Buffers,
+    ending::Ending,
     feed::Feeds,
     fingerprint::Stamp,
     ledger::Ledger,
@@ -49,6 +50,8 @@ pub(crate) struct Context<'a> {
     pub(crate) kept_until: AtomicI64,
     /// What was begun anew, in words.
     pub(crate) restarts: Mutex<Vec<String>>,
+    /// What bounds it once it is cancelled.
+    pub(crate) ending: Ending,
     pub(crate) ledger: Option<Ledger>,
     /// The file and what it was at the beginning.
     pub(crate) file: Option<(PathBuf, Stamp)>,
@@ -86,6 +89,7 @@ impl<'a> Setup<'a> {
             failures: AtomicU32::new(0),
             kept_until: AtomicI64::new(0),
             restarts: Mutex::new(Vec::new()),
+            ending: Ending::default(),
             ledger,
             file,
             checksums: self.abilities.sha256 && self.settings.checksums,

@@ -46,10 +46,10 @@ impl UploadControl {
 
     /// Ends the upload with a `cancelled` error and takes back what the platform has of it, the asset too that it may just have
     /// become. A small file's single request may have arrived whole by then, and be an asset that stays; so may what the platform
-    /// needs longer than five seconds to join or to finish.
+    /// needs longer than three seconds to join or to finish. All of it takes five seconds at most.
     ///
     /// Taking back is a DELETE, for which the credential needs the permission `admin`. With `write` alone the parts stay until they
-    /// expire, and an asset that was made already stays.
+    /// expire, and an asset that was made already stays; the next upload of the file goes on with them.
     pub fn cancel(&self) {
         self.0.send_replace(Wanted::Cancel);
     }

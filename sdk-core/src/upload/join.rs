@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::{
     context::Context,
     control::{Wanted, until},
+    ending::Ending,
     judge::{Asked, Next, judge},
     outcome::remove,
     part::{Halt, Part},
@@ -25,11 +26,28 @@ use super::{
 };
 use crate::{client::Client, error::Error, transport::backoff};
 
-/// How long a joining may take beside what it needs for its bytes, and how many of these a slow platform copies in a second.
+/// How long a joining may take beside what it needs for its bytes: as long as one request for it waits (`tus`).
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How many bytes a slow platform copies and hashes in a second. No platform tells; it is a tenth of the least that the local one
+/// came to (docs/benchmarks.md, "Uploads over a slow line": 2 GiB in 12.6 s).
 const SLOWEST: u64 = 16 * MIB;
-/// How long the end of a joining is waited for that is not wanted any more, and then the removal of what it made.
-const LAST_CHANCE: Duration = Duration::from_secs(5);
+
+/// Until when a joining that is under way is waited for. What the upload is paused for does not count.
+struct Patience(Instant);
+
+impl Patience {
+    fn new(now: Instant, bytes: u64) -> Self {
+        Self(now + PATIENCE + Duration::from_secs(bytes / SLOWEST))
+    }
+
+    fn paused(&mut self, time: Duration) {
+        self.0 += time;
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        now > self.0
+    }
+}
 
 /// Makes the parts one: where the upload is, and the asset's id. `asked` says that an earlier process may have asked for it.
 pub(crate) async fn join(
@@ -45,9 +63,11 @@ pub(crate) async fn join(
     let new = New::Joined { parts: &locations, metadata: &ctx.metadata };
     let (mut failures, mut waits) = (0, 0);
     let bytes: u64 = parts.iter().map(|p| p.range.end - p.range.start).sum();
-    let (began, patience) = (Instant::now(), PATIENCE + Duration::from_secs(bytes / SLOWEST));
+    let mut patience = Patience::new(Instant::now(), bytes);
     loop {
+        let paused = Instant::now();
         let now = until(wanted, |wanted| wanted != Wanted::Pause).await;
+        patience.paused(paused.elapsed());
         // The same key makes it once, however often it is asked for.
         let asking = pin!(ctx.wire.create(new, key));
         if now == Wanted::Cancel {
@@ -72,11 +92,13 @@ pub(crate) async fn join(
                 Either::Right(_) => continue,
             }
         };
-        ctx.failures.fetch_add(1, Relaxed);
         // One that is under way is no failure, however often it is asked for: of a large file it takes minutes, and whatever
         // stands between has given the first request up by then.
         let is_under_way = judge(Asked::Create, &error) == Next::Locked;
-        failures += u32::from(!is_under_way || began.elapsed() > patience);
+        if !is_under_way {
+            ctx.failures.fetch_add(1, Relaxed);
+        }
+        failures += u32::from(!is_under_way || patience.is_over(Instant::now()));
         waits += 1;
         let Some(congested) = passes(Asked::Create, &error) else { return Err(error.into()) };
         let after = error.retry_after();
@@ -104,11 +126,12 @@ pub(crate) async fn cancelled<T>(
 /// Does `work`, and for a few seconds more where the upload is cancelled before its end.
 pub(crate) async fn briefly<T>(
     wanted: &mut watch::Receiver<Wanted>,
+    ending: &Ending,
     work: impl Future<Output = T>,
 ) -> Result<T, Halt> {
     let over = async {
         until(wanted, |wanted| wanted == Wanted::Cancel).await;
-        tokio::time::sleep(LAST_CHANCE).await;
+        tokio::time::sleep_until(ending.answer()).await;
     };
     match select(pin!(work), pin!(over)).await {
         Either::Left((done, _)) => Ok(done),
@@ -126,11 +149,35 @@ async fn take_back(
     asking: impl Future<Output = Result<Held, Error>>,
 ) {
     let made = insist(Asked::Create, asking, || ctx.wire.create(new, key));
-    let Ok(Ok(Held { asset_id: Some(id), .. })) = tokio::time::timeout(LAST_CHANCE, made).await
+    let Ok(Ok(Held { asset_id: Some(id), .. })) =
+        tokio::time::timeout_at(ctx.ending.answer(), made).await
     else {
         return;
     };
-    if tokio::time::timeout(LAST_CHANCE, remove(client, &id)).await.is_err() {
-        tracing::warn!(asset = id, "the asset of a cancelled upload could not be removed in time");
+    match tokio::time::timeout_at(ctx.ending.whole(), remove(client, &id)).await {
+        Ok(true) => {}
+        Ok(false) => ctx.ending.leave_asset(),
+        Err(_) => {
+            ctx.ending.leave_asset();
+            tracing::warn!(
+                asset = id,
+                "the asset of a cancelled upload could not be removed in time"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_takes_nothing_from_what_a_joining_has() {
+        let began = Instant::now();
+        let mut patience = Patience::new(began, 32 * MIB);
+        let after = |seconds| began + Duration::from_secs(seconds);
+        assert!(!patience.is_over(after(302)) && patience.is_over(after(303)));
+        patience.paused(Duration::from_secs(3600));
+        assert!(!patience.is_over(after(3902)) && patience.is_over(after(3903)));
     }
 }

@@ -10,6 +10,7 @@ mod context;
 mod control;
 mod controller;
 mod duty;
+mod ending;
 mod engine;
 mod feed;
 mod fingerprint;
@@ -61,6 +62,7 @@ pub use source::{UploadSource, UploadStream};
 
 use self::{
     context::Setup,
+    ending::Ending,
     join::{briefly, cancelled},
     outcome::was_cancelled,
     progress::{Tally, told},
@@ -339,7 +341,9 @@ impl Upload {
     /// when that is known.
     async fn abilities(&self, wire: &Wire<'_>) -> Result<Option<Abilities>, Error> {
         let mut wanted = self.settings.control.watch();
-        briefly(&mut wanted, wire.abilities()).await.map_err(|_| was_cancelled())?
+        briefly(&mut wanted, &Ending::default(), wire.abilities())
+            .await
+            .map_err(|_| was_cancelled())?
     }
 
     fn setup(&self, path: String, abilities: Abilities, tally: &Arc<Tally>) -> Setup<'_> {
@@ -389,5 +393,5 @@ fn advised(error: Error, what: &str) -> Error {
         // Locked, and changed on its way.
         _ => matches!(error.status(), Some(417 | 423 | 460)),
     };
-    if passes { error.explained(what) } else { error }
+    if passes && !error.facts().is_advised { error.explained(what) } else { error }
 }

@@ -1,7 +1,7 @@
 //! How an upload ends: the asset that it became, compared with what was sent, or its parts taken back. It sends no byte of
 //! the file.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use http::Method;
 
@@ -21,21 +21,27 @@ use crate::{
     transport::{Request, below},
 };
 
-const BRIEFLY: Duration = Duration::from_secs(5);
+/// Of an upload that has every byte.
+const UNNAMED: &str = "the platform names no asset (X-Asset-Id) for an upload that it has whole";
 
-/// Takes parts back, as many of them as that is quickly done with. With `with_asset` also the asset that an upload became whose
+/// Takes parts back, as many of them as that is quickly done with, and says whether all are gone that can be. With `with_asset` also the asset that an upload became whose
 /// last answer was not waited for.
-pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>], with_asset: bool) {
+pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>], with_asset: bool) -> bool {
     let all = futures_util::future::join_all(parts.iter().map(async |part| {
-        if let Some(location) = part.with(|s| s.location.clone()) {
+        match part.with(|s| s.location.clone()) {
             // One of several becomes nothing by itself.
-            take_back(ctx, &location, with_asset && part.kind != Kind::Part).await;
+            Some(at) => take_back(ctx, &at, with_asset && part.kind != Kind::Part).await,
+            None => true,
         }
     }));
-    if tokio::time::timeout(BRIEFLY, all).await.is_err() {
-        tracing::warn!(
-            "not every part could be taken back in time; the rest expires on the platform"
-        );
+    match tokio::time::timeout_at(ctx.ending.whole(), all).await {
+        Ok(gone) => gone.into_iter().all(|is_gone| is_gone),
+        Err(_) => {
+            tracing::warn!(
+                "not every part could be taken back in time; the rest expires on the platform"
+            );
+            false
+        }
     }
 }
 
@@ -43,12 +49,12 @@ pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>], with_asset: 
 pub(crate) async fn abandon(ctx: &Context<'_>, location: Option<String>) {
     if let Some(location) = location {
         // What is not taken back expires on the platform.
-        let _ = tokio::time::timeout(BRIEFLY, take_back(ctx, &location, true)).await;
+        let _ = tokio::time::timeout_at(ctx.ending.whole(), take_back(ctx, &location, true)).await;
     }
 }
 
-async fn take_back(ctx: &Context<'_>, location: &str, with_asset: bool) {
-    let mut became = None;
+async fn take_back(ctx: &Context<'_>, location: &str, with_asset: bool) -> bool {
+    let (mut became, mut is_gone) = (None, true);
     if with_asset {
         let ask = || ctx.wire.offset(location);
         became = insist(Asked::Offset, ask(), ask).await.unwrap_or_default().asset_id;
@@ -59,20 +65,24 @@ async fn take_back(ctx: &Context<'_>, location: &str, with_asset: bool) {
             // The last byte may have come in between.
             Ok(held) => became = became.or(held.asset_id.filter(|_| with_asset)),
             Err(error) => {
+                is_gone = false;
                 tracing::warn!(%error, "a partial upload could not be taken back; it expires on the platform");
             }
         }
     }
     if let Some(id) = became {
-        remove(ctx.wire.client, &id).await;
+        is_gone &= remove(ctx.wire.client, &id).await;
     }
+    is_gone
 }
 
 /// Removes the asset of an upload that is not wanted any more.
-pub(crate) async fn remove(client: &Client, id: &str) {
-    if let Err(error) = client.media().delete(id).await {
+pub(crate) async fn remove(client: &Client, id: &str) -> bool {
+    let removed = client.media().delete(id).await;
+    if let Err(error) = &removed {
         tracing::warn!(%error, asset = id, "the asset of a cancelled upload could not be removed");
     }
+    removed.is_ok()
 }
 
 /// The asset that an upload became. A platform that is nothing but tus has none: then it is what is known of it.
@@ -90,9 +100,7 @@ pub(crate) async fn asset(
         id = answer.headers.get("x-asset-id").and_then(|v| v.to_str().ok()).map(str::to_owned);
     }
     if id.is_none() && assets.is_some() {
-        return Err(Error::upload(
-            "the platform names no asset (X-Asset-Id) for an upload that it has whole: upload it again once it does",
-        ));
+        return Err(Error::upload(UNNAMED));
     }
     let (Some(path), Some(id)) = (assets, &id) else {
         let id =
@@ -113,9 +121,16 @@ pub(crate) async fn asset(
 pub(crate) fn complete(error: Error, became: &str) -> Error {
     // What stands behind it may be a secret.
     let became = became.split('?').next().unwrap_or_default();
+    let error = error.with(|facts| facts.is_advised = true);
     error.saying(&format!(
         "; the upload is complete, as {became}: ask for that, and do not upload it again"
     ))
+}
+
+/// The same where the next call is led to it.
+pub(crate) fn asked_again(error: Error) -> Error {
+    let is_unnamed = error.message() == UNNAMED;
+    if is_unnamed { error.saying(": upload it again once it does") } else { error }
 }
 
 /// The asset is the file. One that is not is removed, so that nobody takes it for the file.

@@ -19,7 +19,7 @@ use super::{
     join::{briefly, cancelled, join},
     journal::{Written, WrittenPart},
     keys::{self, Keys},
-    outcome::{abandon, asset, compare, complete, discard, was_cancelled},
+    outcome::{abandon, asked_again, asset, compare, complete, discard, was_cancelled},
     part::{Halt, Kind, Part, State},
     place::{self, Place, Taken},
     plan,
@@ -303,7 +303,10 @@ impl Job<'_> {
         }
         let id = asset_id.clone();
         let asking = asset(self.setup.client, &location, asset_id, self.size, &sha256);
-        match briefly(&mut wanted, asking).await.unwrap_or_else(|_| Err(was_cancelled())) {
+        match briefly(&mut wanted, &ctx.ending, asking)
+            .await
+            .unwrap_or_else(|_| Err(was_cancelled()))
+        {
             Ok(asset) => Ok((asset, sha256)),
             Err(error) if error.kind() == ErrorKind::Cancelled => {
                 abandon(ctx, Some(location)).await;
@@ -313,7 +316,7 @@ impl Job<'_> {
             Err(error) if ctx.ledger.is_none() && self.own_key().is_none() => {
                 Err(complete(error, id.as_deref().unwrap_or(&location)).into())
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(asked_again(error).into()),
         }
     }
 
@@ -332,8 +335,12 @@ impl Job<'_> {
             engine::run(ctx, parts, &mut controller, wanted).await?;
             if let Err(error) = ctx.unchanged() {
                 // One stream is an asset since its last byte: of what the file was, or of some of both.
-                let is_torn = parts.len() == 1 && ctx.is_there();
-                return Err(if is_torn { Halt::Torn(error) } else { error.into() });
+                if parts.len() > 1 || !ctx.is_there() {
+                    return Err(error.into());
+                }
+                if !cancelled(wanted, self.is_only_touched(ctx)).await? {
+                    return Err(Halt::Torn(error));
+                }
             }
             if let [whole] = parts {
                 let (location, id) = whole.with(|s| (s.location.clone(), s.asset_id.clone()));
@@ -364,8 +371,25 @@ impl Job<'_> {
         }
     }
 
-    /// Takes back what the platform has, and forgets it. What cannot be taken back expires there. The asset that one stream
-    /// became goes `with_asset` only: another content's stays its own.
+    /// Whether the file has another time and the bytes that were sent.
+    async fn is_only_touched(&self, ctx: &Context<'_>) -> bool {
+        let Some((path, before)) = &ctx.file else { return false };
+        let is_still = |stamp: Stamp| stamp.size == before.size && stamp.inode == before.inode;
+        let Ok(stamp) = Stamp::read(path) else { return false };
+        if !ctx.hashes() || !is_still(stamp) {
+            return false;
+        }
+        let source = &self.setup.source;
+        let (Ok(sent), Ok(read)) =
+            (ctx.whole.of(source, self.size).await, source.sha256(0..self.size, None).await)
+        else {
+            return false;
+        };
+        sent == read && Stamp::read(path).is_ok_and(|now| now == stamp)
+    }
+
+    /// Takes back what the platform has, and forgets it. The asset that one stream became goes `with_asset` only: another content's
+    /// stays its own. What could not be taken back of a content that may come again is not forgotten: the next call continues it.
     async fn discard(
         &self,
         ctx: &Context<'_>,
@@ -374,11 +398,11 @@ impl Job<'_> {
         id: &str,
         with_asset: bool,
     ) {
-        discard(ctx, parts, with_asset).await;
+        let is_gone = discard(ctx, parts, with_asset).await && !ctx.ending.asset_stays();
         for part in parts {
             part.with(|s| self.setup.tally.moved(std::mem::take(&mut s.counted), 0));
         }
-        if let Some(place) = place {
+        if let Some(place) = place.filter(|_| is_gone || !with_asset) {
             place.book.forget(id).await;
         }
     }
