@@ -17,9 +17,10 @@ const TOLD = 3;
 const ANSWER = 4;
 const COLUMNS = 5;
 
-/** With fewer calls under way each is handed over at once. */
+// What other numbers cost stands in docs/benchmarks.md, "Node".
+/** With fewer calls under way each is handed over at once: there is nothing to save with so few. */
 const FEW = 8;
-/** So many calls are handed over together at most: two threads share them, and begin with the first. */
+/** So many calls are handed over together at most: a thread begins with the first when the last is there. */
 const TOGETHER = 16;
 
 /** The calls whose answers have not arrived, by their numbers. */
