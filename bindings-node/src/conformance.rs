@@ -1,6 +1,8 @@
 //! What only the conformance driver needs, and no build for users has: the client's spans and metrics as they were seen, and
 //! a clock that can be moved.
 
+#[path = "../../tests/conformance/src/bin/driver/clock.rs"]
+mod clock;
 #[path = "../../tests/conformance/src/bin/driver/watching.rs"]
 pub(crate) mod watching;
 
@@ -34,9 +36,7 @@ pub fn watch_seen(what: String) -> String {
 pub fn advance(env: Env, bridge: &Bridge, id: u32, thread: u32, ms: f64) -> napi::Result<()> {
     let place = Place::on(thread as usize % SHARDS);
     Arc::clone(&bridge.0).run(&env, id, place, async move {
-        tokio::time::pause();
-        tokio::time::advance(Duration::from_secs_f64(ms / 1000.0)).await;
-        tokio::time::resume();
+        clock::move_on(Duration::from_secs_f64(ms / 1000.0)).await;
         Ok(Reply::Nothing)
     })
 }

@@ -1,6 +1,8 @@
 //! What only the conformance drivers and the tests need, and no build for users has: the client's spans and metrics as they
 //! were seen, a clock that can be moved, and what became of each call.
 
+#[path = "../../../tests/conformance/src/bin/driver/clock.rs"]
+mod clock;
 #[path = "../../../tests/conformance/src/bin/driver/watching.rs"]
 mod watching;
 
@@ -34,9 +36,7 @@ pub async fn advance(by: Duration) -> Result<(), Failure> {
     let open = Closing::default();
     for thread in 0..SHARDS {
         let moved = Box::pin(async move {
-            tokio::time::pause();
-            tokio::time::advance(by).await;
-            tokio::time::resume();
+            clock::move_on(by).await;
             Ok(Vec::new())
         });
         Running::<()>::of(runtime::start(Place::on(thread), &open, moved)).await?;

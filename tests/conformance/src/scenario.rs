@@ -230,6 +230,9 @@ pub(crate) struct HttpStep {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Requests {
+    /// The most milliseconds until all of this holds. Default: it holds already.
+    #[serde(default)]
+    pub(crate) within_ms: u64,
     /// Only requests whose path contains this count.
     #[serde(default)]
     pub(crate) path: Option<String>,

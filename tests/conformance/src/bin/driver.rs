@@ -5,6 +5,8 @@
 mod calls;
 #[path = "driver/client.rs"]
 mod client;
+#[path = "driver/clock.rs"]
+mod clock;
 #[path = "driver/process.rs"]
 mod process;
 #[path = "driver/sign_in.rs"]
@@ -70,9 +72,7 @@ async fn main() -> std::io::Result<()> {
             },
             Some("advance") => {
                 let by = Duration::from_millis(operation["ms"].as_u64().unwrap_or_default());
-                tokio::time::pause();
-                tokio::time::advance(by).await;
-                tokio::time::resume();
+                clock::move_on(by).await;
                 json!({"id": id, "result": null})
             }
             Some("cancel") => {
@@ -113,6 +113,7 @@ async fn main() -> std::io::Result<()> {
         call.abort();
     }
     drop(answers);
+    clock::let_go();
     // The calls' own senders go with them.
     writer.join().map_err(|_| std::io::Error::other("the writer broke"))?
 }
