@@ -172,15 +172,19 @@ async fn a_file_that_grows_while_it_is_uploaded_is_an_error_of_the_file() {
 #[tokio::test]
 async fn a_file_that_grows_before_its_first_chunk_is_never_an_asset_of_its_beginning() {
     let world = World::new().await;
-    let slowly = json!({"method": "OPTIONS", "path": "/api/assets/uploads", "times": 0, "action": {"delay_ms": 500}});
-    world.fault(slowly).await;
+    let held = json!({"method": "OPTIONS", "path": "/api/assets/uploads", "action": {"delay_ms": 600_000}});
     for (name, journal) in [("off.bin", Journal::Off), ("at.bin", world.journal())] {
         let (path, _) = world.file(name, 24 * MIB, 9);
+        let asked = world.requests("OPTIONS").await;
+        world.fault(held.clone()).await;
         let upload = || world.upload(&path).journal(journal.clone()).send();
         let grows = async {
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            while world.requests("OPTIONS").await == asked {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             let file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
             file.set_len(25 << 20).unwrap();
+            world.no_faults().await;
         };
         let (outcome, ()) = tokio::join!(upload(), grows);
         let error = outcome.unwrap_err();

@@ -334,13 +334,14 @@ async fn what_could_not_be_taken_back_is_continued_by_the_next_call() {
 async fn an_upload_that_is_paused_while_its_parts_are_joined_is_one_asset_when_it_is_resumed() {
     let world = World::new().await;
     let (path, sha256) = world.file("film.bin", 16 * MIB, 32);
-    joining(&world, json!({"delay_ms": 500})).await;
+    joining(&world, json!({"delay_ms": 600_000})).await;
     let control = UploadControl::new();
     let upload = world.upload(&path).control(&control).send();
     let steer = async {
         until_joining(&world).await;
         control.pause();
-        tokio::time::sleep(Duration::from_millis(1000)).await;
+        world.no_faults().await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
         control.resume();
     };
     let (outcome, ()) = tokio::join!(upload, steer);
