@@ -224,9 +224,11 @@ fn part(head: &[u8]) -> Result<Part, ApiError> {
 
 /// A name without the directories that some browsers send with it. Elsewhere than in a path of Windows's a backslash is part of it.
 fn base_name(name: &str) -> &str {
-    let is_of_windows = name.get(1..3) == Some(":\\");
-    let ends = |c| c == '/' || is_of_windows && c == '\\';
-    name.rsplit(ends).next().unwrap_or(name)
+    let name = name.rsplit('/').next().unwrap_or(name);
+    match name.get(1..3) {
+        Some(":\\") => name.rsplit('\\').next().unwrap_or(name),
+        _ => name,
+    }
 }
 
 /// A parameter behind the first `;` of a header's value.
