@@ -20,8 +20,9 @@ pub(crate) async fn streams(options: Options) -> Result<(), Failure> {
     for run in 0..runs {
         let send = async |streams| {
             // For the parts, and what they are joined to.
-            stage::warm(folder.path(), 2 * mib * MIB)?;
+            let memory = stage::Warm::hold(folder.path(), 2 * mib * MIB)?;
             let took = peers::ours("tus", url, &platform.key, &file, streams).await?;
+            memory.end()?;
             platform.clear(1).await?;
             Ok::<_, Failure>(took)
         };

@@ -1,9 +1,13 @@
 //! What the measurements stand on: a platform of its own, files in memory, and what a finished client says of itself.
 
 use std::{
-    io::{self, Write as _},
+    io::{self, ErrorKind::NotFound, Write as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread::JoinHandle,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -40,15 +44,78 @@ pub(crate) fn folder() -> io::Result<TempDir> {
     tempfile::Builder::new().prefix("storycore-bench-").tempdir_in(place)
 }
 
-/// Has memory for `size` bytes of files in `folder` given to this machine, where it is a virtual one: its host gives what was
-/// never written to page by page, at a tenth of the speed of memory that it has, and that is no upload's doing.
-pub(crate) fn warm(folder: &Path, size: u64) -> io::Result<()> {
-    let mut file = tempfile::tempfile_in(folder)?;
-    let block = vec![0; 1 << 20];
-    for _ in 0..size.div_ceil(block.len() as u64) {
-        file.write_all(&block)?;
+/// Memory for files in a folder that this machine has from its host, where it is a virtual one: a host takes memory back some
+/// seconds after it was freed and gives it out again page by page, at a tenth of the speed of memory that is there, which is no
+/// upload's doing. Held until it is dropped, and let go of little by little, as files are written.
+pub(crate) struct Warm {
+    end: Option<mpsc::Sender<()>>,
+    letting_go: Option<JoinHandle<io::Result<()>>>,
+}
+
+/// How much of it is free ahead of the files, and how often that is looked after.
+const AHEAD: u64 = 512 * MIB;
+const OFTEN: Duration = Duration::from_millis(50);
+
+impl Warm {
+    pub(crate) fn hold(folder: &Path, size: u64) -> io::Result<Self> {
+        let before = used(folder)?;
+        let mut file = tempfile::tempfile_in(folder)?;
+        let block = vec![0; 1 << 20];
+        for _ in 0..size.div_ceil(block.len() as u64) {
+            file.write_all(&block)?;
+        }
+        let (end, ended) = mpsc::channel();
+        let folder = folder.to_owned();
+        let letting_go = std::thread::spawn(move || {
+            while ended.recv_timeout(OFTEN) == Err(RecvTimeoutError::Timeout) {
+                let taken = used(&folder)?.saturating_sub(before);
+                file.set_len(size.saturating_sub(taken + AHEAD).min(file.metadata()?.len()))?;
+            }
+            Ok(())
+        });
+        Ok(Self { end: Some(end), letting_go: Some(letting_go) })
     }
-    Ok(())
+
+    /// Lets go of what is left.
+    pub(crate) fn end(mut self) -> io::Result<()> {
+        self.stop()
+    }
+
+    fn stop(&mut self) -> io::Result<()> {
+        drop(self.end.take());
+        match self.letting_go.take().map(JoinHandle::join) {
+            Some(Ok(ended)) => ended,
+            Some(Err(_)) => Err(io::Error::other("what held memory broke")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Warm {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            eprintln!("memory was not held to the end: {error}");
+        }
+    }
+}
+
+/// What the files below a folder take of their file system, in bytes. Files may come and go meanwhile.
+fn used(folder: &Path) -> io::Result<u64> {
+    let gone = |error: io::Error| if error.kind() == NotFound { Ok(0) } else { Err(error) };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return gone(error),
+    };
+    let mut sum = 0;
+    for entry in entries {
+        let entry = entry?;
+        sum += match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => used(&entry.path())?,
+            Ok(metadata) => metadata.blocks() * 512,
+            Err(error) => gone(error)?,
+        };
+    }
+    Ok(sum)
 }
 
 /// A file of bytes that no compression and no sparse file makes smaller (xorshift64*).
