@@ -94,6 +94,47 @@ async fn what_a_link_names_is_written_and_the_link_stays() {
     world.end().await;
 }
 
+/// As behind `/dev/stdout`: what is read from such a link is `pipe:[1234]`, or the name that a removed file had.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_link_to_what_has_no_path_is_refused() {
+    use std::{fs::File, os::fd::AsRawFd as _, os::unix::fs::symlink};
+
+    let world = World::new().await;
+    let id = asset(&world).await;
+    let (_reader, pipe) = std::io::pipe().unwrap();
+    let removed = File::create(world.path("removed.bin")).unwrap();
+    std::fs::remove_file(world.path("removed.bin")).unwrap();
+    for (name, fd, why) in [
+        ("pipe", pipe.as_raw_fd(), "is no file"),
+        ("removed", removed.as_raw_fd(), "leads to no file"),
+    ] {
+        let its_own = format!("/proc/self/fd/{fd}");
+        symlink(&its_own, world.path(name)).unwrap();
+        for link in [its_own.into(), world.path(name)] {
+            let error = world.client.media().download(&id, &link).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.message().contains(why), "{error}");
+        }
+    }
+    assert_eq!(asked(&world).await, 0);
+    assert_eq!(files(world.folder.path()).len(), 2);
+    world.end().await;
+}
+
+/// The link's own directory has nothing to do with it.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_cannot_be_written_behind_a_link_is_named() {
+    let world = World::new().await;
+    let id = asset(&world).await;
+    std::os::unix::fs::symlink("/proc/film.bin", world.path("link")).unwrap();
+    let error = world.client.media().download(&id, world.path("link")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Upload);
+    assert!(error.message().starts_with("/proc/film.bin cannot be written"), "{error}");
+    world.end().await;
+}
+
 #[tokio::test]
 async fn a_name_as_long_as_the_file_system_takes_is_a_target_like_any_other() {
     let world = World::new().await;

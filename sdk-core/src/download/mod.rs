@@ -98,8 +98,8 @@ impl Download {
     /// never mixed.
     ///
     /// # Errors
-    /// `config` when the target is a directory, a device or a pipe, or its directory is not there, before anything is asked; `upload` when the
-    /// file cannot be written or what arrived is not the asset; `timeout` when it takes longer than
+    /// `config` when the target is a directory, a device or a pipe, or its directory is not there, before anything is asked;
+    /// `upload` when the file cannot be written or what arrived is not the asset; `timeout` when it takes longer than
     /// [`CallOptions::timeout`](crate::CallOptions::timeout) allows; and as every call.
     pub async fn send(self) -> Result<Asset, Error> {
         const ADVICE: &str = "; download it again, which goes on from what is there";
@@ -107,6 +107,8 @@ impl Download {
     }
 
     async fn whole(&self) -> Result<Asset, Error> {
+        // What a link of the system's own leads to may have no path, as a pipe behind `/dev/stdout`: it is seen before only.
+        check_target(&self.to).await?;
         let to = behind_links(&self.to).await?;
         check_target(&to).await?;
         let (mut restarts, mut breaks) = (0, 0);
@@ -129,10 +131,11 @@ impl Download {
     }
 
     async fn once(&self, asset: &Asset, to: &Path) -> Result<(), Stop> {
-        let mut part = Part::open(to, asset).await.map_err(|e| self.cannot_write(e))?;
+        let cannot_write = |error| cannot_write(to, error);
+        let mut part = Part::open(to, asset).await.map_err(cannot_write)?;
         let path = self.client.media().content_path(&self.id)?;
         let continued = part.is_continued();
-        let writer = part.writer(asset.size).map_err(|e| self.cannot_write(e))?;
+        let writer = part.writer(asset.size).map_err(cannot_write)?;
         let fetch = Fetch::new(&self.client, path, &part, asset.size, self.max_streams, &writer);
         let fetched = fetch.run().await;
         drop(fetch);
@@ -142,7 +145,7 @@ impl Download {
                 // What is there is in everybody's way.
                 part.discard();
             }
-            self.cannot_write(error)
+            cannot_write(error)
         });
         match (fetched, written) {
             (Err(stop @ (Stop::Changed | Stop::Broken(_))), Ok(_)) => {
@@ -167,15 +170,15 @@ impl Download {
                         self.id
                     ))));
                 }
-                part.place(to).await.map_err(|e| self.cannot_write(e))
+                part.place(to).await.map_err(cannot_write)
             }
         }
     }
+}
 
-    fn cannot_write(&self, error: io::Error) -> Stop {
-        let to = self.to.display();
-        Stop::Failed(Error::upload(format!("{to} cannot be written: {error}")).with_source(error))
-    }
+fn cannot_write(to: &Path, error: io::Error) -> Stop {
+    let to = to.display();
+    Stop::Failed(Error::upload(format!("{to} cannot be written: {error}")).with_source(error))
 }
 
 async fn metadata(path: &Path) -> io::Result<Metadata> {
@@ -185,11 +188,13 @@ async fn metadata(path: &Path) -> io::Result<Metadata> {
 
 /// Where a file is that is written through `to`.
 async fn behind_links(to: &Path) -> Result<PathBuf, Error> {
-    let mut behind = to.to_owned();
+    let (link, mut behind) = (to.to_owned(), to.to_owned());
     let followed = part::blocking(move || {
-        for _ in 0..=MOST_LINKS {
+        for followed in 0..=MOST_LINKS {
             // What is no link, or is not there, cannot be read as one.
-            let Ok(link) = behind.read_link() else { return Ok(Some(behind)) };
+            let Ok(link) = behind.read_link() else {
+                return Ok((followed == 0 || is_same(&link, &behind)).then_some(behind));
+            };
             behind.set_file_name("");
             behind.push(link);
         }
@@ -198,6 +203,19 @@ async fn behind_links(to: &Path) -> Result<PathBuf, Error> {
     let followed = followed.await.map_err(|error| Error::config(error.to_string()))?;
     followed
         .ok_or_else(|| Error::config(format!("{} is a link that leads to no file", to.display())))
+}
+
+/// Whether a link and what was read from it lead to the same file, or to none yet. One of the system's own, `/proc/self/fd/3`, may
+/// say where a file was that has no name any more.
+fn is_same(link: &Path, read: &Path) -> bool {
+    match (link.metadata(), read.metadata()) {
+        #[cfg(unix)]
+        (Ok(a), Ok(b)) => {
+            use std::os::unix::fs::MetadataExt as _;
+            (a.dev(), a.ino()) == (b.dev(), b.ino())
+        }
+        (there, read) => there.is_err() || read.is_ok(),
+    }
 }
 
 /// Whether a file can be at `to`.
