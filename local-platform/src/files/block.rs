@@ -86,7 +86,13 @@ impl Block {
     pub(super) fn read(&mut self, from: &mut impl Read) -> io::Result<bool> {
         self.settle();
         self.bytes.resize(self.start + SIZE, 0);
-        self.length = from.read(&mut self.bytes[self.start..])?;
+        self.length = 0;
+        self.length = loop {
+            match from.read(&mut self.bytes[self.start..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         Ok(self.length > 0)
     }
 

@@ -52,7 +52,8 @@ pub(crate) struct Joined {
     work: Arc<Work>,
     size: u64,
     hashed: JoinHandle<io::Result<Sha256>>,
-    durable: bool,
+    /// Open since before the first byte, where it has to last: whatever was not written, its sync tells.
+    lasting: Option<File>,
 }
 
 impl Files {
@@ -95,7 +96,11 @@ async fn join(
         is_over: AtomicBool::new(false),
     });
     let made = Arc::clone(&work);
-    blocking(move || File::create_new(made.to.path())?.set_len(size)).await?;
+    let make = move || {
+        let file = File::create_new(made.to.path())?;
+        file.set_len(size).map(|()| file)
+    };
+    let lasting = Some(blocking(make).await?).filter(|_| durable);
     let hashing = Arc::clone(&work);
     let hashed = tokio::task::spawn_blocking(move || hashing.or_over(|work| work.hash(known)));
     // One is the hash's.
@@ -107,14 +112,12 @@ async fn join(
     });
     // Also where one failed: nobody may write to what is removed.
     let copied: io::Result<()> = join_all(copied).await.into_iter().collect();
-    let joined = Joined { work, size, hashed, durable };
-    match copied {
-        Ok(()) => Ok(joined),
-        Err(error) => {
-            let _ = joined.hashed.await;
-            Err(error)
-        }
+    if copied.is_ok() && !work.is_over.load(Relaxed) {
+        return Ok(Joined { work, size, hashed, lasting });
     }
+    // A hash that failed ends the copying, too: what was not copied is a hole that nobody may look into.
+    let hashed = hashed.await.map_err(io::Error::other)?;
+    Err(copied.and(hashed.map(drop)).err().unwrap_or_else(changed))
 }
 
 impl Joined {
@@ -126,9 +129,9 @@ impl Joined {
     /// The file, hashed and made to last.
     pub(crate) async fn finished(self) -> io::Result<Received> {
         let synced = async {
-            let to = Arc::clone(&self.work.to);
-            let sync = move || File::open(to.path())?.sync_all();
-            if self.durable { blocking(sync).await } else { Ok(()) }
+            let Some(file) = self.lasting else { return Ok(()) };
+            let work = Arc::clone(&self.work);
+            blocking(move || work.or_over(|_| file.sync_all())).await
         };
         let hashed = async { self.hashed.await.map_err(io::Error::other)? };
         let ((), hash) = futures_util::future::try_join(synced, hashed).await?;
@@ -178,7 +181,8 @@ impl Work {
         thread::scope(|scope| {
             let (full, filled) = sync_channel(AHEAD);
             let (empty, emptied) = sync_channel(AHEAD + 2);
-            let reading = scope.spawn(move || self.read(rest, &full, &emptied));
+            let reading = move || self.read(rest, &full, &emptied);
+            let reading = thread::Builder::new().spawn_scoped(scope, reading)?;
             for block in filled {
                 let block: Block = block;
                 hash.update(block.filled());

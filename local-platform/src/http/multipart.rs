@@ -225,10 +225,8 @@ fn part(head: &[u8]) -> Result<Part, ApiError> {
 /// A name without the directories that some browsers send with it. Elsewhere than in a path of Windows's a backslash is part of it.
 fn base_name(name: &str) -> &str {
     let name = name.rsplit('/').next().unwrap_or(name);
-    match name.get(1..3) {
-        Some(":\\") => name.rsplit('\\').next().unwrap_or(name),
-        _ => name,
-    }
+    let is_windows = name.starts_with(r"\\") || name.get(1..3) == Some(r":\");
+    if is_windows { name.rsplit('\\').next().unwrap_or(name) } else { name }
 }
 
 /// A parameter behind the first `;` of a header's value.
@@ -259,19 +257,28 @@ fn quoted_string(text: &str) -> Option<(String, &str)> {
     Some((value.replace("%0A", "\n").replace("%0D", "\r").replace("%22", "\""), rest))
 }
 
-/// The same where a backslash escapes a quote or itself, and nothing else.
+/// The same where a backslash escapes a quote or itself, and nothing else. Who leaves one as it is leaves two as they are:
+/// `\\server\share`.
 fn unescaped(text: &str) -> Option<(String, &str)> {
-    let mut value = String::new();
+    let (mut value, mut kept, mut is_lone) = (String::new(), String::new(), false);
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
-        match c {
-            '"' => return Some((value, &text[at + 1..])),
+        let c = match c {
+            '"' => return Some((if is_lone { kept } else { value }, &text[at + 1..])),
             '\\' => match chars.next_if(|(_, next)| matches!(next, '"' | '\\')) {
-                Some((_, escaped)) => value.push(escaped),
-                None => value.push('\\'),
+                Some((_, escaped)) => {
+                    kept.extend((escaped == '\\').then_some('\\'));
+                    escaped
+                }
+                None => {
+                    is_lone = true;
+                    '\\'
+                }
             },
-            c => value.push(c),
-        }
+            c => c,
+        };
+        value.push(c);
+        kept.push(c);
     }
     None
 }
@@ -347,6 +354,10 @@ mod tests {
             (r#"name="a\""; filename="b\"; c.mp4""#, "a\"", "b\"; c.mp4"),
             // A path of Windows's.
             (r#"name="a"; filename="C:\dir\b.mp4""#, "a", "b.mp4"),
+            (r#"name="a"; filename="\\server\share\b.mp4""#, "a", "b.mp4"),
+            (r#"name="a"; filename="\\\\server\\share\\b.mp4""#, "a", "b.mp4"),
+            (r#"name="a"; filename*=utf-8''%5C%5Cserver%5Cshare%5Cb.mp4"#, "a", "b.mp4"),
+            (r#"name="a"; filename="\b\c.mp4""#, "a", "\\b\\c.mp4"),
         ] {
             let body =
                 format!("--b\r\nContent-Disposition: form-data; {disposition}\r\n\r\n.\r\n--b--");
