@@ -75,7 +75,7 @@ export interface UploadReport {
   asset: Asset;
   /** Bytes of the file that went out, also those that went twice; fewer than the file has when one was continued. */
   sent: number;
-  /** Requests that failed and were made good. */
+  /** Requests that failed and were made good. To be told that the joining of the parts is under way is no failure. */
   failures: number;
   /** What had to be begun anew, and why, in words. */
   restarts: string[];

@@ -175,6 +175,37 @@ async fn cancelling_does_not_wait_for_a_platform_that_does_not_say_what_it_made(
     world.end().await;
 }
 
+/// As with a credential that may write and not delete. It would be a second asset otherwise.
+#[tokio::test]
+async fn what_a_cancelled_upload_made_and_nobody_could_remove_is_the_next_calls_asset() {
+    let world = World::new().await;
+    let silent = json!({"drop_before": true, "delay_ms": 600_000});
+    for (streams, seed) in [(1, 50), (4, 51)] {
+        let (path, sha256) = world.file(&format!("film{streams}.bin"), 20 * MIB, seed);
+        for (method, action) in [("GET", &silent), ("DELETE", &json!({"status": 403}))] {
+            let at = "/api/assets/ast_*";
+            world.fault(json!({"method": method, "path": at, "times": 0, "action": action})).await;
+        }
+        let asked = world.requests_at("GET", "/api/assets/ast_").await;
+        let control = UploadControl::new();
+        let cancel = async {
+            while world.requests_at("GET", "/api/assets/ast_").await == asked {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            control.cancel();
+        };
+        let upload = world.upload(&path).max_streams(streams).control(&control).send();
+        let (outcome, ()) = tokio::join!(upload, cancel);
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+        world.no_faults().await;
+        let uploaded = world.upload(&path).send().await.unwrap();
+        assert_eq!(uploaded.sent, 0, "{streams} streams");
+        world.only_asset(&sha256).await;
+        world.client.media().delete(&uploaded.asset.id).await.unwrap();
+    }
+    world.end().await;
+}
+
 /// A pipe that nobody writes into would be waited for.
 #[cfg(unix)]
 #[tokio::test]

@@ -189,6 +189,44 @@ async fn what_a_cancelled_joining_made_and_nobody_could_remove_is_the_next_calls
     world.end().await;
 }
 
+/// It is made while nobody waits for it any more, and would be a second one otherwise.
+#[tokio::test]
+async fn what_a_cancelled_joining_makes_too_late_is_the_next_calls_asset() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("film.bin", 16 * MIB, 39);
+    joining(&world, json!({"stall": true})).await;
+    let made = async {
+        while world.assets().await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    cancelled(&world, &path, made).await;
+    assert_eq!(world.upload(&path).send().await.unwrap().sent, 0);
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+/// Its parts were taken back: they are sent anew, and joined under another key where the platform keeps refusals for theirs.
+#[tokio::test]
+async fn what_a_cancelled_joining_never_made_is_made_by_the_next_call() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("film.bin", 16 * MIB, 48);
+    joining(&world, json!({"drop_before": true, "delay_ms": 600_000})).await;
+    cancelled(&world, &path, until_joining(&world)).await;
+    world.no_faults().await;
+    let body = json!({"error": {"code": "idempotency_mismatch", "message": "another request"}});
+    // The joining as it was, two parts anew, and these joined.
+    world
+        .fault(json!({
+            "method": "POST", "path": "/api/assets/uploads", "nth": 4,
+            "action": {"status": 422, "body": body.to_string()}, "headers": {"content-type": "application/json"},
+        }))
+        .await;
+    assert_eq!(world.upload(&path).send().await.unwrap().sent, 16 * MIB as u64);
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
 /// Cancels an upload once the platform has made an asset of it, before the answer to its last byte is there.
 async fn cancelled_at_its_last_byte(world: &World, upload: Upload) {
     let control = UploadControl::new();
@@ -324,6 +362,33 @@ async fn what_could_not_be_taken_back_is_continued_by_the_next_call() {
         tokio::time::timeout(LONG, async { tokio::join!(upload.send(), cancel) }).await.unwrap();
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
     world.no_faults().await;
+    let uploaded = world.upload(&path).send().await.unwrap();
+    assert!(uploaded.sent < 80 * MIB as u64, "{}", uploaded.sent);
+    world.only_asset(&sha256).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn where_the_platform_takes_nothing_back_the_next_call_goes_on() {
+    let world = World::new().await;
+    let (path, sha256) = world.file("film.bin", 80 * MIB, 49);
+    let extensions = "creation,concatenation,checksum,expiration";
+    let fault = json!({
+        "method": "OPTIONS", "path": "/api/assets/uploads", "times": 0, "action": {"status": 204},
+        "headers": {"tus-resumable": "1.0.0", "tus-version": "1.0.0", "tus-extension": extensions, "tus-checksum-algorithm": "sha256"},
+    });
+    world.fault(fault).await;
+    let control = UploadControl::new();
+    let upload = world.upload(&path).max_streams(2).chunk_size(2 * MIB as u64).control(&control);
+    let cancel = async {
+        while world.requests("PATCH").await < 10 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        control.cancel();
+    };
+    let (outcome, ()) = tokio::join!(upload.send(), cancel);
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(world.requests("DELETE").await, 0);
     let uploaded = world.upload(&path).send().await.unwrap();
     assert!(uploaded.sent < 80 * MIB as u64, "{}", uploaded.sent);
     world.only_asset(&sha256).await;

@@ -68,7 +68,9 @@ class UploadedFile:
         """
     @property
     def failures(self) -> int | None:
-        """Requests that failed and were made good. None where it failed itself."""
+        """Requests that failed and were made good. To be told that the joining of the parts is under way is no failure. None
+        where it failed itself.
+        """
     @property
     def restarts(self) -> list[str] | None:
         """What had to be begun anew, and why, in words. None where it failed."""
@@ -91,7 +93,9 @@ class UploadControl:
         """
     @property
     def failures(self) -> int | None:
-        """Of an upload that is there: requests that failed and were made good."""
+        """Of an upload that is there: requests that failed and were made good. To be told that the joining of the parts is
+        under way is no failure.
+        """
     @property
     def restarts(self) -> list[str] | None:
         """Of an upload that is there: what had to be begun anew, and why, in words."""

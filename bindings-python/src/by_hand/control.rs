@@ -72,7 +72,8 @@ impl UploadControl {
         self.report().map(|report| report.sent)
     }
 
-    /// Of an upload that is there: requests that failed and were made good.
+    /// Of an upload that is there: requests that failed and were made good. To be told that the joining of the parts is under way
+    /// is no failure.
     #[getter]
     fn failures(&self) -> Option<u32> {
         self.report().map(|report| report.failures)

@@ -221,7 +221,8 @@ impl UploadedFile {
         self.report.as_ref().map(|report| report.sent)
     }
 
-    /// Requests that failed and were made good. None where it failed itself.
+    /// Requests that failed and were made good. To be told that the joining of the parts is under way is no failure. None where it
+    /// failed itself.
     #[getter]
     fn failures(&self) -> Option<u32> {
         self.report.as_ref().map(|report| report.failures)

@@ -150,7 +150,7 @@ public struct UploadReport: Hashable, Sendable {
     public let asset: Asset
     /// Bytes that went out, also those that went twice; fewer than the file has when an earlier upload went on.
     public let sent: Int
-    /// Requests that failed and were made good.
+    /// Requests that failed and were made good. To be told that the joining of the parts is under way is no failure.
     public let failures: Int
     /// What had to be begun anew, and why, in words.
     public let restarts: [String]

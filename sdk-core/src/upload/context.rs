@@ -35,6 +35,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) options: &'a UploadOptions,
     pub(crate) settings: &'a Settings,
     pub(crate) tally: Arc<Tally>,
+    pub(crate) ending: &'a Ending,
     pub(crate) abilities: Abilities,
 }
 
@@ -51,7 +52,7 @@ pub(crate) struct Context<'a> {
     /// What was begun anew, in words.
     pub(crate) restarts: Mutex<Vec<String>>,
     /// What bounds it once it is cancelled.
-    pub(crate) ending: Ending,
+    pub(crate) ending: &'a Ending,
     pub(crate) ledger: Option<Ledger>,
     /// The file and what it was at the beginning.
     pub(crate) file: Option<(PathBuf, Stamp)>,
@@ -89,7 +90,7 @@ impl<'a> Setup<'a> {
             failures: AtomicU32::new(0),
             kept_until: AtomicI64::new(0),
             restarts: Mutex::new(Vec::new()),
-            ending: Ending::default(),
+            ending: self.ending,
             ledger,
             file,
             checksums: self.abilities.sha256 && self.settings.checksums,
@@ -179,6 +180,22 @@ impl Context<'_> {
             Ok(_) => Err(changed(path)),
             Err(error) => Err(cannot_read(path, error)),
         }
+    }
+
+    /// Whether the file has another time and the bytes that were sent, `size` of them.
+    pub(crate) async fn is_only_touched(&self, source: &UploadSource, size: u64) -> bool {
+        let Some((path, before)) = &self.file else { return false };
+        let is_still = |stamp: Stamp| stamp.size == before.size && stamp.inode == before.inode;
+        let Ok(stamp) = Stamp::read(path) else { return false };
+        if !self.hashes() || !is_still(stamp) {
+            return false;
+        }
+        let (Ok(sent), Ok(read)) =
+            (self.whole.of(source, size).await, source.sha256(0..size, None).await)
+        else {
+            return false;
+        };
+        sent == read && Stamp::read(path).is_ok_and(|now| now == stamp)
     }
 }
 

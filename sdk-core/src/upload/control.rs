@@ -1,6 +1,8 @@
 //! Pausing, resuming and cancelling an upload from elsewhere: one state that the upload watches.
 
-use tokio::sync::watch;
+use std::sync::{Arc, OnceLock};
+
+use tokio::{sync::watch, time::Instant};
 
 /// What an upload is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +26,17 @@ pub(crate) enum Wanted {
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
-pub struct UploadControl(watch::Sender<Wanted>);
+pub struct UploadControl {
+    wanted: watch::Sender<Wanted>,
+    /// When it was first.
+    cancelled: Arc<OnceLock<Instant>>,
+}
 
 impl UploadControl {
     /// A handle of an upload that runs.
     #[must_use]
     pub fn new() -> Self {
-        Self(watch::Sender::new(Wanted::Run))
+        Self { wanted: watch::Sender::new(Wanted::Run), cancelled: Arc::default() }
     }
 
     /// Stops the requests at once; what arrived is kept. A small file's single request is not begun; one that is on its way
@@ -46,17 +52,20 @@ impl UploadControl {
 
     /// Ends the upload with a `cancelled` error and takes back what the platform has of it, the asset too that it may just have
     /// become. A small file's single request may have arrived whole by then, and be an asset that stays; so may what the platform
-    /// needs longer than three seconds to join or to finish. All of it takes five seconds at most.
+    /// needs longer than three seconds to join or to finish: the next upload of the file is that asset. All of it takes five
+    /// seconds at most.
     ///
-    /// Taking back is a DELETE, for which the credential needs the permission `admin`. With `write` alone the parts stay until they
-    /// expire, and an asset that was made already stays; the next upload of the file goes on with them.
+    /// Taking back is a DELETE, for which the credential needs the permission `admin`. With `write` alone, or where the platform
+    /// takes nothing back, the parts stay until they expire, and an asset that was made already stays; the next upload of the file
+    /// goes on with them.
     pub fn cancel(&self) {
-        self.0.send_replace(Wanted::Cancel);
+        let _ = self.cancelled.set(Instant::now());
+        self.wanted.send_replace(Wanted::Cancel);
     }
 
     /// What was cancelled stays so.
     fn set(&self, wanted: Wanted) {
-        self.0.send_if_modified(|now| {
+        self.wanted.send_if_modified(|now| {
             let changes = *now != Wanted::Cancel && *now != wanted;
             if changes {
                 *now = wanted;
@@ -66,7 +75,12 @@ impl UploadControl {
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<Wanted> {
-        self.0.subscribe()
+        self.wanted.subscribe()
+    }
+
+    /// Since when it is cancelled.
+    pub(crate) fn cancelled(&self) -> Option<Instant> {
+        self.cancelled.get().copied()
     }
 }
 

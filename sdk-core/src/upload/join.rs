@@ -152,6 +152,8 @@ async fn take_back(
     let Ok(Ok(Held { asset_id: Some(id), .. })) =
         tokio::time::timeout_at(ctx.ending.answer(), made).await
     else {
+        // It may be made yet.
+        ctx.ending.leave_asset();
         return;
     };
     match tokio::time::timeout_at(ctx.ending.whole(), remove(client, &id)).await {

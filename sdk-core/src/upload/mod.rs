@@ -64,7 +64,7 @@ use self::{
     context::Setup,
     ending::Ending,
     join::{briefly, cancelled},
-    outcome::was_cancelled,
+    outcome::{advised, was_cancelled},
     progress::{Tally, told},
     session::Job,
     settings::{MOST_STREAMS, Settings},
@@ -113,7 +113,7 @@ pub struct Uploaded {
     /// Bytes of the file that went out, also those that went twice; fewer than the file has when an earlier upload was
     /// continued.
     pub sent: u64,
-    /// Requests that failed and were made good.
+    /// Requests that failed and were made good. To be told that the joining of the parts is under way is no failure.
     pub failures: u32,
     /// What had to be begun anew, and why, in words: the platform no longer had it, or the file was another one.
     pub restarts: Vec<String>,
@@ -244,10 +244,11 @@ impl Upload {
 
     /// Multipart or tus, by size and by what the platform has.
     async fn choose(&self, tally: &Arc<Tally>) -> Result<Uploaded, Error> {
-        self.either(tally).await.map_err(|error| advised(error, self.advice()))
+        let ending = Ending::new(&self.settings.control);
+        self.either(tally, &ending).await.map_err(|error| advised(error, self.advice()))
     }
 
-    async fn either(&self, tally: &Arc<Tally>) -> Result<Uploaded, Error> {
+    async fn either(&self, tally: &Arc<Tally>, ending: &Ending) -> Result<Uploaded, Error> {
         let platform = self.client.platform();
         let uploads = platform.path(Resource::Uploads).ok().map(str::to_owned);
         let below = match platform.path(Resource::Assets) {
@@ -256,7 +257,7 @@ impl Upload {
             Err(error) => return Err(error),
         };
         if let UploadSource::Stream(stream) = &self.source {
-            return self.stream(stream, uploads, below, tally).await;
+            return self.stream(stream, (uploads, below), tally, ending).await;
         }
         // Once, before anything is asked: what is sent, and of how many bytes, is this file, or an error.
         let (size, stamp) = match &self.source {
@@ -271,7 +272,7 @@ impl Upload {
             return self.multipart(self.source.clone(), tally, false).await;
         };
         let (wire, asked) = (Wire::new(&self.client, path.clone()), Instant::now());
-        let Some(abilities) = self.abilities(&wire).await? else {
+        let Some(abilities) = self.abilities(&wire, ending).await? else {
             return self.multipart(self.source.clone(), tally, false).await;
         };
         let is_loopback = is_loopback(&self.client.url(&path));
@@ -279,7 +280,7 @@ impl Upload {
         if self.settings.is_late(size, is_loopback, answered) {
             // A tunnel is late again; a platform on this machine that was busy for a moment is not.
             let asked = Instant::now();
-            if self.abilities(&wire).await.is_ok() {
+            if self.abilities(&wire, ending).await.is_ok() {
                 answered = asked.elapsed();
             }
         }
@@ -288,7 +289,7 @@ impl Upload {
         let decisive = if has_key { Duration::ZERO } else { answered };
         let streams = self.settings.streams(size, is_loopback, decisive);
         let is_near = self.settings.is_near(size, is_loopback, answered);
-        let setup = self.setup(path, abilities, tally);
+        let setup = self.setup(path, abilities, tally, ending);
         let is_near =
             is_near && setup.abilities.trailers && self.client.transport().sends_trailers();
         let job = Job { setup, size, streams, is_near, stamp };
@@ -300,9 +301,9 @@ impl Upload {
     async fn stream(
         &self,
         stream: &UploadStream,
-        uploads: Option<String>,
-        below: u64,
+        (uploads, below): (Option<String>, u64),
         tally: &Arc<Tally>,
+        ending: &Ending,
     ) -> Result<Uploaded, Error> {
         let mut pieces = Pieces::new(stream.take()?);
         let mut wanted = self.settings.control.watch();
@@ -332,21 +333,30 @@ impl Upload {
             )
         };
         let path = uploads.ok_or_else(unsupported)?;
-        let abilities = self.abilities(&Wire::new(&self.client, path.clone())).await?;
-        let setup = self.setup(path, abilities.ok_or_else(unsupported)?, tally);
+        let abilities = self.abilities(&Wire::new(&self.client, path.clone()), ending).await?;
+        let setup = self.setup(path, abilities.ok_or_else(unsupported)?, tally, ending);
         StreamJob(setup).run(first, pieces).boxed().await
     }
 
     /// What the platform can do. One that is cancelled does not wait for long: what an earlier call left can be taken back only
     /// when that is known.
-    async fn abilities(&self, wire: &Wire<'_>) -> Result<Option<Abilities>, Error> {
+    async fn abilities(
+        &self,
+        wire: &Wire<'_>,
+        ending: &Ending,
+    ) -> Result<Option<Abilities>, Error> {
         let mut wanted = self.settings.control.watch();
-        briefly(&mut wanted, &Ending::default(), wire.abilities())
-            .await
-            .map_err(|_| was_cancelled())?
+        let asking = briefly(&mut wanted, ending, wire.abilities()).await;
+        asking.map_err(|_| was_cancelled())?
     }
 
-    fn setup(&self, path: String, abilities: Abilities, tally: &Arc<Tally>) -> Setup<'_> {
+    fn setup<'a>(
+        &'a self,
+        path: String,
+        abilities: Abilities,
+        tally: &Arc<Tally>,
+        ending: &'a Ending,
+    ) -> Setup<'a> {
         Setup {
             client: &self.client,
             path,
@@ -354,6 +364,7 @@ impl Upload {
             options: &self.options,
             settings: &self.settings,
             tally: Arc::clone(tally),
+            ending,
             abilities,
         }
     }
@@ -377,21 +388,4 @@ impl Upload {
         let (client, options, settings) = (&self.client, &self.options, &self.settings);
         Single { client, source, options, settings, tally, is_held }.run().boxed().await
     }
-}
-
-/// Says what to do about an error that is the platform's or the network's and may pass. The others say it themselves.
-fn advised(error: Error, what: &str) -> Error {
-    let passes = match error.kind() {
-        ErrorKind::Connection
-        | ErrorKind::Timeout
-        | ErrorKind::Server
-        | ErrorKind::RateLimited
-        | ErrorKind::CircuitOpen
-        | ErrorKind::Conflict
-        | ErrorKind::NotFound
-        | ErrorKind::Decode => true,
-        // Locked, and changed on its way.
-        _ => matches!(error.status(), Some(417 | 423 | 460)),
-    };
-    if passes && !error.facts().is_advised { error.explained(what) } else { error }
 }

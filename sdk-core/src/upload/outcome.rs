@@ -24,8 +24,8 @@ use crate::{
 /// Of an upload that has every byte.
 const UNNAMED: &str = "the platform names no asset (X-Asset-Id) for an upload that it has whole";
 
-/// Takes parts back, as many of them as that is quickly done with, and says whether all are gone that can be. With `with_asset` also the asset that an upload became whose
-/// last answer was not waited for.
+/// Takes parts back, as many of them as that is quickly done with, and says whether all are gone. With `with_asset` also the asset
+/// that an upload became whose last answer was not waited for.
 pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>], with_asset: bool) -> bool {
     let all = futures_util::future::join_all(parts.iter().map(async |part| {
         match part.with(|s| s.location.clone()) {
@@ -48,32 +48,41 @@ pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>], with_asset: 
 /// Takes a stream back, which nobody can continue after an error, if that is quickly done: the error is to be told.
 pub(crate) async fn abandon(ctx: &Context<'_>, location: Option<String>) {
     if let Some(location) = location {
-        // What is not taken back expires on the platform.
-        let _ = tokio::time::timeout_at(ctx.ending.whole(), take_back(ctx, &location, true)).await;
+        let taking = take_back(ctx, &location, true);
+        // What is not taken back expires on the platform, unless it is an asset already.
+        if tokio::time::timeout_at(ctx.ending.whole(), taking).await != Ok(true) {
+            ctx.ending.leave_asset();
+        }
     }
 }
 
 async fn take_back(ctx: &Context<'_>, location: &str, with_asset: bool) -> bool {
-    let (mut became, mut is_gone) = (None, true);
+    let mut became = None;
     if with_asset {
         let ask = || ctx.wire.offset(location);
         became = insist(Asked::Offset, ask(), ask).await.unwrap_or_default().asset_id;
     }
-    if ctx.abilities.termination {
-        let delete = || ctx.wire.delete(location);
-        match insist(Asked::Offset, delete(), delete).await {
-            // The last byte may have come in between.
-            Ok(held) => became = became.or(held.asset_id.filter(|_| with_asset)),
-            Err(error) => {
-                is_gone = false;
-                tracing::warn!(%error, "a partial upload could not be taken back; it expires on the platform");
-            }
+    if let Some(id) = &became
+        && !remove(ctx.wire.client, id).await
+    {
+        // The upload stays, too, which leads the next call to its asset.
+        return false;
+    }
+    if !ctx.abilities.termination {
+        return became.is_some();
+    }
+    let delete = || ctx.wire.delete(location);
+    match insist(Asked::Offset, delete(), delete).await {
+        // The last byte may have come in between.
+        Ok(held) => match held.asset_id.filter(|_| with_asset && became.is_none()) {
+            Some(id) => remove(ctx.wire.client, &id).await,
+            None => true,
+        },
+        Err(error) => {
+            tracing::warn!(%error, "a partial upload could not be taken back; it expires on the platform");
+            false
         }
     }
-    if let Some(id) = became {
-        is_gone &= remove(ctx.wire.client, &id).await;
-    }
-    is_gone
 }
 
 /// Removes the asset of an upload that is not wanted any more.
@@ -131,6 +140,23 @@ pub(crate) fn complete(error: Error, became: &str) -> Error {
 pub(crate) fn asked_again(error: Error) -> Error {
     let is_unnamed = error.message() == UNNAMED;
     if is_unnamed { error.saying(": upload it again once it does") } else { error }
+}
+
+/// Says what to do about an error that is the platform's or the network's and may pass. The others say it themselves.
+pub(crate) fn advised(error: Error, what: &str) -> Error {
+    let passes = match error.kind() {
+        ErrorKind::Connection
+        | ErrorKind::Timeout
+        | ErrorKind::Server
+        | ErrorKind::RateLimited
+        | ErrorKind::CircuitOpen
+        | ErrorKind::Conflict
+        | ErrorKind::NotFound
+        | ErrorKind::Decode => true,
+        // Locked, and changed on its way.
+        _ => matches!(error.status(), Some(417 | 423 | 460)),
+    };
+    if passes && !error.facts().is_advised { error.explained(what) } else { error }
 }
 
 /// The asset is the file. One that is not is removed, so that nobody takes it for the file.

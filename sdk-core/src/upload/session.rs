@@ -303,7 +303,7 @@ impl Job<'_> {
         }
         let id = asset_id.clone();
         let asking = asset(self.setup.client, &location, asset_id, self.size, &sha256);
-        match briefly(&mut wanted, &ctx.ending, asking)
+        match briefly(&mut wanted, ctx.ending, asking)
             .await
             .unwrap_or_else(|_| Err(was_cancelled()))
         {
@@ -338,7 +338,8 @@ impl Job<'_> {
                 if parts.len() > 1 || !ctx.is_there() {
                     return Err(error.into());
                 }
-                if !cancelled(wanted, self.is_only_touched(ctx)).await? {
+                let touched = ctx.is_only_touched(&self.setup.source, self.size);
+                if !cancelled(wanted, touched).await? {
                     return Err(Halt::Torn(error));
                 }
             }
@@ -356,9 +357,10 @@ impl Job<'_> {
                 Err(halt) => return Err(halt),
             };
             round += 1;
-            // A part that is gone or shorter than it was is what can be made good.
-            if !matches!(error.status(), Some(400 | 403 | 404 | 409 | 410)) || round >= MOST_ROUNDS
-            {
+            // A part that is gone or shorter than it was is what can be made good; so is a key that stands for parts which are gone.
+            let is_spent = error.code() == Some("idempotency_mismatch") && self.own_key().is_none();
+            let is_refused = matches!(error.status(), Some(400 | 403 | 404 | 409 | 410));
+            if !(is_spent || is_refused) || round >= MOST_ROUNDS {
                 return Err(error.into());
             }
             key = keys::new();
@@ -369,23 +371,6 @@ impl Job<'_> {
                 part.with(|s| s.offset = None);
             }
         }
-    }
-
-    /// Whether the file has another time and the bytes that were sent.
-    async fn is_only_touched(&self, ctx: &Context<'_>) -> bool {
-        let Some((path, before)) = &ctx.file else { return false };
-        let is_still = |stamp: Stamp| stamp.size == before.size && stamp.inode == before.inode;
-        let Ok(stamp) = Stamp::read(path) else { return false };
-        if !ctx.hashes() || !is_still(stamp) {
-            return false;
-        }
-        let source = &self.setup.source;
-        let (Ok(sent), Ok(read)) =
-            (ctx.whole.of(source, self.size).await, source.sha256(0..self.size, None).await)
-        else {
-            return false;
-        };
-        sent == read && Stamp::read(path).is_ok_and(|now| now == stamp)
     }
 
     /// Takes back what the platform has, and forgets it. The asset that one stream became goes `with_asset` only: another content's

@@ -121,9 +121,8 @@ impl StreamJob<'_> {
         let location = state.location.unwrap_or_default();
         let id = state.asset_id;
         let asking = asset(self.0.client, &location, id.clone(), base, &sha256);
-        let asked = briefly(&mut wanted, &ctx.ending, asking)
-            .await
-            .unwrap_or_else(|_| Err(was_cancelled()));
+        let asked =
+            briefly(&mut wanted, ctx.ending, asking).await.unwrap_or_else(|_| Err(was_cancelled()));
         let asset = match asked {
             Ok(asset) => asset,
             Err(error) if error.kind() == ErrorKind::Cancelled => {

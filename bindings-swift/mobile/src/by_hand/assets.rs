@@ -191,7 +191,7 @@ pub struct UploadReport {
     pub asset: Asset,
     /// Bytes that went out.
     pub sent: u64,
-    /// Requests that failed and were made good.
+    /// Requests that failed and were made good. To be told that the joining of the parts is under way is no failure.
     pub failures: u32,
     /// What had to be begun anew, and why.
     pub restarts: Vec<String>,

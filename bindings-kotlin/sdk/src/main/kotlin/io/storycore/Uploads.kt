@@ -143,7 +143,7 @@ internal fun NativeUploadProgress.progress() =
  *
  * @param asset The asset, its bytes compared with the file's.
  * @param sent Bytes of the file that went out, also those that went twice; fewer than the file has when one was continued.
- * @param failures Requests that failed and were made good.
+ * @param failures Requests that failed and were made good. To be told that the joining of the parts is under way is no failure.
  * @param restarts What had to be begun anew, and why, in words.
  */
 public data class UploadReport(
