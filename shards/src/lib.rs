@@ -12,15 +12,13 @@
 //! What spawns a task is `#[inline]`, so that it is compiled with the library that uses it: the core spawns tasks of the same type,
 //! and what the runtime needs for one stands there once.
 
+mod place;
+
 use std::{
     cell::RefCell,
     io,
-    ops::Deref,
     pin::{Pin, pin},
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -31,14 +29,14 @@ use tokio::{
     task::yield_now,
 };
 
+use place::BUSY;
+pub use place::Place;
+
 /// How many there are.
 pub const SHARDS: usize = 2;
 
 /// Where lone calls are.
 pub const FIRST: usize = 0;
-
-/// Fewer calls than this share one thread: it is awake already, a second one would have to be woken.
-const FEW: usize = 8;
 
 /// How long nobody drives a runtime, or only an event loop does. Timers, and connections that end without a call, are served
 /// behind it, twice this time later at most.
@@ -57,7 +55,6 @@ const MANY: usize = 1000;
 pub type Work = BoxFuture<'static, ()>;
 
 static ALL: [OnceLock<Arc<Shard>>; SHARDS] = [const { OnceLock::new() }; SHARDS];
-static BUSY: [Count; SHARDS] = [const { Count(AtomicUsize::new(0)) }; SHARDS];
 static STARTING: Mutex<()> = Mutex::new(());
 static GIVE_BACK: OnceLock<fn()> = OnceLock::new();
 
@@ -65,19 +62,6 @@ thread_local! {
     /// Of a runtime's thread: who has answers to fetch, and is told of it when the tasks had their turn that can go on now. Telling
     /// wakes a thread, which then fetches what all of them have and begins what follows on it together.
     static TO_WAKE: RefCell<Option<Vec<Arc<dyn Woken>>>> = const { RefCell::new(None) };
-}
-
-/// How many calls a thread has. Each is by itself in the processor's cache: else threads that count their own calls would wait for
-/// each other.
-#[repr(align(128))]
-struct Count(AtomicUsize);
-
-impl Deref for Count {
-    type Target = AtomicUsize;
-
-    fn deref(&self) -> &AtomicUsize {
-        &self.0
-    }
 }
 
 /// One runtime, its thread, and what is to be begun there.
@@ -327,60 +311,6 @@ impl Drop for Driving<'_> {
     fn drop(&mut self) {
         self.0.lock().driver = Driver::Thread;
         self.0.is_needed.notify_one();
-    }
-}
-
-/// A call's place on one of the threads, as long as it takes.
-pub struct Place {
-    number: usize,
-    begins_here: bool,
-}
-
-impl Place {
-    /// The less busy thread.
-    pub fn choose() -> Self {
-        let (first, second) = (BUSY[0].load(Relaxed), BUSY[1].load(Relaxed));
-        Self::on(usize::from(first + second >= FEW && second < first))
-    }
-
-    /// A given thread, where the connections are that are needed.
-    pub fn on(number: usize) -> Self {
-        BUSY[number].fetch_add(1, Relaxed);
-        Self { number, begins_here: false }
-    }
-
-    /// The less busy thread for so many calls, which are few: they stay together.
-    pub fn choose_for(count: usize) -> Vec<Self> {
-        let first = Self::choose();
-        let others = std::iter::repeat_with(|| Self::on(first.number));
-        let others: Vec<_> = others.take(count.saturating_sub(1)).collect();
-        std::iter::once(first).chain(others).collect()
-    }
-
-    /// Lets the call begin on the thread that puts it there, where it is the only one: it must keep no thread waiting.
-    pub fn beginning_here(mut self) -> Self {
-        self.begins_here = true;
-        self
-    }
-
-    /// Whether it may.
-    pub fn begins_here(&self) -> bool {
-        self.begins_here
-    }
-
-    /// Which thread it is.
-    pub fn number(&self) -> usize {
-        self.number
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if BUSY[self.number].fetch_sub(1, Relaxed) == 1
-            && let Some(shard) = ALL[self.number].get()
-        {
-            shard.wake.notify_one();
-        }
     }
 }
 
