@@ -7,7 +7,7 @@ const { version } = require("./tables.js");
 
 module.exports = { StoryCoreClient, StoryCoreSDK: StoryCoreClient, RawResponse, version, ...errors };
 
-// Loaded when they are asked for first: most programs need none of them, and loading is a third of a millisecond each.
+// Loaded when they are asked for first: most programs need none of them, and loading is a fifth of a millisecond each.
 const later = {
   Authorization: () => require("./oauth.js").Authorization,
   UploadControl: () => require("./upload_control.js").UploadControl,
