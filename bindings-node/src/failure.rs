@@ -1,5 +1,7 @@
 //! Errors on their way to JavaScript: one JSON object with every field. Which class it becomes there, its kind says.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 use storycore::Error;
 
@@ -63,33 +65,49 @@ impl From<Error> for Failure {
     }
 }
 
-/// What the client says in Rust's names of what it was given, in those of JavaScript.
-const NAMES: [(&str, &str); 3] = [
-    ("page_size", "pageSize"),
-    ("allow_insecure_http must be set", "`allowInsecureHttp` must be set"),
-    ("use query()", "that is the option `query`"),
+/// A parameter that the client and JavaScript name differently.
+const PAGE_SIZE: (&str, &str) = ("page_size", "pageSize");
+
+/// What the client says in Rust's names, and the same in those of JavaScript. Whole messages: a part of one may be the caller's
+/// own words, such as a file's name.
+const MESSAGES: [(&str, &str); 2] = [
+    (
+        "the base URL must be https, or allow_insecure_http must be set",
+        "the base URL must be https, or `allowInsecureHttp` must be set",
+    ),
+    (
+        "a path begins with / and has no query: use query()",
+        "a path begins with / and has no query: that is the option `query`",
+    ),
 ];
+
+/// The message and the parameter of an error, in JavaScript's names. What the platform says is told as it is.
+fn renamed(error: &Error) -> (Cow<'_, str>, Option<&str>) {
+    let (message, param) = (error.message(), error.param());
+    if error.status().is_some() {
+        return (message.into(), param);
+    }
+    let (rust, own) = PAGE_SIZE;
+    if param == Some(rust) {
+        return (message.replace(rust, own).into(), Some(own));
+    }
+    let known = MESSAGES.iter().find(|(rust, _)| *rust == message);
+    (known.map_or(message, |(_, own)| own).into(), param)
+}
 
 fn told(error: &Error) -> Value {
     let mut fields = Map::new();
     fields.insert("kind".into(), error.kind().as_str().into());
     fields.insert("text".into(), error.to_string().into());
-    let (mut message, mut param) = (Value::from(error.message()), error.param().map(Value::from));
-    // What the platform says is told as it is.
-    let renamed =
-        NAMES.iter().find(|(rust, _)| error.status().is_none() && error.message().contains(rust));
-    if let Some((rust, own)) = renamed {
-        message = error.message().replace(rust, own).into();
-        param = error.param().map(|param| param.replace(rust, own).into());
-    }
-    fields.insert("message".into(), message);
+    let (message, param) = renamed(error);
+    fields.insert("message".into(), message.into());
     fields.insert("attempts".into(), error.attempts().into());
     fields.insert("elapsed".into(), milliseconds(error.elapsed()));
     fields.insert("retryable".into(), error.is_retryable().into());
     let optional = [
         ("status", error.status().map(Value::from)),
         ("code", error.code().map(Value::from)),
-        ("param", param),
+        ("param", param.map(Value::from)),
         ("details", error.details().cloned()),
         ("requestId", error.request_id().map(Value::from)),
         ("idempotencyKey", error.idempotency_key().map(Value::from)),

@@ -3,6 +3,9 @@
 
 const assert = require("node:assert/strict");
 const { execFile } = require("node:child_process");
+const { mkdtempSync, rmSync } = require("node:fs");
+const { tmpdir } = require("node:os");
+const { join } = require("node:path");
 const { after, before, test } = require("node:test");
 const { inspect, promisify } = require("node:util");
 const { APIConnectionError, ConfigError, InvalidRequestError, StoryCoreClient } = require("storycore");
@@ -104,8 +107,20 @@ test("a value of the wrong type is told with what it must be, and not itself", a
   await assert.rejects(client.request("GET", "/api/projects?limit=1"), { kind: "config", message: /the option `query`/ });
 });
 
+test("a file's name is told as it is, also where it is a parameter's in another language", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "storycore-"));
+  try {
+    for (const name of ["page_size.csv", "use query().csv", "allow_insecure_http must be set.csv"]) {
+      const missing = client.media.upload(join(folder, name));
+      await assert.rejects(missing, (error) => error.kind === "upload" && error.message.includes(`${name} cannot be read`));
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("an address in place of a file is told how to upload what is there", async () => {
-  for (const address of ["https://example.com/film.mp4", new URL("http://example.com/film.mp4")]) {
+  for (const address of ["https://example.com/film.mp4", "HTTPS://example.com/film.mp4", new URL("http://example.com/film.mp4")]) {
     await assert.rejects(client.media.upload(address), (error) => error instanceof TypeError && /upload\(await fetch\(address\), \{ fileName \}\)/.test(error.message));
   }
   await assert.rejects(client.media.upload(5), { name: "TypeError", message: /a path, bytes, a Blob/ });

@@ -109,7 +109,7 @@ function split({ onProgress, control, timeout, maxRetries, idempotencyKey, heade
 }
 
 function sourceOf(source) {
-  if ((typeof source === "string" || source instanceof URL) && /^https?:\/\//.test(source)) {
+  if ((typeof source === "string" || source instanceof URL) && /^https?:\/\//i.test(source)) {
     throw new TypeError("an address is no file: what another server sends is uploaded by `upload(await fetch(address), { fileName })`");
   }
   if (source instanceof URL) source = fileURLToPath(source);
