@@ -140,6 +140,7 @@ test("half of a surrogate pair is refused by the name of what has it", async () 
   await refuses(client.request("GET", half), "path");
   await refuses(client.request("GET", "/api/projects", { query: { name: half } }), "query.name");
   await refuses(client.media.upload(bytes, { fileName: half }), "fileName");
+  await refuses(client.media.uploadAll([{ source: bytes, fileName: half }]).next(), "fileName");
   await refuses(client.jobs.wait(half), "id");
   const setting = { kind: "config", param: "headers.x-team", message: /`headers\.x-team` of the call's options has a lone surrogate/ };
   await assert.rejects(client.projects.list({}, { headers: { "x-team": half } }), setting);

@@ -67,8 +67,8 @@ class Assets extends Resource {
     const files = this._client._stream(call, (native, bridge, text) => {
       const list = new NativeSources();
       all.forEach(({ given: bytes, fileName, path, told, type }, index) => {
-        const name = path === undefined ? given[index].fileName ?? fileName : undefined;
-        list.add(bridge, bytes, name, type || undefined, told === undefined ? 0 : telling(told));
+        const name = { fileName: path === undefined ? given[index].fileName ?? fileName : undefined };
+        list.add(bridge, bytes, argumentsText([name.fileName], name), type || undefined, told === undefined ? 0 : telling(told));
       });
       return native.uploadAll(bridge, list, argumentsText([described]), control?._native, progress, text);
     });

@@ -21,6 +21,7 @@ use crate::{
     bridge::{Bridge, Environment, Outcome, Reply},
     client::{Call, NativeClient},
     failure::{Failure, without_nulls},
+    fields::Arguments,
     streams::{NativeStream, Stream},
 };
 
@@ -39,18 +40,19 @@ impl NativeSources {
         Self::default()
     }
 
-    /// Adds one, with its media type where it has one. A stream asks for its pieces by telling `listener`.
+    /// Adds one: `[fileName?]`, and its media type where it has one. A stream asks for its pieces by telling `listener`.
     #[napi]
     pub fn add(
         &self,
         bridge: &Bridge,
         source: Either3<String, &NativeFeed, Uint8Array>,
-        name: Option<String>,
+        arguments: String,
         content_type: Option<String>,
         listener: u32,
     ) {
         let source = Source::read(source, &bridge.0, listener);
-        let source = source.and_then(|source| source.named(name));
+        let source =
+            source.and_then(|source| source.named(Arguments::parse(&arguments).may("fileName")?));
         self.lock().push(source.map(|source| (source, content_type)));
     }
 
