@@ -20,6 +20,10 @@ cargo build --locked --package storycore-bindgen
 # API 26: what `java.time` and `java.nio.file` need. Pages of 16 KiB, which Android 15 and the store ask for.
 # In place of what size.toml says for Rust.
 export RUSTFLAGS="-C force-frame-pointers=yes -C link-arg=-Wl,-z,max-page-size=16384"
+# Not this machine's folders in the places in the source that panics name.
+for sources in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/; do
+  RUSTFLAGS+=" --remap-path-prefix=$sources="
+done
 cargo ndk --platform 26 --output-dir "$out/jniLibs" \
   --target arm64-v8a --target armeabi-v7a --target x86_64 \
   build --locked --config bindings-swift/mobile/size.toml --profile mobile --package storycore-mobile

@@ -14,8 +14,14 @@ rm -rf "$out" && mkdir -p "$out/include/StoryCoreFFI" "$out/package"
 targets="aarch64-apple-ios aarch64-apple-ios-sim x86_64-apple-ios aarch64-apple-darwin x86_64-apple-darwin"
 rustup target add $targets
 export IPHONEOS_DEPLOYMENT_TARGET=16.0 MACOSX_DEPLOYMENT_TARGET=13.0
+# Not this machine's folders in the places in the source that panics name.
+cargo fetch --locked
+set --
+for sources in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/; do
+    set -- "$@" --config "build.rustflags=['--remap-path-prefix=$sources=']"
+done
 for target in $targets; do
-    cargo build --locked --config bindings-swift/mobile/size.toml --profile mobile -p storycore-mobile \
+    cargo build --locked --config bindings-swift/mobile/size.toml "$@" --profile mobile -p storycore-mobile \
         --target "$target"
 done
 lib() { echo "target/$1/mobile/libstorycore_mobile.a"; }

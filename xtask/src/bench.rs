@@ -135,11 +135,24 @@ fn mobile(setup: &Setup, workspace: &Workspace) -> Result<Vec<(&'static str, OsS
     ])
 }
 
-/// The library as it is built for an app.
+/// The library as it is built for an app by the scripts of a release.
 fn library(workspace: &Workspace, profile: &str, features: &str) -> Result<PathBuf> {
     let size = "bindings-swift/mobile/size.toml";
-    let how = ["--config", size, "--profile", profile, "--features", features];
+    let mut how = vec!["--config", size, "--profile", profile, "--features", features];
+    let unnamed = without_folders()?;
+    how.extend(unnamed.iter().flat_map(|config| ["--config", config]));
     Build::library(workspace, "storycore-mobile", "storycore_mobile", &how)
+}
+
+/// Leaves this machine's folders out of the places in the source that panics name: they are nobody's business, and take 17 kB.
+fn without_folders() -> Result<Vec<String>> {
+    let sources = process::cargo_home()?.join("registry/src");
+    let registries = std::fs::read_dir(&sources).with_context(|| sources.display().to_string())?;
+    let remap = |registry: std::io::Result<std::fs::DirEntry>| {
+        let flag = format!("--remap-path-prefix={}/=", registry?.path().display());
+        Ok(format!("build.rustflags=[{}]", serde_json::Value::from(flag)))
+    };
+    registries.map(remap).collect()
 }
 
 /// The binary that measures `name`: called like it, or `NAME-bench` where that is taken, as by the

@@ -12,6 +12,14 @@ use anyhow::{Context, Result, bail};
 /// behind that holds the pipe.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// Where cargo keeps crates on this machine.
+pub(crate) fn cargo_home() -> Result<std::path::PathBuf> {
+    if let Some(home) = std::env::var_os("CARGO_HOME") {
+        return std::path::absolute(home).context("CARGO_HOME");
+    }
+    Ok(std::env::home_dir().context("there is no CARGO_HOME and no home")?.join(".cargo"))
+}
+
 /// `cargo`, as [`building`] runs it.
 pub(crate) fn cargo() -> Command {
     building(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))

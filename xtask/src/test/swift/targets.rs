@@ -2,12 +2,7 @@
 //! Debian's Rust compiles that from its sources, in the root. Rust alone is checked: nothing is linked, and the C of SQLite and
 //! ring is not compiled, for want of the NDK's and Apple's headers.
 
-use std::{
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{os::unix::fs::PermissionsExt as _, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result};
 
@@ -58,7 +53,7 @@ fn command(cx: &Context, target: &str) -> Result<Command> {
     fetch(&std, target).context("the standard library's crates")?;
     let folder = cx.workspace.target.join("swift/targets");
     stand_in(&folder.join("no-c")).context("the stand-in for a C compiler")?;
-    let home = cargo_home()?;
+    let home = process::cargo_home()?;
     let folders = [
         (cx.workspace.root.as_path(), "/package"),
         (home.as_path(), "/cargo"),
@@ -108,12 +103,4 @@ fn stand_in(folder: &Path) -> Result<()> {
     std::fs::write(&program, NO_C)?;
     std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755))?;
     Ok(())
-}
-
-/// Where cargo keeps crates on this machine.
-fn cargo_home() -> Result<PathBuf> {
-    if let Some(home) = std::env::var_os("CARGO_HOME") {
-        return std::path::absolute(home).context("CARGO_HOME");
-    }
-    Ok(std::env::home_dir().context("there is no CARGO_HOME and no home")?.join(".cargo"))
 }
