@@ -98,10 +98,11 @@ fn serve(mut stream: TcpStream, seen: &AtomicUsize, held: &AtomicUsize) {
                 return;
             }
             name => {
+                // Before its answer, behind which the test may count at once.
+                seen.fetch_add(1, Relaxed);
                 if stream.write_all(ANSWER).is_err() {
                     return;
                 }
-                seen.fetch_add(1, Relaxed);
                 if name == "last" {
                     let _ = stream.shutdown(Shutdown::Both);
                     return;
