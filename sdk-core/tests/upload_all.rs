@@ -130,14 +130,9 @@ async fn an_upload_that_was_joined_before_counts_whole_among_the_others() {
     world
         .fault(json!({"method": "POST", "path": "/api/assets/uploads", "nth": 4, "action": {"stall": true}}))
         .await;
-    let joined = async {
-        while world.assets().await == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
     tokio::select! {
         outcome = Box::pin(world.upload(&path).send()) => panic!("it ended: {outcome:?}"),
-        () = joined => {}
+        () = world.until_asset() => {}
     }
     let told = Arc::new(Mutex::new(None::<UploadAllProgress>));
     let (last, journal) = (Arc::clone(&told), world.journal());

@@ -106,14 +106,9 @@ async fn a_small_file_that_begins_anew_counts_from_nothing() {
     let (path, sha256) = world.file("note.bin", 1000, 22);
     let at = "/api/assets/upload";
     world.fault(json!({"method": "POST", "path": at, "action": {"stall": true}})).await;
-    let stored = async {
-        while world.assets().await == 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
     tokio::select! {
         outcome = Box::pin(world.upload(&path).send()) => panic!("it ended: {outcome:?}"),
-        () = stored => {}
+        () = world.until_asset() => {}
     }
     // What the call's key stands for is removed, so that the file goes anew, slowly.
     let page = world.client.media().list(ListParams::new()).await.unwrap();

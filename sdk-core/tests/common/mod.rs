@@ -98,6 +98,13 @@ impl World {
         self.client.media().list(ListParams::new()).await.unwrap().data.len()
     }
 
+    /// Waits until there is an asset.
+    pub(crate) async fn until_asset(&self) {
+        while self.assets().await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
     /// The one asset that there is, its bytes as the platform gives them.
     pub(crate) async fn only_asset(&self, expected: &str) {
         let page = self.client.media().list(ListParams::new()).await.unwrap();
