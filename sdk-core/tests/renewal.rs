@@ -13,14 +13,17 @@ use std::{
 
 use axum::{
     Form, Json, Router,
+    extract::Request,
     http::StatusCode,
-    response::IntoResponse as _,
+    response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use serde_json::json;
 use storycore::{
     Client,
+    models::UploadOptions,
     oauth::{OAuthCredential, TokenSet},
+    upload::UploadSource,
 };
 use tokio::net::TcpListener;
 
@@ -103,4 +106,58 @@ fn a_renewal_outlives_the_runtime_that_asked_for_it() {
         one().block_on(async { tokio::time::timeout(LONG, again.projects().get("prj_1")).await });
     assert_eq!(project.unwrap().unwrap().id, "prj_1");
     assert_eq!((asked.load(SeqCst), &*told.lock().unwrap()), (1, &vec!["refresh-1".to_owned()]));
+}
+
+/// A platform that takes one chunk, and with the second token alone; it leaves time for the progress to be told.
+async fn choosy(request: Request, tokens: Arc<AtomicUsize>) -> Response {
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let credential = request.headers().get("authorization").cloned();
+    let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
+    if path == "/auth/oauth/token" {
+        let token = format!("access-{}", tokens.fetch_add(1, SeqCst));
+        let token = json!({"access_token": token, "token_type": "Bearer", "expires_in": 3600});
+        return Json(token).into_response();
+    }
+    if path == "/api/assets/ast_1" {
+        return Json(json!({"id": "ast_1"})).into_response();
+    }
+    if method == "PATCH" {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if credential.is_some_and(|credential| credential == "Bearer access-0") {
+            return StatusCode::UNAUTHORIZED.into_response();
+        }
+    }
+    let headers = [
+        ("tus-version", "1.0.0".to_owned()),
+        ("tus-extension", "creation".to_owned()),
+        ("location", "/api/assets/uploads/1".to_owned()),
+        ("upload-offset", body.len().to_string()),
+        ("x-asset-id", "ast_1".to_owned()),
+    ];
+    (if method == "POST" { StatusCode::CREATED } else { StatusCode::OK }, headers).into_response()
+}
+
+#[tokio::test]
+async fn a_chunk_that_is_sent_again_with_a_new_token_is_on_its_way_once() {
+    const CHUNK: u64 = 1 << 20;
+    let tokens = Arc::new(AtomicUsize::new(0));
+    let router =
+        Router::new().fallback(move |request: Request| choosy(request, Arc::clone(&tokens)));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let oauth = OAuthCredential::client_credentials("cut", "secret-of-cut", ["write"]);
+    let client = Client::builder().base_url(&url).oauth(oauth).build().unwrap();
+    let source = UploadSource::bytes("film.bin", vec![7; 2 * CHUNK as usize]);
+    let ahead = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&ahead);
+    let upload = client.media().prepare_upload(source, UploadOptions::new("document"));
+    let upload = upload.multipart_below(0).chunk_size(CHUNK).max_streams(1);
+    let upload = upload.retries(0).on_progress(move |progress| {
+        told.lock().unwrap().push(progress.sent - progress.acknowledged);
+    });
+    // The second chunk is not at the offset that this platform tells.
+    upload.send().await.unwrap_err();
+    let ahead = ahead.lock().unwrap();
+    assert_eq!(ahead.iter().max(), Some(&CHUNK), "{ahead:?}");
 }

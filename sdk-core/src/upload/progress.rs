@@ -76,9 +76,17 @@ impl Tally {
 
     fn sent(&self, bytes: u64) {
         self.in_flight.fetch_add(bytes, Relaxed);
+        self.wasted(bytes);
+        if let Some((all, _)) = &self.all {
+            all.in_flight.fetch_add(bytes, Relaxed);
+        }
+    }
+
+    /// `bytes` went out that nobody waits for.
+    fn wasted(&self, bytes: u64) {
         self.wire.fetch_add(bytes, Relaxed);
         if let Some((all, _)) = &self.all {
-            all.sent(bytes);
+            all.wasted(bytes);
         }
     }
 
@@ -126,11 +134,42 @@ impl Tally {
 pub(crate) struct InFlight {
     tally: Arc<Tally>,
     count: AtomicU64,
+    /// What went out so far, in all of its bodies.
+    moved: AtomicU64,
+    bodies: AtomicU32,
+}
+
+/// What one body of a request counts. There is a second one where the first was refused and is sent again with a renewed credential;
+/// that one may be read on for a while, and is on its way to nobody.
+#[derive(Debug)]
+pub(crate) struct BodyCount {
+    request: Arc<InFlight>,
+    number: u32,
+}
+
+impl BodyCount {
+    /// `bytes` more went out.
+    pub(crate) fn add(&self, bytes: u64) {
+        self.request.moved.fetch_add(bytes, Relaxed);
+        if self.number == self.request.bodies.load(Relaxed) {
+            self.request.add(bytes);
+        } else {
+            self.request.tally.wasted(bytes);
+        }
+    }
 }
 
 impl InFlight {
     pub(crate) fn new(tally: &Arc<Tally>) -> Self {
-        Self { tally: Arc::clone(tally), count: AtomicU64::new(0) }
+        let (count, moved, bodies) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU32::new(0));
+        Self { tally: Arc::clone(tally), count, moved, bodies }
+    }
+
+    /// The count of a body that takes the place of the one before.
+    pub(crate) fn body(self: &Arc<Self>) -> BodyCount {
+        let number = self.bodies.fetch_add(1, Relaxed) + 1;
+        self.end();
+        BodyCount { request: Arc::clone(self), number }
     }
 
     /// `bytes` more went out.
@@ -139,9 +178,9 @@ impl InFlight {
         self.tally.sent(bytes);
     }
 
-    /// What went out so far.
-    pub(crate) fn count(&self) -> u64 {
-        self.count.load(Relaxed)
+    /// What went out so far, also what went twice.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved.load(Relaxed)
     }
 
     /// The request ended: its bytes are acknowledged, or they are not on their way any more.
@@ -292,6 +331,23 @@ mod tests {
         assert!(seen.iter().all(|p| p.total == 1000), "{seen:?}");
         let last = seen.last().unwrap();
         assert_eq!((last.sent, last.acknowledged), (1000, 1000));
+    }
+
+    #[test]
+    fn a_body_that_is_sent_again_is_on_its_way_once() {
+        let all = Arc::new(Tally::default());
+        let tally = Arc::new(Tally::among(&all, 0));
+        tally.set_total(100);
+        let request = Arc::new(InFlight::new(&tally));
+        let refused = request.body();
+        refused.add(30);
+        let again = request.body();
+        again.add(20);
+        refused.add(10);
+        assert_eq!((tally.now().0, tally.wire(), request.moved()), (20, 60, 60));
+        assert_eq!((all.now().0, all.wire()), (20, 60));
+        request.end();
+        assert_eq!((tally.now().0, all.now().0), (0, 0));
     }
 
     #[test]

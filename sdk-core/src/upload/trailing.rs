@@ -1,7 +1,7 @@
 //! A chunk's checksum after its bytes (tus's extension `checksum-trailer`): it is taken while they are on their way, so that the
 //! file is read once, and neither waits for the other. Before it is sent, the journal has it.
 
-use std::{io, sync::Arc};
+use std::io;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
@@ -12,7 +12,7 @@ use super::{
     journal::SentChunk,
     ledger::Ledger,
     multipart::SourceFailed,
-    progress::InFlight,
+    progress::BodyCount,
     tus::{CHECKSUM, checksum},
 };
 use crate::{error::Error, transport::SendBody};
@@ -32,16 +32,15 @@ struct Rest {
     feed: Feed,
     left: u64,
     trailing: Trailing,
-    request: Arc<InFlight>,
+    count: BodyCount,
 }
 
 impl Trailing {
-    /// The pieces, which `request` counts, and after them the trailer.
-    pub(crate) fn body(&self, request: &Arc<InFlight>) -> Result<SendBody, Error> {
+    /// The pieces, which `count` counts, and after them the trailer.
+    pub(crate) fn body(&self, count: BodyCount) -> Result<SendBody, Error> {
         let feed = self.feeds.take(&self.course);
         let feed = feed.map_err(|e| Error::upload(format!("no thread could be started: {e}")))?;
-        let (left, request) = (self.course.first(), Arc::clone(request));
-        let rest = Rest { feed, left, trailing: self.clone(), request };
+        let rest = Rest { feed, left: self.course.first(), trailing: self.clone(), count };
         Ok(SendBody::frames(futures_util::stream::unfold(Some(rest), |rest| async {
             let mut rest = rest?;
             let (frame, rest) = if rest.left > 0 {
@@ -65,7 +64,7 @@ impl Rest {
     async fn piece(&mut self) -> io::Result<Bytes> {
         let piece = self.feed.piece().await?;
         self.left -= piece.len() as u64;
-        self.request.add(piece.len() as u64);
+        self.count.add(piece.len() as u64);
         Ok(piece)
     }
 

@@ -210,13 +210,13 @@ impl<'a> Wire<'a> {
         let make = move || {
             let (length, body) = match &trailing {
                 // Trailers come after a body that does not tell its length.
-                Some(trailing) => (None, trailing.body(&counters)?),
+                Some(trailing) => (None, trailing.body(counters.body())?),
                 None => {
-                    let counters = Arc::clone(&counters);
+                    let count = counters.body();
                     let pieces = source.pieces(range.clone(), Way::Part(buffers.clone()));
                     let pieces = pieces.map(move |piece| match piece {
                         Ok(piece) => {
-                            counters.add(piece.len() as u64);
+                            count.add(piece.len() as u64);
                             Ok(piece)
                         }
                         Err(error) => Err(std::io::Error::other(SourceFailed(error.to_string()))),
@@ -289,14 +289,14 @@ async fn watched<T>(
     loop {
         match tokio::time::timeout(stall, sending.as_mut()).await {
             Ok(outcome) => return outcome,
-            Err(_) if before == Some(request.count()) => {
+            Err(_) if before == Some(request.moved()) => {
                 return Err(Error::new(
                     ErrorKind::Timeout,
                     format!("no byte of the upload moved for {stall:?}"),
                 )
                 .with(|e| e.sent = Some(crate::error::Sent::Maybe)));
             }
-            Err(_) => before = Some(request.count()),
+            Err(_) => before = Some(request.moved()),
         }
     }
 }
