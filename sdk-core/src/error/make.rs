@@ -33,6 +33,7 @@ impl Error {
             should_retry: None,
             job: None,
             is_advised: false,
+            is_unnamed: false,
         }))
     }
 

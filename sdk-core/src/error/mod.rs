@@ -58,6 +58,8 @@ pub(crate) struct Facts {
     pub(crate) job: Option<Box<Job>>,
     /// It says what to do already.
     pub(crate) is_advised: bool,
+    /// The platform has an upload whole and does not name its asset.
+    pub(crate) is_unnamed: bool,
 }
 
 impl Error {

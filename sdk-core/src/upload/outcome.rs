@@ -21,9 +21,6 @@ use crate::{
     transport::{Request, below},
 };
 
-/// Of an upload that has every byte.
-const UNNAMED: &str = "the platform names no asset (X-Asset-Id) for an upload that it has whole";
-
 /// Takes parts back, as many of them as that is quickly done with, and says whether all are gone. With `with_asset` also the asset
 /// that an upload became whose last answer was not waited for.
 pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>], with_asset: bool) -> bool {
@@ -109,7 +106,10 @@ pub(crate) async fn asset(
         id = answer.headers.get("x-asset-id").and_then(|v| v.to_str().ok()).map(str::to_owned);
     }
     if id.is_none() && assets.is_some() {
-        return Err(Error::upload(UNNAMED));
+        let error = Error::upload(
+            "the platform names no asset (X-Asset-Id) for an upload that it has whole",
+        );
+        return Err(error.with(|facts| facts.is_unnamed = true));
     }
     let (Some(path), Some(id)) = (assets, &id) else {
         let id =
@@ -138,8 +138,7 @@ pub(crate) fn complete(error: Error, became: &str) -> Error {
 
 /// The same where the next call is led to it.
 pub(crate) fn asked_again(error: Error) -> Error {
-    let is_unnamed = error.message() == UNNAMED;
-    if is_unnamed { error.saying(": upload it again once it does") } else { error }
+    if error.facts().is_unnamed { error.saying(": upload it again once it does") } else { error }
 }
 
 /// Says what to do about an error that is the platform's or the network's and may pass. The others say it themselves.
