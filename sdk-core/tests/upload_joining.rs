@@ -103,7 +103,10 @@ async fn what_a_cancelled_joining_never_made_is_made_by_the_next_call() {
             "action": {"status": 422, "body": body.to_string()}, "headers": {"content-type": "application/json"},
         }))
         .await;
-    assert_eq!(world.upload(&path).send().await.unwrap().sent, 16 * MIB as u64);
+    let uploaded = world.upload(&path).send().await.unwrap();
+    assert_eq!(uploaded.sent, 16 * MIB as u64);
+    // The platform lost nothing, and nothing failed but the two joinings that were refused.
+    assert_eq!((uploaded.restarts, uploaded.failures), (vec![], 2));
     world.only_asset(&sha256).await;
     world.end().await;
 }

@@ -12,7 +12,10 @@ use std::{
 
 use common::MIB;
 use rusqlite::Connection;
-use storycore::upload::Upload;
+use storycore::{
+    ErrorKind,
+    upload::{Upload, UploadControl},
+};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -135,6 +138,7 @@ async fn a_journal_of_the_version_before_is_read() {
     world.sql("UPDATE upload SET identity = any_account");
     world.sql("ALTER TABLE upload DROP COLUMN any_account");
     world.sql("ALTER TABLE upload DROP COLUMN touched_at");
+    world.sql("ALTER TABLE part DROP COLUMN is_taken_back");
     let uploaded = world.upload(&film).send().await.unwrap();
     assert!(uploaded.sent < 20 * MIB as u64, "it went on");
     world.end().await;
@@ -153,6 +157,27 @@ async fn a_journal_that_another_process_never_opens_to_the_end_is_an_error_and_n
     assert!(error.message().contains("another process"), "{error}");
     drop(opening);
     world.upload(&note).send().await.unwrap();
+    world.end().await;
+}
+
+#[tokio::test]
+async fn cancelling_is_heard_while_another_process_opens_the_journal() {
+    let world = World::new().await;
+    let film = world.file("film.bin", 20 * MIB);
+    world.crash(&film).await;
+    let opening = File::open(world.locks().join("opening")).unwrap();
+    opening.lock().unwrap();
+    let control = UploadControl::new();
+    let upload = world.upload(&film).control(&control).send();
+    let cancel = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        control.cancel();
+    };
+    let (outcome, ()) = tokio::join!(upload, cancel);
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Cancelled);
+    drop(opening);
+    // What was sent before is still known.
+    assert!(world.upload(&film).send().await.unwrap().sent < 20 * MIB as u64);
     world.end().await;
 }
 

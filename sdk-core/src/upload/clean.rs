@@ -20,17 +20,20 @@ const OPENING: &str = "opening";
 
 /// Brings a journal of an earlier version up to this one.
 pub(crate) fn renew(db: &Connection) -> rusqlite::Result<()> {
-    let has = |column: &str| {
-        let all = "SELECT count(*) FROM pragma_table_info('upload') WHERE name = ?1";
-        db.query_row(all, [column], |row| row.get::<_, i64>(0)).map(|count| count > 0)
+    let has = |table: &str, column: &str| {
+        let all = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2";
+        db.query_row(all, [table, column], |row| row.get::<_, i64>(0)).map(|count| count > 0)
     };
-    if !has("touched_at")? {
+    if !has("upload", "touched_at")? {
         db.execute_batch("ALTER TABLE upload ADD COLUMN touched_at INTEGER NOT NULL DEFAULT 0")?;
         db.execute("UPDATE upload SET touched_at = ?1", [now()])?;
     }
-    if !has("any_account")? {
+    if !has("upload", "any_account")? {
         db.execute_batch("ALTER TABLE upload ADD COLUMN any_account TEXT NOT NULL DEFAULT ''")?;
         db.execute("UPDATE upload SET any_account = identity", [])?;
+    }
+    if !has("part", "is_taken_back")? {
+        db.execute_batch("ALTER TABLE part ADD COLUMN is_taken_back INTEGER NOT NULL DEFAULT 0")?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use super::{
     fingerprint::{Fingerprint, Stamp},
     ledger::Ledger,
     lock::Lock,
-    opened,
+    opened::{self, Waited},
     place::broke,
     prepared::{execute, prepared},
 };
@@ -46,6 +46,7 @@ CREATE TABLE IF NOT EXISTS upload (
 CREATE TABLE IF NOT EXISTS part (
     upload TEXT NOT NULL REFERENCES upload (id) ON DELETE CASCADE, number INTEGER NOT NULL,
     first INTEGER NOT NULL, past INTEGER NOT NULL, key TEXT NOT NULL, location TEXT, acknowledged INTEGER NOT NULL DEFAULT 0,
+    is_taken_back INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (upload, number)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS chunk (
@@ -75,6 +76,8 @@ pub(crate) struct WrittenPart {
     pub(crate) key: String,
     pub(crate) location: Option<String>,
     pub(crate) acknowledged: u64,
+    /// The upload was cancelled and this taken back; what its parts may have become stayed.
+    pub(crate) is_taken_back: bool,
     pub(crate) chunks: Vec<SentChunk>,
 }
 
@@ -101,7 +104,7 @@ pub(crate) struct Book {
 impl Book {
     /// Opens the journal, or tells why not; one that was not asked for by name is only missed.
     /// It may block.
-    pub(crate) fn open(journal: &Journal) -> Result<Option<Self>, Error> {
+    pub(crate) fn open(journal: &Journal, waited: &Waited) -> Result<Option<Self>, Error> {
         let (path, asked) = match journal {
             Journal::Off => return Ok(None),
             Journal::At(path) => (path.clone(), true),
@@ -111,7 +114,7 @@ impl Book {
             },
         };
         let shown = path.display().to_string();
-        match Self::at(&path, Duty::of(journal)) {
+        match Self::at(&path, Duty::of(journal), waited) {
             Ok(book) => Ok(Some(book)),
             Err(problem) if asked => Err(Error::upload(format!(
                 "the upload journal {shown} cannot be opened: {problem}"
@@ -123,7 +126,7 @@ impl Book {
         }
     }
 
-    fn at(path: &Path, duty: Duty) -> Result<Self, String> {
+    fn at(path: &Path, duty: Duty, waited: &Waited) -> Result<Self, String> {
         let text = |e: &dyn std::fmt::Display| e.to_string();
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".locks");
@@ -135,7 +138,7 @@ impl Book {
         make_private(&locks, &path).map_err(|e| text(&e))?;
         // One after another: SQLite turns the log on for one alone, and does not let a second one wait for it.
         let opening = std::fs::File::create(locks.join("opening")).map_err(|e| text(&e))?;
-        if let Some(db) = opened::turn(&opening, &path)? {
+        if let Some(db) = opened::turn(&opening, &path, waited)? {
             return Ok(Self { db, locks, duty });
         }
         let db = Connection::open(&path).map_err(|e| text(&e))?;
@@ -283,7 +286,7 @@ pub(super) fn find(db: &Connection, identity: &str) -> rusqlite::Result<Option<W
     })
     .optional()?;
     let Some(mut upload) = upload else { return Ok(None) };
-    let mut parts = db.prepare("SELECT first, past, key, location, acknowledged FROM part WHERE upload = ?1 ORDER BY number")?;
+    let mut parts = db.prepare("SELECT first, past, key, location, acknowledged, is_taken_back FROM part WHERE upload = ?1 ORDER BY number")?;
     let parts = parts.query_map([&upload.id], |row| {
         Ok(WrittenPart {
             first: number(row, 0)?,
@@ -291,6 +294,7 @@ pub(super) fn find(db: &Connection, identity: &str) -> rusqlite::Result<Option<W
             key: row.get(2)?,
             location: row.get(3)?,
             acknowledged: number(row, 4)?,
+            is_taken_back: row.get(5)?,
             chunks: Vec::new(),
         })
     })?;

@@ -66,7 +66,25 @@ impl Ledger {
         }
     }
 
-    /// The platform lost a part: it is made anew under another key.
+    /// These parts were taken back. Where that cannot be written the next call hears from the platform that they are gone.
+    pub(crate) async fn taken_back(&self, parts: Vec<usize>) {
+        let id = self.id.clone();
+        let writing = self.book.write(move |db| {
+            let t = db.transaction()?;
+            for part in parts {
+                t.execute(
+                    "UPDATE part SET is_taken_back = 1 WHERE upload = ?1 AND number = ?2",
+                    params![id, part as i64],
+                )?;
+            }
+            t.commit()
+        });
+        if let Err(error) = writing.await {
+            tracing::warn!(%error, "what was taken back of an upload is not in the journal");
+        }
+    }
+
+    /// A part that is not there any more is made anew under another key.
     pub(crate) async fn renewed(&self, part: usize, key: &str) -> Result<(), Error> {
         let (id, key) = (self.id.clone(), key.to_owned());
         self.book
@@ -74,7 +92,7 @@ impl Ledger {
                 let t = db.transaction()?;
                 t.execute("DELETE FROM chunk WHERE upload = ?1 AND part = ?2", params![id, part as i64])?;
                 t.execute(
-                    "UPDATE part SET location = NULL, acknowledged = 0, key = ?3 WHERE upload = ?1 AND number = ?2",
+                    "UPDATE part SET location = NULL, acknowledged = 0, is_taken_back = 0, key = ?3 WHERE upload = ?1 AND number = ?2",
                     params![id, part as i64, key],
                 )?;
                 t.commit()

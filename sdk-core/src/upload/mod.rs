@@ -4,6 +4,7 @@
 mod adopt;
 mod ahead;
 mod all;
+mod begin;
 mod buffers;
 mod clean;
 mod context;

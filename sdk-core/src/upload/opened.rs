@@ -43,13 +43,36 @@ pub(super) fn share(path: PathBuf, db: &Shared) {
     open.push(Open { path, db: Arc::downgrade(db) });
 }
 
+/// Who waits for a journal. A thread cannot be dropped as a future can: it looks whether anybody still waits.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting(Arc<()>);
+
+/// The thread's side of it.
+#[derive(Debug)]
+pub(crate) struct Waited(Weak<()>);
+
+impl Waiting {
+    pub(crate) fn waited(&self) -> Waited {
+        Waited(Arc::downgrade(&self.0))
+    }
+}
+
+impl Waited {
+    fn is_over(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+}
+
 /// Waits for the turn to open the one at `path`; gives it, where another upload of this process opened it meanwhile. Not for long:
 /// another process may have been stopped in the middle of that.
-pub(super) fn turn(opening: &File, path: &Path) -> Result<Option<Shared>, String> {
+pub(super) fn turn(opening: &File, path: &Path, waited: &Waited) -> Result<Option<Shared>, String> {
     let began = Instant::now();
     loop {
         match opening.try_lock() {
             Ok(()) => return Ok(shared(path)),
+            Err(TryLockError::WouldBlock) if waited.is_over() => {
+                return Err("nobody waits for it any more".to_owned());
+            }
             Err(TryLockError::WouldBlock) if began.elapsed() < MOST_OPENING => {
                 if let Some(db) = shared(path) {
                     return Ok(Some(db));
@@ -68,8 +91,9 @@ pub(super) fn turn(opening: &File, path: &Path) -> Result<Option<Shared>, String
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Barrier, thread};
+    use std::{fs::File, sync::Barrier, thread};
 
+    use super::Waiting;
     use crate::upload::journal::{Book, Journal};
 
     #[test]
@@ -79,12 +103,35 @@ mod tests {
         let begin = Barrier::new(16);
         let open = || {
             begin.wait();
-            Book::open(&journal).unwrap().unwrap()
+            Book::open(&journal, &Waiting::default().waited()).unwrap().unwrap()
         };
         let books: Vec<Book> = thread::scope(|scope| {
             let opening: Vec<_> = (0..16).map(|_| scope.spawn(open)).collect();
             opening.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(books.iter().all(|book| book.is_same(&books[0])));
+    }
+
+    /// A program that ends waits for its threads.
+    #[test]
+    fn a_thread_waits_for_a_journal_only_while_an_upload_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::At(folder.path().join("uploads.sqlite3"));
+        let waiting = Waiting::default();
+        drop(Book::open(&journal, &waiting.waited()).unwrap());
+        let opening = File::open(folder.path().join("uploads.sqlite3.locks/opening")).unwrap();
+        opening.lock().unwrap();
+        let waited = waiting.waited();
+        let begin = Barrier::new(2);
+        let error = thread::scope(|scope| {
+            let opened = scope.spawn(|| {
+                begin.wait();
+                Book::open(&journal, &waited).unwrap_err()
+            });
+            begin.wait();
+            drop(waiting);
+            opened.join().unwrap()
+        });
+        assert!(error.message().contains("nobody waits"), "{error}");
     }
 }

@@ -27,7 +27,11 @@ pub(crate) async fn discard(ctx: &Context<'_>, parts: &[Arc<Part>], with_asset: 
     let all = futures_util::future::join_all(parts.iter().map(async |part| {
         match part.with(|s| s.location.clone()) {
             // One of several becomes nothing by itself.
-            Some(at) => take_back(ctx, &at, with_asset && part.kind != Kind::Part).await,
+            Some(at) => {
+                let is_gone = take_back(ctx, &at, with_asset && part.kind != Kind::Part).await;
+                part.with(|s| s.is_taken_back = is_gone);
+                is_gone
+            }
             None => true,
         }
     }));

@@ -62,6 +62,8 @@ pub(crate) struct State {
     /// The platform's offset in the upload, where it is known.
     pub(crate) offset: Option<u64>,
     pub(crate) asset_id: Option<String>,
+    /// It was made, and is not wanted any more.
+    pub(crate) is_taken_back: bool,
     /// What the tally counts of it.
     pub(crate) counted: u64,
     pub(crate) kept: Option<Kept>,

@@ -14,6 +14,7 @@ use super::{
     journal::{Book, Journal, Written},
     lock::Lock,
     multipart::FEW,
+    opened::{Waited, Waiting},
     source::{cannot_read, stamp, whole},
 };
 use crate::{beside, client::Client, error::Error, secret::Secret, transport::Credential};
@@ -60,25 +61,29 @@ impl Place {
         }
         let (journal, path) = (journal.clone(), path.clone());
         let (origin, described) = (origin.as_str().to_owned(), described.to_owned());
+        let waiting = Waiting::default();
+        let waited = waiting.waited();
         let taking = beside::blocking(move || {
-            let taken = Self::at_once(&journal, &path, origin, &account, &described)?;
+            let taken = Self::at_once((&journal, &waited), &path, origin, &account, &described)?;
             let done = match &taken {
                 Taken::Place(place) => Some(more(place)?),
                 _ => None,
             };
             Ok((taken, done))
         });
-        taking.await.map_err(broke)?
+        let taken = taking.await.map_err(broke)?;
+        drop(waiting);
+        taken
     }
 
     fn at_once(
-        journal: &Journal,
+        (journal, waited): (&Journal, &Waited),
         path: &Path,
         origin: String,
         account: &Secret,
         described: &str,
     ) -> Result<Taken, Error> {
-        let Some(book) = Book::open(journal)? else { return Ok(Taken::Nowhere) };
+        let Some(book) = Book::open(journal, waited)? else { return Ok(Taken::Nowhere) };
         let full = std::fs::canonicalize(path).map_err(|e| cannot_read(path, e))?;
         let mut hash = Sha256::new();
         // The path's own bytes: names that are no UTF-8 are told apart, too.

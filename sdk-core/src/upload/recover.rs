@@ -85,13 +85,18 @@ pub(crate) async fn renew(ctx: &Context<'_>, part: &Part, status: u16) -> Result
         "the platform no longer has part {} ({status}): it was begun anew",
         part.number
     ));
+    part.with(|s| s.renewals += 1);
+    anew(ctx, part).await
+}
+
+/// Begins a part anew that is known not to be there any more.
+pub(crate) async fn anew(ctx: &Context<'_>, part: &Part) -> Result<(), Error> {
     let key = keys::new();
     if let Some(ledger) = &ctx.ledger {
         ledger.renewed(part.number, &key).await?;
     }
     part.with(|s| {
         (s.key, s.is_used, s.location, s.unverified, s.best) = (key, false, None, None, 0);
-        s.renewals += 1;
     });
     part.at(ctx, 0);
     part.with(|s| s.offset = None);

@@ -10,19 +10,18 @@ use futures_util::FutureExt as _;
 
 use super::{
     Uploaded,
-    adopt::adopt,
-    context::{Context, Setup, changed},
+    context::{Context, Setup},
     control::Wanted,
     controller::Controller,
     engine,
-    fingerprint::{Fingerprint, Stamp},
+    fingerprint::Stamp,
     join::{briefly, cancelled, join},
     journal::{Written, WrittenPart},
-    keys::{self, Keys},
+    keys,
     outcome::{abandon, asked_again, asset, compare, complete, discard, was_cancelled},
     part::{Halt, Kind, Part, State},
-    place::{self, Place, Taken},
-    plan,
+    place::Place,
+    recover::anew,
     step::is_unchanged,
     whole::Whole,
 };
@@ -118,105 +117,7 @@ impl Job<'_> {
         }
     }
 
-    /// Where the journal has this upload, locked for this process.
-    async fn place(&self) -> Result<Option<Place>, Error> {
-        let origin = self.setup.client.url(&self.setup.path);
-        let Setup { source, settings, .. } = &self.setup;
-        let mut described = self.setup.described();
-        if let Some(key) = self.own_key() {
-            // What was begun under another key, or none, would become that one's asset, and the same call again make a second.
-            described.extend(["\0", key]);
-        }
-        let to = (&origin, place::account(self.setup.client));
-        let taking = Place::take(&settings.journal, source, to, &described, |_| Ok(()));
-        match taking.await?.0 {
-            // The parts of one size, written down beside the fingerprint of another, would be continued as they are.
-            Taken::Place(place) if self.stamp.as_ref().is_some_and(|s| s.1 != place.file.stamp) => {
-                Err(changed(&place.path))
-            }
-            Taken::Place(place) => Ok(Some(*place)),
-            Taken::Nowhere => Ok(None),
-            Taken::ByAnother => Err(Error::upload(
-                "this file is being uploaded already, by another process or task: wait for it, or cancel it there",
-            )),
-        }
-    }
-
-    /// The upload that an earlier process began of this file; one of another content is taken back.
-    async fn found(
-        &self,
-        place: &Place,
-        restarts: &mut Vec<String>,
-    ) -> Result<Option<Written>, Error> {
-        let written = match &place.known {
-            Some(written) => Some(written.clone()),
-            None => {
-                let ctx = self.setup.context(None, None);
-                let mut wanted = self.setup.settings.control.watch();
-                let adopting = cancelled(&mut wanted, adopt(&ctx, place)).await;
-                adopting.map_err(|_| was_cancelled())??
-            }
-        };
-        let Some(written) = written else { return Ok(None) };
-        if written.file.may_be(&place.file) && !written.parts.is_empty() {
-            return Ok(Some(written));
-        }
-        let ctx = self.context(Some(place), &written);
-        let what = "the file is not the one whose upload was begun: it was begun anew";
-        ctx.restarted(what.to_owned());
-        restarts.append(&mut ctx.take_restarts());
-        self.discard(&ctx, &self.parts(&written, true), Some(place), &written.id, false).await;
-        Ok(None)
-    }
-
-    /// The keys of its requests: of the caller's own, unless that `is_spent`. What they need of the content's hash is left in
-    /// `whole`.
-    async fn keys(&self, is_spent: bool, whole: &Whole) -> Result<Keys, Error> {
-        let Some(key) = self.own_key().filter(|_| !is_spent) else { return Ok(Keys::new()) };
-        let mut wanted = self.setup.settings.control.watch();
-        let hashing = whole.of(&self.setup.source, self.size);
-        let hashed = cancelled(&mut wanted, hashing).await.map_err(|_| was_cancelled())?;
-        Ok(Keys::of(key, hashed.map_err(|error| self.setup.source.unreadable(error))?))
-    }
-
-    /// The caller's idempotency key.
-    fn own_key(&self) -> Option<&str> {
-        self.setup.client.options().idempotency_key.as_ref().and_then(|key| key.to_str().ok())
-    }
-
-    /// A new upload, written down.
-    async fn begin(&self, place: Option<&Place>, keys: &Keys) -> Result<Written, Error> {
-        let ranges = if self.setup.abilities.concatenation && self.streams > 1 {
-            plan::parts(self.size)
-        } else {
-            std::iter::once(0..self.size).collect()
-        };
-        let part = |range: std::ops::Range<u64>| WrittenPart {
-            first: range.start,
-            past: range.end,
-            key: keys.part(&range),
-            location: None,
-            acknowledged: 0,
-            chunks: Vec::new(),
-        };
-        let written = Written {
-            id: keys::new(),
-            last_key: keys.joining(),
-            is_joining: false,
-            file: match place {
-                Some(place) => place.file.clone(),
-                None => Fingerprint::none(self.size),
-            },
-            parts: ranges.into_iter().map(part).collect(),
-        };
-        if let Some(place) = place {
-            // The platform tells when the first part is made.
-            place.begin(written.clone(), None).await?;
-        }
-        Ok(written)
-    }
-
-    fn context(&self, place: Option<&Place>, written: &Written) -> Context<'_> {
+    pub(super) fn context(&self, place: Option<&Place>, written: &Written) -> Context<'_> {
         let ledger = place.map(|place| place.book.of(&written.id));
         let ctx = self.setup.context(ledger, self.stamp.clone());
         if self.is_near && written.parts.len() == 1 {
@@ -226,7 +127,7 @@ impl Job<'_> {
         ctx
     }
 
-    fn parts(&self, written: &Written, resumed: bool) -> Vec<Arc<Part>> {
+    pub(super) fn parts(&self, written: &Written, resumed: bool) -> Vec<Arc<Part>> {
         let is_one = written.parts.len() == 1;
         let is_used = resumed || self.own_key().is_some();
         let part = |(number, part): (usize, &WrittenPart)| {
@@ -284,6 +185,11 @@ impl Job<'_> {
                     Ok(held) => return Ok(held),
                     Err(Halt::Failed(error)) if !error.is_retryable() => {}
                     Err(halt) => return Err(halt),
+                }
+            }
+            for (part, before) in parts.iter().zip(&written.parts) {
+                if resumed && before.is_taken_back {
+                    anew(ctx, part).await?;
                 }
             }
             self.send(ctx, parts, written, &mut wanted).await
@@ -348,7 +254,7 @@ impl Job<'_> {
                 return Ok((location.unwrap_or_default(), id));
             }
             if let Some(ledger) = &ctx.ledger {
-                ledger.joining(true, &key).await?;
+                cancelled(wanted, ledger.joining(true, &key)).await??;
             }
             let error = match join(self.setup.client, ctx, parts, &key, false, wanted).boxed().await
             {
@@ -375,7 +281,7 @@ impl Job<'_> {
 
     /// Takes back what the platform has, and forgets it. The asset that one stream became goes `with_asset` only: another content's
     /// stays its own. What could not be taken back of a content that may come again is not forgotten: the next call continues it.
-    async fn discard(
+    pub(super) async fn discard(
         &self,
         ctx: &Context<'_>,
         parts: &[Arc<Part>],
@@ -387,8 +293,16 @@ impl Job<'_> {
         for part in parts {
             part.with(|s| self.setup.tally.moved(std::mem::take(&mut s.counted), 0));
         }
-        if let Some(place) = place.filter(|_| is_gone || !with_asset) {
-            place.book.forget(id).await;
-        }
+        let Some(place) = place else { return };
+        let noting = async {
+            if is_gone || !with_asset {
+                place.book.forget(id).await;
+            } else {
+                let taken_back = parts.iter().filter(|part| part.with(|s| s.is_taken_back));
+                place.book.of(id).taken_back(taken_back.map(|part| part.number).collect()).await;
+            }
+        };
+        // What is not waited for is written all the same, as soon as the journal can be.
+        let _ = tokio::time::timeout_at(ctx.ending.whole(), noting).await;
     }
 }
