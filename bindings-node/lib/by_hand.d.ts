@@ -83,11 +83,20 @@ export interface UploadReport {
 
 /** Steers the upload that it was given to. */
 export class UploadControl {
-  /** Stops the requests at once; what arrived is kept. */
+  /**
+   * Stops the requests at once; what arrived is kept. A small file's single request is not begun; one that is on its
+   * way goes on.
+   */
   pause(): void;
   /** Goes on from where the platform is. */
   resume(): void;
-  /** Ends the upload with `CallCancelledError`, and takes back what the platform has of it. */
+  /**
+   * Ends the upload with `CallCancelledError`, and takes back what the platform has of it, the asset too that it may
+   * just have become: within five seconds. A small file whose single request had arrived whole is an asset that stays;
+   * so is what the platform needs longer than three seconds to join or to finish. Taking back needs the permission
+   * `admin`; without it, what arrived stays until it expires. The next upload of the same file goes on with what
+   * stayed.
+   */
   cancel(): void;
 }
 

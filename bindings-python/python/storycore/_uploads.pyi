@@ -81,11 +81,18 @@ class UploadControl:
 
     def __new__(cls) -> UploadControl: ...
     def pause(self) -> None:
-        """Stops the requests at once; what arrived is kept. A single multipart request is not stopped."""
+        """Stops the requests at once; what arrived is kept. A small file's single request is not begun; one that is
+        on its way goes on.
+        """
     def resume(self) -> None:
         """Goes on from where the platform is."""
     def cancel(self) -> None:
-        """Ends the upload with a `CallCancelledError` and takes back what the platform has of it."""
+        """Ends the upload with a `CallCancelledError`, and takes back what the platform has of it, the asset too that
+        it may just have become: within five seconds. A small file whose single request had arrived whole is an asset
+        that stays; so is what the platform needs longer than three seconds to join or to finish. Taking back needs
+        the permission `admin`; without it, what arrived stays until it expires. The next upload of the same file goes
+        on with what stayed.
+        """
     @property
     def sent(self) -> int | None:
         """Of an upload that is there: bytes of the file that went out, also those that went twice; fewer than the file

@@ -50,7 +50,8 @@ impl UploadControl {
         Self { control: upload::UploadControl::new(), told: ReportSlot::default() }
     }
 
-    /// Stops the requests at once; what arrived is kept. A single multipart request is not stopped.
+    /// Stops the requests at once; what arrived is kept. A small file's single request is not begun; one that is on its way
+    /// goes on.
     fn pause(&self) {
         self.control.pause();
     }
@@ -60,7 +61,10 @@ impl UploadControl {
         self.control.resume();
     }
 
-    /// Ends the upload with a `CallCancelledError` and takes back what the platform has of it.
+    /// Ends the upload with a `CallCancelledError`, and takes back what the platform has of it, the asset too that it may
+    /// just have become: within five seconds. A small file whose single request had arrived whole is an asset that stays; so
+    /// is what the platform needs longer than three seconds to join or to finish. Taking back needs the permission `admin`;
+    /// without it, what arrived stays until it expires. The next upload of the same file goes on with what stayed.
     fn cancel(&self) {
         self.control.cancel();
     }

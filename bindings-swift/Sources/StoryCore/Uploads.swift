@@ -163,13 +163,17 @@ public final class UploadControl: Sendable {
     /// A handle of an upload that runs.
     public init() {}
 
-    /// Stops the requests at once; what arrived is kept.
+    /// Stops the requests at once; what arrived is kept. A small file's single request is not begun; one that is on its way
+    /// goes on.
     public func pause() { native.pause() }
 
     /// Goes on from where the platform is.
     public func resume() { native.resume() }
 
-    /// Ends the upload with ``StoryCoreError/cancelled(_:)``, and takes back what the platform has of it.
+    /// Ends the upload with ``StoryCoreError/cancelled(_:)``, and takes back what the platform has of it, the asset too that
+    /// it may just have become: within five seconds. A small file whose single request had arrived whole is an asset that
+    /// stays; so is what the platform needs longer than three seconds to join or to finish. Taking back needs the permission
+    /// `admin`; without it, what arrived stays until it expires. The next upload of the same file goes on with what stayed.
     public func cancel() { native.cancel() }
 }
 

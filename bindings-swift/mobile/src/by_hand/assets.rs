@@ -217,7 +217,7 @@ impl UploadControl {
         Arc::new(Self(upload::UploadControl::new()))
     }
 
-    /// Stops the requests; what arrived is kept.
+    /// Stops the requests; what arrived is kept. A small file's single request goes on.
     pub fn pause(&self) {
         self.0.pause();
     }
@@ -227,7 +227,7 @@ impl UploadControl {
         self.0.resume();
     }
 
-    /// Ends the upload, and takes back what the platform has of it.
+    /// Ends the upload, and takes back what the platform has of it, as far as that goes within five seconds.
     pub fn cancel(&self) {
         self.0.cancel();
     }

@@ -176,7 +176,10 @@ public sealed interface UploadEvent {
 public class UploadControl {
     internal val native = NativeUploadControl()
 
-    /** Stops the requests at once; what arrived is kept. */
+    /**
+     * Stops the requests at once; what arrived is kept. A small file's single request is not begun; one that is on its
+     * way goes on.
+     */
     public fun pause() {
         native.pause()
     }
@@ -186,7 +189,13 @@ public class UploadControl {
         native.resume()
     }
 
-    /** Ends the upload with [CallCancelledException], and takes back what the platform has of it. */
+    /**
+     * Ends the upload with [CallCancelledException], and takes back what the platform has of it, the asset too that it
+     * may just have become: within five seconds. A small file whose single request had arrived whole is an asset that
+     * stays; so is what the platform needs longer than three seconds to join or to finish. Taking back needs the
+     * permission `admin`; without it, what arrived stays until it expires. The next upload of the same file goes on
+     * with what stayed.
+     */
     public fun cancel() {
         native.cancel()
     }
