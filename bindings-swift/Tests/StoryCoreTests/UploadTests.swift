@@ -117,6 +117,36 @@ import Testing
         #expect(await kind { for try await _ in events {} } == "config")
     }
 
+    @Test func piecesAreForOneOfTwoUploadsAtATime() async throws {
+        let client = try makeClient()
+        let (asked, gate) = (AsyncStream<Void>.makeStream(), AsyncStream<Void>.makeStream())
+        let numbers = AsyncStream<UInt8> { stream in
+            for number in 0..<50 {
+                stream.yield(UInt8(number))
+            }
+            stream.finish()
+        }
+        let pieces = numbers.map { number in
+            asked.continuation.finish()
+            for await _ in gate.stream {}
+            return Data(repeating: number, count: 10_000)
+        }
+        let source = UploadSource.sequence(pieces, fileName: "pieces.bin")
+        let first = Task { try await client.media.upload(source) }
+        for await _ in asked.stream {}
+        let refused = Task { await kind { try await client.media.upload(source) } }
+        // One that is not refused waits for a piece, too.
+        let late = Task {
+            try await Task.sleep(for: .seconds(5))
+            gate.continuation.finish()
+        }
+        #expect(await refused.value == "config")
+        late.cancel()
+        gate.continuation.finish()
+        let content = try await client.media.content(try await first.value.id)
+        #expect(content.count == 500_000 && content.last == 49, "the first has every piece")
+    }
+
     @Test func piecesThatFailFailTheUpload() async throws {
         final class Torn: Error {}
         let client = try makeClient()

@@ -13,6 +13,8 @@ pub(crate) const LANGUAGES: [(&str, &[&str]); 4] = [
         "Swift",
         &[
             "bindings-swift/Sources/StoryCore/Uploads.swift",
+            "bindings-swift/Sources/StoryCore/UploadOptions.swift",
+            "bindings-swift/Sources/StoryCore/Downloads.swift",
             "bindings-swift/Sources/StoryCore/Waiting.swift",
         ],
     ),
