@@ -8,7 +8,8 @@ use std::{
 
 use napi_derive::napi;
 use serde_json::{Map, Value, json};
-use storycore::{lines, recorder};
+use storycore::recorder;
+use storycore_log_lines as lines;
 use tracing::{
     Event, Level, Metadata, Span, Subscriber,
     span::{Attributes, Id, Record},

@@ -13,7 +13,8 @@ use std::{
 
 use pyo3::{exceptions::PyException, prelude::*, types::PyDict};
 use serde_json::{Map, Value};
-use storycore::{lines, process::PerProcess};
+use storycore::process::PerProcess;
+use storycore_log_lines as lines;
 use tracing::{
     Event, Level, Metadata, Subscriber,
     level_filters::LevelFilter,

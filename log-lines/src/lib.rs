@@ -1,5 +1,5 @@
-//! The client's log lines in words, for languages that have them in a logger of their own. Made for the bindings; Rust programs
-//! have `tracing`.
+//! The client's log lines in words, for languages that have them in a logger of their own. It knows neither the client nor a
+//! language; Rust programs have `tracing`.
 
 use std::{fmt::Write as _, time::Duration};
 

@@ -37,8 +37,6 @@ mod finite;
 mod for_a_while;
 pub mod jobs;
 mod json_path;
-#[doc(hidden)]
-pub mod lines;
 mod list;
 pub mod models;
 pub mod oauth;
