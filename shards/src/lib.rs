@@ -12,6 +12,7 @@
 //! What spawns a task is `#[inline]`, so that it is compiled with the library that uses it: the core spawns tasks of the same type,
 //! and what the runtime needs for one stands there once.
 
+mod eager;
 mod place;
 
 use std::{
@@ -29,6 +30,7 @@ use tokio::{
     task::yield_now,
 };
 
+use eager::Eager;
 use place::BUSY;
 pub use place::Place;
 
@@ -142,9 +144,9 @@ impl Shard {
     #[inline]
     fn drive(&self) {
         TO_WAKE.set(Some(Vec::new()));
-        let (mut has_calls, mut begun) = (false, 0);
+        let (mut has_calls, mut begun, mut eager) = (false, 0, Eager::default());
         loop {
-            self.block_on(pin!(self.run(has_calls, &mut begun)));
+            self.block_on(pin!(self.run(has_calls, &mut begun, &mut eager)));
             wake_now();
             has_calls = self.let_go();
             if !has_calls && begun >= MANY {
@@ -158,15 +160,21 @@ impl Shard {
 
     /// Begins what it is given, until the last call has ended, and counts it. Without `has_calls` one has to come first.
     #[inline]
-    async fn run(&self, mut has_calls: bool, begun: &mut usize) {
+    async fn run(&self, mut has_calls: bool, begun: &mut usize, eager: &mut Eager) {
         let mut work = Vec::new();
         loop {
             std::mem::swap(&mut work, &mut self.lock().work);
+            let busy = BUSY[self.number].load(Relaxed);
             if !work.is_empty() {
                 has_calls = true;
                 *begun += work.len();
+                eager.came(busy);
                 work.drain(..).for_each(|task| drop(tokio::spawn(task)));
-            } else if has_calls && BUSY[self.number].load(Relaxed) == 0 {
+            } else if eager.looks_again(busy) {
+                // The tasks that can go on have their turn, and so has any other thread where there are no more cores.
+                std::thread::yield_now();
+                yield_now().await;
+            } else if has_calls && busy == 0 {
                 // What the last call left runs on: tasks of connections, and what looks after them.
                 return yield_now().await;
             } else {
