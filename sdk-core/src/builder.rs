@@ -295,21 +295,19 @@ impl ClientBuilder {
         };
         let integration = Arc::from(self.platform.name());
         let redactor = Redactor::new(credential.secret());
+        let shared = Shared {
+            origin: Origin::new(base)?,
+            platform: self.platform,
+            integration,
+            settings: Settings { headers, ..self.settings },
+            credential,
+            budget: RetryBudget::default(),
+            breaker: self.breaker.map(|breaker| PerProcess::new(Breaker::new(breaker))),
+            pacer: self.max_in_flight.map(|most| PerProcess::new(Pacer::new(most))),
+            redactor,
+        };
         Ok(Client {
-            transport: Arc::new(Transport {
-                http,
-                shared: Arc::new(Shared {
-                    origin: Origin::new(base)?,
-                    platform: self.platform,
-                    integration,
-                    settings: Settings { headers, ..self.settings },
-                    credential,
-                    budget: RetryBudget::default(),
-                    breaker: self.breaker.map(|breaker| PerProcess::new(Breaker::new(breaker))),
-                    pacer: self.max_in_flight.map(|most| PerProcess::new(Pacer::new(most))),
-                    redactor,
-                }),
-            }),
+            transport: Arc::new(Transport::new(http, Arc::new(shared))),
             options: Arc::default(),
         })
     }

@@ -68,7 +68,8 @@ impl Client {
 
     fn apart(&self, watch: Option<Arc<dyn SocketWatch>>) -> Self {
         let transport = Arc::new(self.transport.apart(watch));
-        Self { transport, options: Arc::clone(&self.options) }
+        // Options, too: each call counts who has them.
+        Self { transport, options: Arc::new(CallOptions::clone(&self.options)) }
     }
 
     /// A client from the environment: `STORYCORE_API_KEY`, `STORYCORE_BASE_URL`, `STORYCORE_PLATFORM`,
@@ -173,8 +174,11 @@ impl Client {
     }
 
     /// Sends and reads whole; keeps the answer where it is captured.
-    pub(crate) async fn send(&self, request: &Request) -> Result<RawResponse, Error> {
-        self.send_within(request, Bounds::default()).await
+    pub(crate) fn send(
+        &self,
+        request: &Request,
+    ) -> impl Future<Output = Result<RawResponse, Error>> {
+        self.send_within(request, Bounds::default())
     }
 
     /// The same within bounds of its own.

@@ -2,12 +2,13 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use memchr::memmem::Finder;
 
 use crate::error::{Error, ErrorKind};
 
@@ -182,7 +183,8 @@ impl RawResponse {
     #[must_use]
     pub fn object(&self) -> Bytes {
         // Most objects are bare and say `data` nowhere: these are not read once more.
-        let may_be_wrapped = memchr::memmem::find(&self.body, b"\"data\"").is_some();
+        static DATA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"data\""));
+        let may_be_wrapped = DATA.find(&self.body).is_some();
         match may_be_wrapped.then(|| crate::decode::unwrapped(&self.body)).flatten() {
             Some(inner) => self.body.slice_ref(inner.as_bytes()),
             None => self.body.clone(),

@@ -74,7 +74,7 @@ impl<'a> ApiKeys<'a> {
         if let Some(days) = period_days {
             request.query.push(("period_days".into(), days.to_string()));
         }
-        self.0.send(Ok(request)).await
+        self.0.send(Ok(Box::new(request))).await
     }
 
     /// One page of one's own keys.

@@ -59,7 +59,7 @@ impl<'a> Endpoint<'a> {
         template: &'static str,
         path: Result<String, Error>,
     ) -> impl Future<Output = Result<T, Error>> + use<'a, T> {
-        self.send(path.map(|path| Request::new(Method::GET, template, path)))
+        self.send(path.map(|path| Request::new(Method::GET, template, path).into()))
     }
 
     pub(crate) fn post<T: DeserializeOwned, B: Serialize>(
@@ -68,7 +68,8 @@ impl<'a> Endpoint<'a> {
         path: Result<String, Error>,
         body: &B,
     ) -> impl Future<Output = Result<T, Error>> + use<'a, T, B> {
-        self.send(path.and_then(|path| Request::new(Method::POST, template, path).json(body)))
+        let request = path.and_then(|path| Request::new(Method::POST, template, path).json(body));
+        self.send(request.map(Box::new))
     }
 
     /// A POST that says all in its path.
@@ -77,7 +78,7 @@ impl<'a> Endpoint<'a> {
         template: &'static str,
         path: Result<String, Error>,
     ) -> impl Future<Output = Result<T, Error>> + use<'a, T> {
-        self.send(path.map(|path| Request::new(Method::POST, template, path)))
+        self.send(path.map(|path| Request::new(Method::POST, template, path).into()))
     }
 
     pub(crate) fn put<T: DeserializeOwned, B: Serialize>(
@@ -86,7 +87,8 @@ impl<'a> Endpoint<'a> {
         path: Result<String, Error>,
         body: &B,
     ) -> impl Future<Output = Result<T, Error>> + use<'a, T, B> {
-        self.send(path.and_then(|path| Request::new(Method::PUT, template, path).json(body)))
+        let request = path.and_then(|path| Request::new(Method::PUT, template, path).json(body));
+        self.send(request.map(Box::new))
     }
 
     /// Deletes; an answer without a body tells the same as one with it.
@@ -99,15 +101,17 @@ impl<'a> Endpoint<'a> {
         decode::answered(answer)
     }
 
-    /// Sends what could be made into a request. Only the reading of the answer is compiled for each type.
+    /// Sends what could be made into a request. Only the reading of the answer is compiled for each type. The request is on the
+    /// heap: it is handed on several times.
     pub(crate) async fn send<T: DeserializeOwned>(
         self,
-        request: Result<Request, Error>,
+        request: Result<Box<Request>, Error>,
     ) -> Result<T, Error> {
         decode::answered(self.answer(request).await?)
     }
 
-    async fn answer(self, request: Result<Request, Error>) -> Result<RawResponse, Error> {
-        self.client.send(&request?).await
+    async fn answer(self, request: Result<Box<Request>, Error>) -> Result<RawResponse, Error> {
+        let request = request?;
+        self.client.send(&request).await
     }
 }

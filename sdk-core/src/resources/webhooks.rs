@@ -135,6 +135,6 @@ impl<'a> Webhooks<'a> {
         if let Some(days) = period_days {
             request.query.push(("period_days".into(), days.to_string()));
         }
-        self.0.send(Ok(request)).await
+        self.0.send(Ok(Box::new(request))).await
     }
 }

@@ -3,16 +3,16 @@
 
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 
 use super::{
     Call, Finish, Transport,
     body::SendBody,
     credentials::Credential,
+    headers,
     pacing::{Pacer, Turn},
     pool::Lane,
     read::read_error,
-    response::Response,
     watch,
 };
 use crate::error::{Error, ErrorKind, Sent};
@@ -81,8 +81,15 @@ impl Transport {
     ) -> Result<T, Error> {
         let mut refused = None;
         loop {
-            let credential = self.credential(refused.as_ref()).await?;
-            let response = self.request_once(call, number, credential.as_ref()).await?;
+            let (response, credential) = {
+                let credential = match &self.credential {
+                    Credential::Renewed(_) => self.credential(refused.as_ref()).await?,
+                    // It stands among the headers of each call.
+                    Credential::None | Credential::ApiKey(_) => None,
+                };
+                let mut request = self.request(call, number, credential.as_ref())?;
+                (self.http.execute(&mut request).await?, credential)
+            };
             if let Some(pacer) = self.pacer() {
                 pacer.learn(response.headers());
             }
@@ -116,37 +123,32 @@ impl Transport {
             Credential::None => Ok(None),
             Credential::ApiKey(header) => Ok(Some(header.clone())),
             Credential::Renewed(renewed) => {
+                if let Some(token) = renewed.usable(refused) {
+                    return Ok(Some(token));
+                }
                 let fetch = |oauth| {
                     let transport = self.apart(None);
                     async move { transport.fetch_tokens(oauth).await }
                 };
-                renewed.token(refused, fetch).await.map(Some)
+                // On the heap: the largest part of a call's state, and rare.
+                Box::pin(renewed.token(refused, fetch)).await.map(Some)
             }
         }
     }
 
-    async fn request_once(
+    fn request(
         &self,
         call: &Call<'_>,
         number: u32,
         credential: Option<&HeaderValue>,
-    ) -> Result<Response, Error> {
+    ) -> Result<http::Request<SendBody>, Error> {
         let made = call.request.body.make()?;
+        let mut headers =
+            self.headers.with(&call.names, [&call.request.headers, &call.options.headers]);
         // `const`: a name is checked, byte by byte, where it is made.
-        let mut headers = HeaderMap::with_capacity(16);
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(const { HeaderName::from_static("traceparent") }, call.names.trace());
-        for (name, value) in [&self.settings.headers, &call.request.headers, &call.options.headers]
-            .into_iter()
-            .flatten()
-        {
-            headers.insert(name.clone(), value.clone());
+        if number > 0 {
+            headers.insert(headers::ATTEMPT, HeaderValue::from(number + 1));
         }
-        headers.insert(const { HeaderName::from_static("x-client-request-id") }, call.names.id());
-        headers.insert(
-            const { HeaderName::from_static("x-client-attempt") },
-            HeaderValue::from(number + 1),
-        );
         if let Some(key) = &call.idempotency_key {
             headers.insert(const { HeaderName::from_static("idempotency-key") }, key.clone());
         }
@@ -170,6 +172,6 @@ impl Transport {
         if call.request.follows_redirects {
             request.extensions_mut().insert(Lane::Bulk);
         }
-        self.http.execute(request).await
+        Ok(request)
     }
 }

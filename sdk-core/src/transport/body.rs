@@ -14,7 +14,9 @@ use http_body::{Frame, SizeHint};
 type Frames = Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>;
 
 /// What is sent after the headers.
+#[derive(Default)]
 pub(crate) enum SendBody {
+    #[default]
     Empty,
     Whole(Bytes),
     Stream(Frames),

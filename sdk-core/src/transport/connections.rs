@@ -85,17 +85,19 @@ impl Connections {
             .is_some_and(|own| own.process == process::id() && own.pool.is_open_to(origin))
     }
 
-    /// Sends one request and waits for the answer's headers.
+    /// Sends one request, which is taken, and waits for the answer's headers. Each future that a request is given to would keep a
+    /// place of its own for it.
     pub(crate) async fn execute(
         &self,
-        request: http::Request<SendBody>,
+        request: &mut http::Request<SendBody>,
     ) -> Result<Response, Error> {
         match &self.source {
             Source::Options(options) => self.pool(options)?.send(request).await,
             #[cfg(feature = "reqwest")]
             Source::Given(client) => {
-                let request = reqwest::Request::try_from(request.map(reqwest::Body::from))
-                    .map_err(failure::of_given_client)?;
+                let request = std::mem::take(request).map(reqwest::Body::from);
+                let request =
+                    reqwest::Request::try_from(request).map_err(failure::of_given_client)?;
                 let sent = client.execute(request).await;
                 sent.map(Response::from).map_err(failure::of_given_client)
             }
@@ -139,7 +141,7 @@ impl Own {
         Ok(Self { process, pool: Pool::new(connector), proxies })
     }
 
-    async fn send(&self, mut request: http::Request<SendBody>) -> Result<Response, Error> {
+    async fn send(&self, request: &mut http::Request<SendBody>) -> Result<Response, Error> {
         if let Some(credential) = self.proxies.credential(request.uri()) {
             request.headers_mut().entry(http::header::PROXY_AUTHORIZATION).or_insert(credential);
         }

@@ -244,7 +244,8 @@ impl Renewed {
         self.state().current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn usable(&self, refused: Option<&HeaderValue>) -> Option<HeaderValue> {
+    /// The token, where it need not be renewed.
+    pub(super) fn usable(&self, refused: Option<&HeaderValue>) -> Option<HeaderValue> {
         let token = self.current()?;
         (Instant::now() < token.renew_at && refused != Some(&token.header))
             .then(|| token.header.clone())

@@ -45,7 +45,7 @@ impl Http1 {
     /// Sends a request and waits for the answer's head. A request that was not begun comes back with the error.
     pub(super) async fn exchange(
         &mut self,
-        mut request: Request<SendBody>,
+        request: &mut Request<SendBody>,
     ) -> Result<Response<Incoming>, TrySendError<Request<SendBody>>> {
         request.headers_mut().entry(header::HOST).or_insert_with(|| self.host.clone());
         if !self.is_forwarded {
@@ -53,7 +53,7 @@ impl Http1 {
             path.path_and_query = request.uri().path_and_query().cloned();
             *request.uri_mut() = Uri::from_parts(path).unwrap_or_default();
         }
-        let mut answer = pin!(self.sender.try_send_request(request));
+        let mut answer = pin!(self.sender.try_send_request(std::mem::take(request)));
         std::future::poll_fn(|cx| {
             drive(&mut self.connection, cx);
             answer.as_mut().poll(cx)

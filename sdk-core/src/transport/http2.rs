@@ -70,10 +70,10 @@ impl Http2 {
     /// Sends a request and waits for the answer's head. A request that was not begun comes back with the error.
     pub(super) async fn exchange(
         &mut self,
-        request: Request<SendBody>,
+        request: &mut Request<SendBody>,
     ) -> Result<Response<Incoming>, TrySendError<Request<SendBody>>> {
         let waiting = Waiting::begin(Arc::clone(&self.owing));
-        let answer = self.sender.try_send_request(request).await;
+        let answer = self.sender.try_send_request(std::mem::take(request)).await;
         waiting.answered();
         answer
     }

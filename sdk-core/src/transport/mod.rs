@@ -10,6 +10,7 @@ mod connections;
 mod connector;
 mod credentials;
 mod failure;
+mod headers;
 mod http1;
 mod http2;
 mod jwt;
@@ -78,8 +79,13 @@ pub(crate) struct Settings {
 /// The transport of one client and host.
 #[derive(Debug)]
 pub(crate) struct Transport {
-    pub(crate) http: Connections,
-    pub(crate) shared: Arc<Shared>,
+    http: Connections,
+    shared: Arc<Shared>,
+    /// What each call copies. Every transport has its own: to count in one place how many calls have it, the threads of several
+    /// would wait for each other.
+    origin: Origin,
+    headers: headers::Standing,
+    counted: watch::Counted,
 }
 
 /// What a transport shares with one that has connections of its own.
@@ -134,13 +140,13 @@ struct Whole;
 
 impl Finish for Whole {
     type Out = RawResponse;
-    async fn finish(
+    fn finish(
         &self,
         _: &Transport,
         _: &Request,
         response: Response,
-    ) -> Result<RawResponse, Error> {
-        read::read_whole(response).await
+    ) -> impl Future<Output = Result<RawResponse, Error>> + Send {
+        read::read_whole(response)
     }
 }
 
@@ -156,9 +162,9 @@ impl Finish for Open {
         response: Response,
     ) -> Result<Response, Error> {
         if response.status().is_redirection() {
-            return transport
-                .follow_redirects(response, transport.url(&request.path), &request.headers)
-                .await;
+            let from = transport.url(&request.path);
+            // On the heap: large and rare.
+            return Box::pin(transport.follow_redirects(response, from, &request.headers)).await;
         }
         Ok(response)
     }
@@ -193,6 +199,12 @@ impl Deref for Transport {
 }
 
 impl Transport {
+    pub(crate) fn new(http: Connections, shared: Arc<Shared>) -> Self {
+        let origin = shared.origin.apart();
+        let headers = headers::Standing::of(&shared);
+        Self { http, shared, origin, headers, counted: watch::Counted::default() }
+    }
+
     /// Whether trailers of a request reach the server.
     pub(crate) fn sends_trailers(&self) -> bool {
         self.http.sends_trailers()
@@ -207,35 +219,35 @@ impl Transport {
 
     /// The same transport over connections of its own, which `watch` is told of.
     pub(crate) fn apart(&self, watch: Option<Arc<dyn SocketWatch>>) -> Self {
-        Self { http: self.http.apart(watch), shared: Arc::clone(&self.shared) }
+        Self::new(self.http.apart(watch), Arc::clone(&self.shared))
     }
 
     /// Sends a request and reads the whole answer.
-    pub(crate) async fn send(
+    pub(crate) fn send(
         &self,
         request: &Request,
         options: &CallOptions,
-    ) -> Result<RawResponse, Error> {
-        self.send_within(request, options, Bounds::default()).await
+    ) -> impl Future<Output = Result<RawResponse, Error>> {
+        self.send_within(request, options, Bounds::default())
     }
 
     /// Sends a request within bounds of its own and reads the whole answer.
-    pub(crate) async fn send_within(
+    pub(crate) fn send_within(
         &self,
         request: &Request,
         options: &CallOptions,
         bounds: Bounds,
-    ) -> Result<RawResponse, Error> {
-        self.call(request, options, bounds, &Whole).await
+    ) -> impl Future<Output = Result<RawResponse, Error>> {
+        self.call(request, options, bounds, &Whole)
     }
 
     /// Sends a request and gives the answer once its headers are there; its body is the caller's to read.
-    pub(crate) async fn open(
+    pub(crate) fn open(
         &self,
         request: &Request,
         options: &CallOptions,
-    ) -> Result<Response, Error> {
-        self.call(request, options, Bounds::default(), &Open).await
+    ) -> impl Future<Output = Result<Response, Error>> {
+        self.call(request, options, Bounds::default(), &Open)
     }
 
     async fn call<T>(
@@ -297,12 +309,8 @@ impl Transport {
                 }
             })
         });
-        watch::count(
-            &self.integration,
-            request.template,
-            started.elapsed(),
-            outcome.as_ref().err(),
-        );
+        let error = outcome.as_ref().err();
+        self.counted.count(&self.integration, request.template, started.elapsed(), error);
         outcome
     }
 

@@ -28,7 +28,7 @@ pub(super) async fn read_whole(mut response: Response) -> Result<RawResponse, Er
             e.request_id.clone_from(&request_id);
         })
     };
-    let body = read_at_most(response, MAX_BODY).await;
+    let body = read_at_most(&mut response, MAX_BODY).await;
     let (body, complete) = body.map_err(|e| e.with(|e| e.request_id.clone_from(&request_id)))?;
     if !complete {
         return Err(known(Error::new(ErrorKind::Decode, "the answer has more than 64 MiB")));
@@ -37,14 +37,17 @@ pub(super) async fn read_whole(mut response: Response) -> Result<RawResponse, Er
 }
 
 /// Reads an error's answer, a bounded part of it.
-pub(super) async fn read_error(response: Response, options: &CallOptions) -> Error {
+pub(super) async fn read_error(mut response: Response, options: &CallOptions) -> Error {
     let (status, headers) = (response.status(), response.headers().clone());
     // What breaks off, or never ends, is still an answer with a status.
     let body =
-        match tokio::time::timeout(ERROR_BODY_TIME, read_at_most(response, MAX_ERROR_BODY)).await {
+        match tokio::time::timeout(ERROR_BODY_TIME, read_at_most(&mut response, MAX_ERROR_BODY))
+            .await
+        {
             Ok(Ok((body, _))) => body,
             Ok(Err(_)) | Err(_) => Bytes::new(),
         };
+    drop(response);
     if let Some(capture) = &options.capture {
         capture.set(&RawResponse {
             status: status.as_u16(),
@@ -57,7 +60,7 @@ pub(super) async fn read_error(response: Response, options: &CallOptions) -> Err
 }
 
 /// At most `most` bytes of a body, and whether that is all of it.
-async fn read_at_most(mut response: Response, most: usize) -> Result<(Bytes, bool), Error> {
+async fn read_at_most(response: &mut Response, most: usize) -> Result<(Bytes, bool), Error> {
     let Some(first) = response.chunk().await? else {
         return Ok((Bytes::new(), true));
     };

@@ -46,8 +46,8 @@ impl Transport {
             if keep && let Some(credential) = self.credential(None).await? {
                 request.headers_mut().insert(header::AUTHORIZATION, credential);
             }
-            let sent =
-                tokio::time::timeout(self.settings.attempt_timeout, self.http.execute(request));
+            let sent = self.http.execute(&mut request);
+            let sent = tokio::time::timeout(self.settings.attempt_timeout, sent);
             response = sent.await.map_err(|_| {
                 Error::new(ErrorKind::Timeout, "a redirect of the download did not answer in time")
             })??;

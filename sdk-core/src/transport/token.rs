@@ -42,7 +42,7 @@ impl Transport {
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         let form = HeaderValue::from_static("application/x-www-form-urlencoded");
         headers.insert(header::CONTENT_TYPE, form);
-        let response = self.http.execute(request).await?;
+        let response = self.http.execute(&mut request).await?;
         if !response.status().is_success() {
             let error = self.redacted(read_error(response, &CallOptions::default()).await);
             // A refused grant is a refused credential, whatever status tells it (RFC 6749 has 400).

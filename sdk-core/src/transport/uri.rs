@@ -28,6 +28,12 @@ impl Origin {
         }
     }
 
+    /// The same, with texts of its own.
+    pub(super) fn apart(&self) -> Self {
+        let authority = self.authority.as_str().parse().expect("it was read as one before");
+        Self { base: self.base.clone(), scheme: self.scheme.clone(), authority }
+    }
+
     /// The host, for spans.
     pub(crate) fn host(&self) -> &str {
         self.authority.host()
