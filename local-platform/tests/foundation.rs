@@ -4,6 +4,11 @@
 
 mod common;
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use common::{Platform, answer};
 use reqwest::Method;
 use serde_json::json;
@@ -237,6 +242,33 @@ async fn data_and_key_are_there_after_a_restart() {
     config.listen.set_port(port);
     assert!(matches!(storycore_local::start(config).await, Err(StartError::PortTaken(_))));
     p.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_platform_that_was_stopped_leaves_its_data_to_the_next_whatever_is_started_meanwhile() {
+    let data = tempfile::tempdir().unwrap();
+    // Between its start and its program, a process has every file of this one.
+    let over = Arc::new(AtomicBool::new(false));
+    let starters = [(); 8].map(|()| {
+        let over = Arc::clone(&over);
+        std::thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                assert!(std::process::Command::new("true").status().unwrap().success());
+            }
+        })
+    });
+    let mut refused = None;
+    for _ in 0..50 {
+        match storycore_local::start(Config::in_directory(data.path())).await {
+            Ok(platform) => platform.shutdown().await,
+            Err(error) => refused = Some(error),
+        }
+    }
+    over.store(true, Ordering::Relaxed);
+    for starter in starters {
+        starter.join().unwrap();
+    }
+    assert!(refused.is_none(), "{refused:?}");
 }
 
 #[tokio::test]

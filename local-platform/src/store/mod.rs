@@ -50,7 +50,7 @@ pub(crate) struct Store {
     /// Whoever writes has it, until everybody can see what was changed.
     turn: Arc<tokio::sync::Mutex<()>>,
     directory: PathBuf,
-    _lock: File,
+    lock: File,
     _temporary: Option<tempfile::TempDir>,
 }
 
@@ -144,7 +144,7 @@ impl Store {
             together: Together::default(),
             turn: Arc::default(),
             directory,
-            _lock: lock,
+            lock,
             _temporary: temporary,
         })
     }
@@ -168,10 +168,14 @@ impl Store {
         Ok(Tx { inner, store: self, changes: Changes::default(), turn })
     }
 
-    /// Closes every connection; the write-ahead log is folded into the database.
+    /// Closes every connection, for which the write-ahead log is folded into the database, and leaves the directory to others.
     pub(crate) async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
+        // Closing the file is not enough: a process that is just being started has it, too, until it runs its own program.
+        if let Err(error) = self.lock.unlock() {
+            tracing::error!(%error, "the data directory stays locked until this process ends");
+        }
     }
 
     /// Changes with each commit that changed a document of the table, before the next one begins.
