@@ -6,16 +6,25 @@ mod common;
 
 use common::{
     Platform,
+    held::Held,
     media::{Api, film},
     sse::{Event, Events, Item},
 };
 use serde_json::json;
 use storycore_local::Config;
 
-/// A job that runs for a few seconds.
+/// A platform with this ffmpeg and one worker.
+async fn platform(held: &Held) -> Platform {
+    let mut config = Config::in_memory();
+    config.job_workers = 1;
+    config.ffmpeg = Some(held.program());
+    Platform::with(config).await
+}
+
+/// A film that is made anew, which takes as long as the platform's ffmpeg is held.
 async fn job(api: &Api, seconds: u32) -> String {
-    let film = api.asset("video", "clip.mp4", &film(seconds, "640x480")).await;
-    let settings = json!({"format": "webm", "resolution": "1280x720"});
+    let film = api.asset("video", "clip.mp4", &film(seconds, "64x64")).await;
+    let settings = json!({"format": "webm", "resolution": "64x48"});
     api.job("video_processing", json!({"input": film["id"], "output_settings": settings})).await
 }
 
@@ -43,7 +52,8 @@ fn check(events: &[Event]) {
 
 #[tokio::test]
 async fn a_job_tells_its_progress_and_its_end() {
-    let p = Platform::start().await;
+    let held = Held::at_the_films_pace();
+    let p = platform(&held).await;
     let api = Api::of(&p);
     let id = job(&api, 4).await;
     let (first, second) =
@@ -52,7 +62,7 @@ async fn a_job_tells_its_progress_and_its_end() {
         });
     check(&first);
     assert_eq!(first, second);
-    // ffmpeg tells ten times a second, and this takes it seconds on any machine.
+    // ffmpeg tells ten times a second, and this takes it four.
     assert!(first.len() > 5, "{first:?}");
     let ended = api.ended(&id).await;
     assert_eq!(first.last().unwrap().data, ended);
@@ -63,7 +73,8 @@ async fn a_job_tells_its_progress_and_its_end() {
 
 #[tokio::test]
 async fn a_broken_stream_goes_on_behind_the_last_event() {
-    let p = Platform::start().await;
+    let held = Held::at_the_films_pace();
+    let p = platform(&held).await;
     let api = Api::of(&p);
     let id = job(&api, 4).await;
     let mut heard = Vec::new();
@@ -91,9 +102,8 @@ async fn a_broken_stream_goes_on_behind_the_last_event() {
 
 #[tokio::test]
 async fn failure_and_cancellation_end_the_stream() {
-    let mut config = Config::in_memory();
-    config.job_workers = 1;
-    let p = Platform::with(config).await;
+    let held = Held::in_a_circle();
+    let p = platform(&held).await;
     let api = Api::of(&p);
     let noise = api.asset("video", "noise.mp4", &[0x5a; 5000]).await;
     let failing = api.job("thumbnail", json!({"input": noise["id"]})).await;
@@ -102,7 +112,7 @@ async fn failure_and_cancellation_end_the_stream() {
     assert_eq!(last.name, "job.failed");
     assert!(last.data["error_message"].as_str().unwrap().contains("Invalid data"));
 
-    let (running, waiting) = (job(&api, 60).await, job(&api, 4).await);
+    let (running, waiting) = (job(&api, 2).await, job(&api, 2).await);
     for id in [waiting, running] {
         let mut events = Events::of(&api, &id, None).await;
         let cancel = api.post(&format!("/api/jobs/{id}/cancel"), json!({})).await.expect(200);
@@ -118,12 +128,11 @@ async fn failure_and_cancellation_end_the_stream() {
 
 #[tokio::test]
 async fn a_silent_stream_says_that_it_lives_and_ends_when_the_platform_stops() {
-    let mut config = Config::in_memory();
-    config.job_workers = 1;
-    let p = Platform::with(config).await;
+    let held = Held::in_a_circle();
+    let p = platform(&held).await;
     let api = Api::of(&p);
-    job(&api, 60).await;
-    let waiting = job(&api, 4).await;
+    job(&api, 2).await;
+    let waiting = job(&api, 2).await;
     let mut events = Events::of(&api, &waiting, None).await;
     assert!(matches!(events.item().await, Some(Item::Comment)));
     let stopped = tokio::spawn(p.running.shutdown());
@@ -133,9 +142,10 @@ async fn a_silent_stream_says_that_it_lives_and_ends_when_the_platform_stops() {
 
 #[tokio::test]
 async fn emptying_the_platform_ends_jobs_and_their_streams() {
-    let p = Platform::start().await;
+    let held = Held::in_a_circle();
+    let p = platform(&held).await;
     let api = Api::of(&p);
-    let id = job(&api, 60).await;
+    let id = job(&api, 2).await;
     let mut events = Events::of(&api, &id, None).await;
     events.next().await.unwrap();
     api.delete("/_local/state").await.expect(200);

@@ -6,6 +6,7 @@ mod common;
 
 use common::{
     Platform, answer,
+    held::Held,
     media::{Api, eventually, ffmpeg, files, film, look},
 };
 use reqwest::Method;
@@ -194,10 +195,10 @@ async fn a_file_that_is_no_film_fails_its_job_with_ffmpegs_own_words() {
     p.running.shutdown().await;
 }
 
-/// A film that takes a good while to make anew.
-async fn long_job(api: &Api) -> String {
-    let film = api.asset("video", "long.mp4", &film(60, "640x480")).await;
-    let settings = json!({"format": "webm", "quality": "high", "resolution": "1920x1080"});
+/// A film that is made anew.
+async fn film_job(api: &Api) -> String {
+    let film = api.asset("video", "clip.mp4", &film(2, "64x64")).await;
+    let settings = json!({"format": "webm", "resolution": "64x48"});
     api.job("video_processing", json!({"input": film["id"], "output_settings": settings})).await
 }
 
@@ -216,12 +217,14 @@ fn workers(data: &std::path::Path) -> usize {
 #[tokio::test]
 async fn cancelling_ends_the_child_and_leaves_nothing_of_it() {
     let data = tempfile::tempdir().unwrap();
+    let held = Held::in_a_circle();
     let mut config = Config::in_directory(data.path());
     config.job_workers = 1;
+    config.ffmpeg = Some(held.program());
     let p = Platform::with(config).await;
     let api = Api::of(&p);
-    let id = long_job(&api).await;
-    let second = long_job(&api).await;
+    let id = film_job(&api).await;
+    let second = film_job(&api).await;
     api.until(&id, |job| job["progress"].as_i64().unwrap() > 0).await;
     assert_eq!(workers(data.path()), 1);
     assert_eq!(api.get(&format!("/api/jobs/{second}")).await.body["status"], "queued");
@@ -238,6 +241,7 @@ async fn cancelling_ends_the_child_and_leaves_nothing_of_it() {
         (&events["pagination"]["total"], &events["data"][0]["job_id"]),
         (&json!(2), &json!(id))
     );
+    held.let_go();
     // The worker goes on with others.
     let film = api.asset("video", "clip.mp4", &film(1, "64x64")).await;
     let next = api.job("thumbnail", json!({"input": film["id"]})).await;
@@ -248,18 +252,21 @@ async fn cancelling_ends_the_child_and_leaves_nothing_of_it() {
 
 #[tokio::test]
 async fn a_running_job_outlives_its_input_and_a_waiting_one_does_not() {
+    let held = Held::at_a_gate();
     let mut config = Config::in_memory();
     config.job_workers = 1;
+    config.ffmpeg = Some(held.program());
     let p = Platform::with(config).await;
     let api = Api::of(&p);
-    let film = api.asset("video", "clip.mp4", &film(6, "640x480")).await;
-    let settings = json!({"format": "webm", "resolution": "1280x720"});
+    let film = api.asset("video", "clip.mp4", &film(2, "64x64")).await;
+    let settings = json!({"format": "webm", "resolution": "64x48"});
     let running = api
         .job("video_processing", json!({"input": film["id"], "output_settings": settings}))
         .await;
     let waiting = api.job("thumbnail", json!({"input": film["id"]})).await;
-    api.until(&running, |job| job["progress"].as_i64().unwrap() > 0).await;
+    eventually("ffmpeg is not run", || held.has_begun()).await;
     api.delete(&format!("/api/assets/{}", film["id"].as_str().unwrap())).await.expect(200);
+    held.let_go();
     assert_eq!(api.ended(&running).await["status"], "completed");
     let waiting = api.ended(&waiting).await;
     assert_eq!(waiting["status"], "failed");
@@ -332,17 +339,17 @@ async fn without_ffmpeg_files_are_kept_and_jobs_say_what_to_do() {
 #[tokio::test]
 async fn stopping_the_platform_ends_what_runs_and_the_next_start_runs_it_again() {
     let data = tempfile::tempdir().unwrap();
-    let p = Platform::with(Config::in_directory(data.path())).await;
+    let held = Held::in_a_circle();
+    let mut config = Config::in_directory(data.path());
+    config.ffmpeg = Some(held.program());
+    let p = Platform::with(config.clone()).await;
     let api = Api::of(&p);
-    let film = api.asset("video", "clip.mp4", &film(8, "640x480")).await;
-    let settings = json!({"format": "webm", "resolution": "1280x720"});
-    let id = api
-        .job("video_processing", json!({"input": film["id"], "output_settings": settings}))
-        .await;
+    let id = film_job(&api).await;
     api.until(&id, |job| job["progress"].as_i64().unwrap() > 0).await;
     p.running.shutdown().await;
     assert_eq!((workers(data.path()), files(data.path()).len()), (0, 1));
-    let p = Platform::with(Config::in_directory(data.path())).await;
+    held.let_go();
+    let p = Platform::with(config).await;
     let api = Api::of(&p);
     let job = api.ended(&id).await;
     assert_eq!(job["status"], "completed");

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use common::{
     answer,
     child::{self, Platform, own_disk},
+    held::Held,
     little_disk::little_disk,
     media::{Api, BOUNDARY, eventually, ffmpeg, field, file, files, film, form, look},
     sse::Events,
@@ -85,9 +86,13 @@ async fn killed_among_many_uploads_it_has_each_file_with_its_row() {
 #[tokio::test]
 async fn killed_while_a_job_runs_it_runs_it_again_and_streams_go_on() {
     let data = tempfile::tempdir().unwrap();
-    let (platform, api) = Api::of_another(data.path());
-    let film = api.asset("video", "clip.mp4", &film(8, "640x480")).await;
-    let settings = json!({"format": "webm", "resolution": "1280x720"});
+    let held = Held::at_the_films_pace();
+    let slow = format!("STORYCORE_FFMPEG={}", held.program().display());
+    let platform = Platform::start_under(&["env", &slow], data.path());
+    let api = Api::new(&platform.url, &platform.key);
+    // It runs on when the platform is killed, and ends by itself.
+    let film = api.asset("video", "clip.mp4", &film(30, "64x64")).await;
+    let settings = json!({"format": "webm", "resolution": "64x48"});
     let id = api
         .job("video_processing", json!({"input": film["id"], "output_settings": settings}))
         .await;

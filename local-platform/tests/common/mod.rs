@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod child;
+pub mod held;
 pub mod little_disk;
 pub mod media;
 pub mod receiver;
