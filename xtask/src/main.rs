@@ -7,6 +7,8 @@ mod bench;
 mod bindings;
 mod counts;
 mod demo;
+#[cfg(target_os = "linux")]
+mod guard;
 mod kotlin;
 mod licences;
 mod mutants;
@@ -43,11 +45,42 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    run(&args).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The commands that start much, some of it for long, run guarded.
+#[cfg(target_os = "linux")]
+fn run(args: &[String]) -> anyhow::Result<ExitCode> {
+    match args.split_first() {
+        Some((command, rest)) if command == guard::WITHIN => {
+            guard::within()?;
+            perform(rest)
+        }
+        Some((command, [])) if command == guard::END => {
+            guard::end_all();
+            Ok(ExitCode::FAILURE)
+        }
+        Some((command, _)) if ["test", "mutants", "bench"].contains(&command.as_str()) => {
+            guard::around(args)
+        }
+        _ => perform(args),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn run(args: &[String]) -> anyhow::Result<ExitCode> {
+    perform(args)
+}
+
+fn perform(args: &[String]) -> anyhow::Result<ExitCode> {
     let (command, rest) = match args.split_first() {
         Some((command, rest)) => (command.as_str(), rest),
         None => ("help", &[][..]),
     };
-    let result = match command {
+    match command {
         "test" => test::run(rest),
         "demo" => demo::run(rest),
         "mutants" => mutants::run(rest),
@@ -55,15 +88,11 @@ fn main() -> ExitCode {
         "bindings" => bindings::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
-            return ExitCode::SUCCESS;
+            Ok(ExitCode::SUCCESS)
         }
         other => {
             eprint!("error: there is no command `{other}`\n\n{USAGE}");
-            return ExitCode::from(2);
+            Ok(ExitCode::from(2))
         }
-    };
-    result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
-    })
+    }
 }
