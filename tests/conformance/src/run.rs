@@ -23,6 +23,8 @@ use crate::{
 
 /// The kind of error by which a driver says that its language does not have what was asked for.
 const NOT_HERE: &str = "not_here";
+/// What is under way between the client and the platform has come to rest after that long.
+const SETTLES: Duration = Duration::from_millis(150);
 /// The longest, in milliseconds, that one scenario really waits where the clock cannot be moved.
 const MOST_WAITED: u64 = 30_000;
 
@@ -253,10 +255,14 @@ impl Stage {
 
     /// Moves the clock by which the client's timers go, and gives it a moment to act on that.
     async fn advance(&mut self, ms: u64) -> Result<()> {
+        if self.stands {
+            // What the platform has noted as answered may still be on its way, and sets its timers from when it is read.
+            tokio::time::sleep(SETTLES).await;
+        }
         let operation = json!({"op": "advance", "ms": ms});
         match self.driver.send(operation).await?.outcome().await? {
             // What the timers set off has its effect.
-            Ok(_) => tokio::time::sleep(Duration::from_millis(150)).await,
+            Ok(_) => tokio::time::sleep(SETTLES).await,
             Err(error) if error["kind"] != NOT_HERE => bail!("the clock stands: {error}"),
             // A language whose clock cannot be moved really waits.
             Err(_) if !self.stands && self.waited + ms <= MOST_WAITED => {
