@@ -127,12 +127,12 @@ test("a call that is alone can be aborted, and its connection ends", async () =>
   await client.close();
 });
 
-/** What a program writes that makes calls one after another, and ends by itself within ten seconds. */
+/** What a program writes that makes calls one after another, and ends by itself within twenty seconds. */
 async function program(text) {
   const whole = `const client = new (require("storycore").StoryCoreClient)({ baseUrl: "${baseUrl}", apiKey: "a-key" });
     const calls = async (count) => { for (let n = 0; n < count; n++) await client.projects.get("prj_1"); };
     (async () => { await calls(5); ${text} })();`;
-  const { stdout } = await promisify(execFile)(process.execPath, ["--eval", whole], { cwd: __dirname, timeout: 10_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, ["--eval", whole], { cwd: __dirname, timeout: 20_000 });
   return stdout.trim().split("\n");
 }
 

@@ -24,7 +24,7 @@ after(() => platform?.stop());
 /** What a program says that ends by itself within ten seconds. */
 async function program(text, kind = "commonjs") {
   const args = [`--input-type=${kind}`, "--eval", text];
-  const { stdout } = await run(process.execPath, args, { env: { ...process.env, ...platform.environment() }, timeout: 10_000, cwd: __dirname });
+  const { stdout } = await run(process.execPath, args, { env: { ...process.env, ...platform.environment() }, timeout: 20_000, cwd: __dirname });
   return stdout.trim();
 }
 

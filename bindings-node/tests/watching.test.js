@@ -23,7 +23,7 @@ function logger() {
 
 /** Lines come with the answers or a little later. */
 async function until(lines, wanted) {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   while (!lines.some(wanted)) {
     assert(Date.now() < deadline, JSON.stringify(lines));
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -51,13 +51,7 @@ fn upload(world: &World, client: &Client, path: &Path) -> Upload {
 
 /// Stops an upload in its middle, as a crash does.
 async fn crash(world: &World, client: &Client, path: &Path) {
-    let stall = json!({"method": "PATCH", "path": "/api/assets/uploads/*", "nth": 8, "times": 0, "action": {"stall": true, "after_bytes": 10}});
-    world.fault(stall).await;
-    let uploading =
-        tokio::time::timeout(Duration::from_secs(2), upload(world, client, path).send());
-    let stalled = uploading.await;
-    assert!(stalled.is_err(), "it ended: {stalled:?}");
-    world.no_faults().await;
+    world.crash(upload(world, client, path), 8).await;
 }
 
 /// Two keys of the account: the second takes the place of the first.

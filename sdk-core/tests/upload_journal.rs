@@ -49,12 +49,7 @@ impl World {
 
     /// An upload that stops in the middle, as at a crash.
     async fn crash(&self, path: &Path) {
-        let fault = serde_json::json!({"method": "PATCH", "path": "/api/assets/uploads/*", "nth": 4, "times": 0, "action": {"stall": true, "after_bytes": 10}});
-        self.0.fault(fault).await;
-        let upload = self.upload(path).send();
-        let stalled = tokio::time::timeout(Duration::from_secs(2), upload).await;
-        assert!(stalled.is_err(), "it ended: {stalled:?}");
-        self.0.no_faults().await;
+        self.0.crash(self.upload(path), 4).await;
     }
 
     /// The files whose uploads are in the journal.

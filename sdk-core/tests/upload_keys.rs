@@ -40,10 +40,7 @@ async fn stall(world: &World) {
 
 /// Stops an upload in its middle, as a crash does.
 async fn crash(world: &World, upload: Upload) {
-    stall(world).await;
-    let stalled = tokio::time::timeout(Duration::from_secs(2), upload.send()).await;
-    assert!(stalled.is_err(), "it ended: {stalled:?}");
-    world.no_faults().await;
+    world.crash(upload, 5).await;
 }
 
 #[tokio::test]

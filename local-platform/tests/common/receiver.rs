@@ -17,7 +17,7 @@ use serde_json::Value;
 use sha2::Sha256;
 
 /// How long anything may take before a test gives up.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// What arrived.
 #[derive(Debug, Clone)]

@@ -2,9 +2,12 @@
 //! does wrong on request and writes down.
 #![allow(dead_code, reason = "no file of tests needs all of it")]
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use storycore::{
     Client,
@@ -14,6 +17,8 @@ use storycore::{
 use storycore_local::{Config, Running, start};
 
 pub(crate) const MIB: usize = 1024 * 1024;
+/// Longer than anything here takes on a busy machine: it is there for what hangs.
+const LONG: Duration = Duration::from_secs(120);
 
 /// A platform with its client, and a folder for files.
 pub(crate) struct World {
@@ -91,6 +96,36 @@ impl World {
     /// How many requests with this method tus had.
     pub(crate) async fn requests(&self, method: &str) -> usize {
         self.requests_at(method, "/api/assets/uploads").await
+    }
+
+    /// Stops an upload in its middle, as a crash does: its chunks from the `nth` on never arrive whole. Those before it have.
+    pub(crate) async fn crash(&self, upload: Upload, nth: usize) {
+        let patches = async || {
+            let mut all = self.asked().await;
+            all.retain(|request| request["method"] == "PATCH");
+            let taken = all.iter().filter(|request| request["status"] == 204).count();
+            (taken, all.len())
+        };
+        let (taken, all) = patches().await;
+        let stall = json!({"stall": true, "after_bytes": 10});
+        let path = "/api/assets/uploads/*";
+        let fault =
+            json!({"method": "PATCH", "path": path, "nth": nth, "times": 0, "action": stall});
+        self.fault(fault).await;
+        let stands = async {
+            loop {
+                let (taken_now, all_now) = patches().await;
+                if taken_now >= taken + nth - 1 && all_now >= all + nth {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::select! {
+            ended = upload.send() => panic!("it ended: {ended:?}"),
+            stands = tokio::time::timeout(LONG, stands) => stands.expect("it does not come so far"),
+        }
+        self.no_faults().await;
     }
 
     /// How many assets there are.
