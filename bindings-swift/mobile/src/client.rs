@@ -206,7 +206,7 @@ impl Shared {
     where
         F: Future<Output = Result<Given<T>, Failure>> + Send + 'static,
     {
-        self.run(options, true, call)
+        self.run(options, Length::Short, call)
     }
 
     /// Makes a call of several requests, or with files, listeners or large bodies: on the library's threads from its beginning.
@@ -218,33 +218,33 @@ impl Shared {
     where
         F: Future<Output = Result<Given<T>, Failure>> + Send + 'static,
     {
-        self.run(options, false, call)
+        self.run(options, Length::Long, call)
     }
 
     fn run<T, F>(
         &self,
         options: Option<CallOptions>,
-        is_short: bool,
+        length: Length,
         call: impl FnOnce(Core) -> F + 'static,
     ) -> Running<T>
     where
         F: Future<Output = Result<Given<T>, Failure>> + Send + 'static,
     {
         let call = Box::new(|client| Box::pin(Untyped::new(call(client))) as Work);
-        Running::of(self.begin(options, is_short, call))
+        Running::of(self.begin(options, length, call))
     }
 
     fn begin(
         &self,
         options: Option<CallOptions>,
-        is_short: bool,
+        length: Length,
         call: Box<dyn FnOnce(Core) -> Work>,
     ) -> Started {
         let place = Place::choose();
         match self.with(&place, options) {
             Ok(client) => {
                 let may_begin_here =
-                    is_short && runtime::is_free_to_begin() && client.goes_at_once();
+                    length == Length::Short && runtime::is_free_to_begin() && client.goes_at_once();
                 let place = if may_begin_here { place.beginning_here() } else { place };
                 runtime::start(place, &self.closing, call(client))
             }
@@ -262,6 +262,14 @@ impl Shared {
         let opened = self.with(&place, options).map(open);
         Stream::new(place.number(), opened, self.closing.clone())
     }
+}
+
+/// Whether a call may begin on the thread that asks for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Length {
+    /// It is one request.
+    Short,
+    Long,
 }
 
 impl ClientSettings {
