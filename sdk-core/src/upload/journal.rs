@@ -93,6 +93,9 @@ pub(crate) struct Written {
     pub(crate) parts: Vec<WrittenPart>,
 }
 
+/// What is done with the journal, without its type: what waits for it is compiled once.
+type Work = Box<dyn FnOnce(&mut Connection) -> rusqlite::Result<()> + Send>;
+
 /// An open journal.
 #[derive(Debug, Clone)]
 pub(crate) struct Book {
@@ -160,20 +163,21 @@ impl Book {
     }
 
     /// Writes a line; one that may be missed is no error.
-    pub(crate) async fn write(
+    pub(crate) fn write(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<()> + Send + 'static,
-    ) -> Result<(), Error> {
+    ) -> impl Future<Output = Result<(), Error>> {
+        self.line(Box::new(work))
+    }
+
+    async fn line(&self, work: Work) -> Result<(), Error> {
         if self.duty.is_missed() {
             return Ok(());
         }
         self.duty.done(self.run(work).await).map(drop)
     }
 
-    pub(super) async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, Error> {
+    async fn run(&self, work: Work) -> Result<(), Error> {
         let book = self.clone();
         beside::blocking(move || book.now(work)).await.map_err(broke)?
     }
@@ -251,7 +255,9 @@ impl Book {
     /// file then asks the platform, which gives the same asset, or has nothing.
     pub(crate) async fn forget(&self, id: &str) {
         let id = id.to_owned();
-        let forgetting = self.run(move |db| execute(db, "DELETE FROM upload WHERE id = ?1", [id]));
+        let forget =
+            move |db: &mut Connection| execute(db, "DELETE FROM upload WHERE id = ?1", [id]);
+        let forgetting = self.run(Box::new(forget));
         if let Err(error) = forgetting.await {
             tracing::warn!(%error, "an upload that is over stays in the journal");
         }
