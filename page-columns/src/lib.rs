@@ -59,7 +59,7 @@ pub fn read(page: &[u8]) -> Option<Columns<'_>> {
         br#""data""# | br#""pagination""# => None,
         _ => scan.value(1).map(drop),
     })?;
-    if !page[scan.at..].trim_ascii().is_empty() {
+    if !scan.is_at_end() {
         return None;
     }
     text.extend_from_slice(&page[copied..]);

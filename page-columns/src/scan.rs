@@ -57,6 +57,11 @@ impl<'a> Scan<'a> {
         Some(self.text[self.at])
     }
 
+    /// Whether nothing but white space follows.
+    pub(crate) fn is_at_end(&mut self) -> bool {
+        self.peek().is_none()
+    }
+
     pub(crate) fn expect(&mut self, byte: u8) -> Option<()> {
         (self.peek()? == byte).then(|| self.at += 1)
     }

@@ -204,6 +204,8 @@ mod tests {
             good.replace("\"pagination\"", r#""d\u0061ta""#),
             good.replace("\"pagination\"", r#""pagin\u0061tion""#),
             format!("{good}]"),
+            // White space for who reads texts, and not for JSON.
+            format!("{good}\u{c}"),
             good[..good.len() - 1].to_owned(),
             good.replacen(r#"{"id":"p"},{"id":"p"},"#, "", 1),
         ] {
