@@ -3,7 +3,7 @@
 use crate::scan::Scan;
 
 /// Beyond so many keys V8 keeps objects as dictionaries anyway.
-const MOST: usize = 128;
+pub(crate) const MOST: usize = 128;
 
 /// An object without its values.
 pub(crate) struct Shape<'a> {
@@ -22,47 +22,73 @@ pub(crate) struct Shape<'a> {
 /// Most keys fit, with what stands around them: so many bytes are compared in a few steps, which is always as many.
 const FEW: usize = 32;
 
+/// A beginning of no more than `FEW` bytes.
+#[derive(Debug)]
+pub(crate) struct Start {
+    /// Eight bytes each: single ones the compiler compares one by one.
+    whole: [u64; FEW / 8],
+    /// A 1 in each bit of those bytes that it has.
+    counts: [u64; FEW / 8],
+    length: usize,
+}
+
+impl Start {
+    /// Nothing if there are more.
+    pub(crate) fn of(text: &[u8]) -> Option<Self> {
+        let (mut whole, mut counts) = ([0; FEW], [0; FEW]);
+        whole.get_mut(..text.len())?.copy_from_slice(text);
+        counts[..text.len()].fill(u8::MAX);
+        Some(Self { whole: words(&whole), counts: words(&counts), length: text.len() })
+    }
+
+    /// Goes past it if it stands here, and not at the very end of the text.
+    #[inline]
+    pub(crate) fn pass(&self, scan: &mut Scan<'_>) -> bool {
+        let is_here = scan.text[scan.at..].first_chunk().is_some_and(|here| self.is(here));
+        if is_here {
+            scan.at += self.length;
+        }
+        is_here
+    }
+
+    #[inline]
+    fn is(&self, here: &[u8; FEW]) -> bool {
+        let here = words(here);
+        let each = here.iter().zip(&self.whole).zip(&self.counts);
+        each.fold(0, |others, ((here, word), counts)| others | (here ^ word) & counts) == 0
+    }
+}
+
+#[inline]
+fn words(bytes: &[u8; FEW]) -> [u64; FEW / 8] {
+    let (words, _) = bytes.as_chunks::<8>();
+    std::array::from_fn(|at| u64::from_le_bytes(words[at]))
+}
+
 /// Keys, and what stands around them.
 #[derive(Default)]
 struct Lead<'a> {
     parts: Vec<&'a [u8]>,
     /// Of the value that it leads to.
     depth: usize,
-    /// All of it where there is no white space, as most platforms write, if it has no more than `FEW` bytes; and a 1 in each bit
-    /// of those that it has.
-    whole: [u8; FEW],
-    counts: [u8; FEW],
-    /// How many it has; nothing if they are more.
-    length: Option<usize>,
+    /// All of it where there is no white space, as most platforms write.
+    start: Option<Start>,
 }
 
 impl<'a> Lead<'a> {
     /// To be made whole once nothing more is added.
     fn made(mut self) -> Self {
-        let whole = self.parts.concat();
-        if whole.len() <= FEW {
-            self.whole[..whole.len()].copy_from_slice(&whole);
-            self.counts[..whole.len()].fill(u8::MAX);
-            self.length = Some(whole.len());
-        }
+        self.start = Start::of(&self.parts.concat());
         self
     }
 
     /// Goes past it.
     #[inline]
     fn pass(&self, scan: &mut Scan<'a>) -> Option<()> {
-        if let (Some(here), Some(length)) = (scan.text[scan.at..].first_chunk(), self.length)
-            && self.is(here)
-        {
-            scan.at += length;
-            return Some(());
+        match &self.start {
+            Some(start) if start.pass(scan) => Some(()),
+            _ => self.pass_parts(scan),
         }
-        self.pass_parts(scan)
-    }
-
-    fn is(&self, here: &[u8; FEW]) -> bool {
-        let each = here.iter().zip(&self.whole).zip(&self.counts);
-        each.fold(0, |others, ((here, byte), counts)| others | (here ^ byte) & counts) == 0
     }
 
     /// With white space in it, or at the very end of the text.
