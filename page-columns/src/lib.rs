@@ -3,12 +3,17 @@
 //! would, and writes it.
 //! What it does not expect it leaves alone, for a reader that says what is wrong with it, if anything.
 //!
+//! Single objects are read likewise, one by one: `rows`.
+//!
 //! It stands by itself because of its speed: where all else is built for size, this is not. Its tests are in `storycore`,
 //! which compares it with serde.
 
+mod kinds;
+mod rows;
 mod scan;
 mod shape;
 
+pub use rows::{Row, RowShape, Rows};
 use scan::Scan;
 use shape::Shape;
 

@@ -18,13 +18,13 @@ fn has_control(text: &[u8]) -> bool {
 /// as these to end.
 fn quote_or_backslash(text: &[u8]) -> Option<usize> {
     const EACH: u64 = u64::MAX / 255;
-    const SHORT: usize = 40;
+    const NEAR: usize = 40;
     // The lowest bit that is set is of the first such byte; those above it may be wrong.
     let is = |word: u64, byte: u8| {
         let zero = word ^ (EACH * u64::from(byte));
         zero.wrapping_sub(EACH) & !zero & (EACH << 7)
     };
-    let (words, _) = text[..text.len().min(SHORT)].as_chunks::<8>();
+    let (words, _) = text[..text.len().min(NEAR)].as_chunks::<8>();
     for (number, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
         let found = is(word, b'"') | is(word, b'\\');
@@ -41,11 +41,26 @@ pub(crate) struct Scan<'a> {
     pub(crate) at: usize,
     /// Of the whole text, white space included.
     has_control: bool,
+    /// Numbers are taken only where every reader takes them.
+    short_numbers: bool,
 }
+
+/// Bytes of a number that is none of the largest or smallest.
+const SHORT: usize = 19;
 
 impl<'a> Scan<'a> {
     pub(crate) fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0, has_control: has_control(text) }
+        Self { text, at: 0, has_control: has_control(text), short_numbers: false }
+    }
+
+    /// The same for what is read into numbers: one with an exponent may be beyond them.
+    pub(crate) fn of_short_numbers(text: &'a [u8]) -> Self {
+        Self { short_numbers: true, ..Self::new(text) }
+    }
+
+    /// Whether nothing but white space follows.
+    pub(crate) fn is_at_end(&mut self) -> bool {
+        self.peek().is_none()
     }
 
     /// The next byte that is no white space.
@@ -55,11 +70,6 @@ impl<'a> Scan<'a> {
             self.at += 1;
         }
         Some(self.text[self.at])
-    }
-
-    /// Whether nothing but white space follows.
-    pub(crate) fn is_at_end(&mut self) -> bool {
-        self.peek().is_none()
     }
 
     pub(crate) fn expect(&mut self, byte: u8) -> Option<()> {
@@ -105,6 +115,7 @@ impl<'a> Scan<'a> {
     }
 
     fn number(&mut self) -> Option<()> {
+        let start = self.at;
         if self.text[self.at] == b'-' {
             self.at += 1;
         }
@@ -116,7 +127,13 @@ impl<'a> Scan<'a> {
             self.at += 1;
             self.digits()?;
         }
+        if self.short_numbers && self.at - start > SHORT {
+            return None;
+        }
         if let Some(b'e' | b'E') = self.text.get(self.at) {
+            if self.short_numbers {
+                return None;
+            }
             self.at += 1;
             if let Some(b'+' | b'-') = self.text.get(self.at) {
                 self.at += 1;

@@ -48,6 +48,8 @@ mod random;
 #[doc(hidden)]
 pub mod recorder;
 pub mod resources;
+#[cfg(feature = "rows")]
+mod rows;
 pub mod secret;
 mod times;
 mod transport;
@@ -64,6 +66,9 @@ pub use list::{Items, Pages};
 pub use options::{CallOptions, Capture, RawResponse};
 pub use platform::{Platform, Resource};
 pub use secret::Secret;
+#[cfg(feature = "rows")]
+#[doc(hidden)]
+pub use storycore_page_columns::{Row, RowShape};
 #[doc(hidden)]
 pub use times::day;
 #[doc(hidden)]

@@ -2,13 +2,15 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem::Finder;
+#[cfg(feature = "rows")]
+use storycore_page_columns::Row;
 
 use crate::error::{Error, ErrorKind};
 
@@ -128,6 +130,12 @@ impl CallOptions {
         self
     }
 
+    /// Where objects are to be kept as rows, if they are.
+    #[cfg(feature = "rows")]
+    pub(crate) fn rows(&self) -> Option<&Capture> {
+        self.capture.as_ref().filter(|capture| capture.takes_rows)
+    }
+
     /// Leaves the objects of pages as they arrived (`Page::raw`), their keys once where they are alike: of each only its `id` is
     /// read. For bindings whose objects are the wire's JSON, which would read a page twice otherwise.
     #[doc(hidden)]
@@ -203,8 +211,18 @@ impl RawResponse {
 /// Keeps the last answer of the calls that it was given to.
 #[derive(Debug, Clone, Default)]
 pub struct Capture {
-    last: Arc<Mutex<Option<RawResponse>>>,
+    last: Arc<Mutex<Last>>,
     is_without_headers: bool,
+    #[cfg(feature = "rows")]
+    takes_rows: bool,
+}
+
+#[derive(Debug, Default)]
+struct Last {
+    response: Option<RawResponse>,
+    /// The object in it.
+    #[cfg(feature = "rows")]
+    row: Option<Row>,
 }
 
 impl Capture {
@@ -220,9 +238,33 @@ impl Capture {
         Self { is_without_headers: true, ..Self::default() }
     }
 
+    /// The same, which keeps single objects as rows where it can. What calls give is then no more than that they ended well, so
+    /// that only calls may have it whose results nobody looks at. For bindings, which would read an object twice otherwise.
+    #[cfg(feature = "rows")]
+    #[doc(hidden)]
+    pub fn of_rows() -> Self {
+        Self { takes_rows: true, ..Self::without_headers() }
+    }
+
     /// The last answer, if there was one.
     pub fn response(&self) -> Option<RawResponse> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last().response.clone()
+    }
+
+    /// The object in the last answer, if it was kept as a row.
+    #[cfg(feature = "rows")]
+    #[doc(hidden)]
+    pub fn take_row(&self) -> Option<Row> {
+        self.last().row.take()
+    }
+
+    #[cfg(feature = "rows")]
+    pub(crate) fn set_row(&self, row: Row) {
+        self.last().row = Some(row);
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn set(&self, response: &RawResponse) {
@@ -232,6 +274,11 @@ impl Capture {
         } else {
             response.clone()
         };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        let mut last = self.last();
+        last.response = Some(kept);
+        #[cfg(feature = "rows")]
+        {
+            last.row = None;
+        }
     }
 }

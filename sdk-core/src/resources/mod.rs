@@ -17,6 +17,8 @@ pub use webhooks::Webhooks;
 use http::Method;
 use serde::{Serialize, de::DeserializeOwned};
 
+#[cfg(feature = "rows")]
+use crate::rows;
 use crate::{
     client::Client,
     decode,
@@ -54,7 +56,7 @@ impl<'a> Endpoint<'a> {
         Ok(format!("{}/{part}", self.object(id)?))
     }
 
-    pub(crate) fn get<T: DeserializeOwned>(
+    pub(crate) fn get<T: DeserializeOwned + 'static>(
         self,
         template: &'static str,
         path: Result<String, Error>,
@@ -62,7 +64,7 @@ impl<'a> Endpoint<'a> {
         self.send(path.map(|path| Request::new(Method::GET, template, path).into()))
     }
 
-    pub(crate) fn post<T: DeserializeOwned, B: Serialize>(
+    pub(crate) fn post<T: DeserializeOwned + 'static, B: Serialize>(
         self,
         template: &'static str,
         path: Result<String, Error>,
@@ -73,7 +75,7 @@ impl<'a> Endpoint<'a> {
     }
 
     /// A POST that says all in its path.
-    pub(crate) fn post_empty<T: DeserializeOwned>(
+    pub(crate) fn post_empty<T: DeserializeOwned + 'static>(
         self,
         template: &'static str,
         path: Result<String, Error>,
@@ -81,7 +83,7 @@ impl<'a> Endpoint<'a> {
         self.send(path.map(|path| Request::new(Method::POST, template, path).into()))
     }
 
-    pub(crate) fn put<T: DeserializeOwned, B: Serialize>(
+    pub(crate) fn put<T: DeserializeOwned + 'static, B: Serialize>(
         self,
         template: &'static str,
         path: Result<String, Error>,
@@ -103,11 +105,16 @@ impl<'a> Endpoint<'a> {
 
     /// Sends what could be made into a request. Only the reading of the answer is compiled for each type. The request is on the
     /// heap: it is handed on several times.
-    pub(crate) async fn send<T: DeserializeOwned>(
+    pub(crate) async fn send<T: DeserializeOwned + 'static>(
         self,
         request: Result<Box<Request>, Error>,
     ) -> Result<T, Error> {
-        decode::answered(self.answer(request).await?)
+        let answer = self.answer(request).await?;
+        #[cfg(feature = "rows")]
+        if let Some(rows) = self.client.options().rows() {
+            return rows::answered(rows, answer);
+        }
+        decode::answered(answer)
     }
 
     async fn answer(self, request: Result<Box<Request>, Error>) -> Result<RawResponse, Error> {
