@@ -16,6 +16,8 @@ const BYTES = 2;
 const TOLD = 3;
 const ANSWER = 4;
 const COLUMNS = 5;
+const SHAPE = 6;
+const ROW = 7;
 
 // What other numbers cost stands in docs/benchmarks.md, "Node".
 /** With fewer calls under way each is handed over at once: there is nothing to save with so few. */
@@ -32,6 +34,8 @@ let last = 0;
 let gathered = [];
 let gatheredFor;
 const settled = Promise.resolve();
+/** What makes objects of rows, by the places that the native side gave their shapes. */
+const shapes = [];
 
 // The others have no libuv, or one whose loop is driven by another one.
 const { bun, deno, electron, nw } = process.versions;
@@ -80,19 +84,36 @@ class Call {
 
 function fetched(text, buffers) {
   const batch = JSON.parse(text);
-  for (let at = 0; at < batch.length; at += 3) {
+  let next;
+  for (let at = 0; at < batch.length; at = next) {
     const id = batch[at];
+    const what = batch[at + 1];
+    const value = batch[at + 2];
+    next = at + 3;
+    if (what === ROW) {
+      const shape = shapes[value];
+      next += shape.width;
+      const call = waiting.get(id);
+      if (call === undefined) continue;
+      const { resolve } = call;
+      call.end();
+      resolve(shape.object(batch, at + 3));
+      continue;
+    }
+    if (what === SHAPE) {
+      shapes[value[0]] = (columns ??= require("./columns.js")).rows(value[1]);
+      continue;
+    }
     const call = waiting.get(id) ?? listeners.get(id);
     // It was taken back, and this was on its way already.
     if (call === undefined) continue;
-    const value = batch[at + 2];
-    if (batch[at + 1] === TOLD) {
+    if (what === TOLD) {
       tell(call, value);
       continue;
     }
     const { resolve, reject } = call;
     call.end();
-    switch (batch[at + 1]) {
+    switch (what) {
       case RESULT:
         resolve(value);
         break;

@@ -1,5 +1,6 @@
-// Objects of a page whose keys were sent once, and the values of each key beside one another: V8 parses those faster than the
-// objects, and faster than an array for each. One function a shape makes them, so that V8 knows their shape at once.
+// Objects whose keys were sent once. Of a page the values of each key come beside one another: V8 parses those faster than the
+// objects, and faster than an array for each; single ones come as their values. One function a shape makes them, so that V8 knows
+// their shape at once.
 "use strict";
 
 /** The functions by the shapes, as JSON. */
@@ -32,28 +33,58 @@ function maker(shape, width) {
   const names = Array.from({ length: width }, (_, number) => `c${number}`);
   const body = `const [${names}] = columns;
     const all = [];
-    for (let at = 0; at < count; at++) all.push(${literal(shape)});
+    for (let at = 0; at < count; at++) all.push(${literal(shape, (number) => `c${number}[at]`)});
     return all;`;
   try {
     return new Function("columns", "count", body);
   } catch {
     // Started with `--disallow-code-generation-from-strings`.
-    return (columns, count) => Array.from({ length: count }, (_, at) => made(shape, columns, at));
+    return (columns, count) => Array.from({ length: count }, (_, at) => made(shape, (number) => columns[number][at]));
   }
 }
 
-/** An object of this shape, as JavaScript. */
-function literal(of) {
-  if (typeof of === "number") return `c${of}[at]`;
+/** An object of this shape, as JavaScript; `value` gives that for a number. */
+function literal(of, value) {
+  if (typeof of === "number") return value(of);
   // In a literal `__proto__` would not be a key like another.
   const name = (key) => (key === "__proto__" ? '["__proto__"]' : JSON.stringify(key));
-  return `{${Object.keys(of).map((key) => `${name(key)}:${literal(of[key])}`)}}`;
+  return `{${Object.keys(of).map((key) => `${name(key)}:${literal(of[key], value)}`)}}`;
 }
 
 /** The same object at once. */
-function made(of, columns, at) {
-  if (typeof of === "number") return columns[of][at];
-  return Object.fromEntries(Object.keys(of).map((key) => [key, made(of[key], columns, at)]));
+function made(of, value) {
+  if (typeof of === "number") return value(of);
+  return Object.fromEntries(Object.keys(of).map((key) => [key, made(of[key], value)]));
 }
 
-module.exports = { objects };
+/** What makes objects of a shape out of an array in which their values stand one behind the other, and how many each has. */
+class Rows {
+  constructor(shape) {
+    const of = JSON.parse(shape);
+    this.width = widthOf(of);
+    try {
+      this.object = new Function("values", "at", `return ${literal(of, (number) => `values[at+${number}]`)};`);
+    } catch {
+      this.object = (values, at) => made(of, (number) => values[at + number]);
+    }
+  }
+}
+
+function widthOf(of) {
+  if (typeof of === "number") return 1;
+  return Object.values(of).reduce((width, each) => width + widthOf(each), 0);
+}
+
+/** Those that have been made. Each native thread tells of the shapes that it met. */
+const rowsOf = new Map();
+
+function rows(shape) {
+  let known = rowsOf.get(shape);
+  if (known === undefined) {
+    if (rowsOf.size === MOST) rowsOf.clear();
+    rowsOf.set(shape, (known = new Rows(shape)));
+  }
+  return known;
+}
+
+module.exports = { objects, rows };

@@ -122,7 +122,7 @@ impl NativeClient {
         let place = if cold.is_none() { place.beginning_here() } else { place };
         let client = self.on(&place)?.clone();
         let work = async move {
-            let call = Call::new(&client, &arguments, options.as_deref())?;
+            let call = Call::of_operation(&client, &arguments, options.as_deref())?;
             let outcome = operations::run(operation, call).await;
             Warm::ended(cold.as_ref(), &outcome);
             outcome
@@ -152,8 +152,8 @@ impl NativeClient {
                 let (client, cold, given) = (client.clone(), cold.clone(), given.next());
                 let work = async move {
                     let Given(operation, arguments, options) = given.ok_or_else(Failure::inside)?;
-                    let call =
-                        Call::new(&client, arguments.get(), options.as_deref().map(RawValue::get))?;
+                    let options = options.as_deref().map(RawValue::get);
+                    let call = Call::of_operation(&client, arguments.get(), options)?;
                     let outcome = operations::run(operation, call).await;
                     Warm::ended(cold.as_ref(), &outcome);
                     outcome
@@ -223,7 +223,24 @@ impl Call {
         arguments: &str,
         options: Option<&str>,
     ) -> Result<Self, Failure> {
-        let capture = Capture::without_headers();
+        Self::keeping(Capture::without_headers(), client, arguments, options)
+    }
+
+    /// One whose objects are given to JavaScript as they are answered, and looked at by nobody before.
+    fn of_operation(
+        client: &Client,
+        arguments: &str,
+        options: Option<&str>,
+    ) -> Result<Self, Failure> {
+        Self::keeping(Capture::of_rows(), client, arguments, options)
+    }
+
+    fn keeping(
+        capture: Capture,
+        client: &Client,
+        arguments: &str,
+        options: Option<&str>,
+    ) -> Result<Self, Failure> {
         let options: CallOptions = fields::options(options)?.capture(&capture).raw_pages();
         let arguments = Arguments::parse(arguments);
         Ok(Self { client: client.with(options), arguments, capture })
@@ -231,6 +248,9 @@ impl Call {
 
     /// The object that was answered, as it arrived. The client has read it by then.
     pub(crate) fn object(&self) -> Outcome {
+        if let Some(row) = self.capture.take_row() {
+            return Ok(Reply::Row(row));
+        }
         Ok(match self.capture.response() {
             Some(answer) => Reply::Json(answer.object()),
             None => Reply::Nothing,

@@ -1,10 +1,12 @@
 //! What goes out to one JavaScript environment: answers are written one behind the other into one JSON array,
-//! `[id, what, value, id, what, value, …]`, which JavaScript parses at once. One wake-up of its loop serves all that came
+//! `[id, what, value, id, what, value, …]`, which JavaScript parses at once. An object whose shape JavaScript knows is more than one
+//! value: `id, what, place of the shape, value, value, …`. One wake-up of its loop serves all that came
 //! until then.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use storycore::{Row, RowShape};
 
 use crate::failure::Failure;
 
@@ -30,7 +32,15 @@ enum What {
     Told = 3,
     /// A page whose objects have their keys once, by itself or behind how many are wanted.
     Columns = 5,
+    /// What objects have in common that stand behind it in this text or later ones, at this place among all that JavaScript keeps:
+    /// `[place, shape]`. No call's.
+    Shape = 6,
+    /// The call ended with an object of the shape at this place. Its values follow by themselves.
+    Row = 7,
 }
+
+/// Shapes that JavaScript keeps: those of all types that each thread reads.
+const SHAPES: usize = 64;
 
 /// What a call gives.
 #[derive(Debug)]
@@ -39,6 +49,8 @@ pub(crate) enum Reply {
     Json(Bytes),
     /// A page whose objects have their keys once, by itself or in an array behind how many of them are wanted.
     Columns(Bytes),
+    /// An object without its keys.
+    Row(Row),
     /// JSON that was written here.
     Text(String),
     Bytes(Bytes),
@@ -60,8 +72,15 @@ pub(crate) struct Batch {
 
 impl Batch {
     fn add(&mut self, id: u32, what: What, value: &str) {
+        self.begin(id, what, value.len());
+        self.text.push_str(value);
+        self.is_not_ascii |= !value.is_ascii();
+    }
+
+    /// All but the value, which has so many bytes.
+    fn begin(&mut self, id: u32, what: What, length: usize) {
         // With room for the end: a page would be copied for one byte more. Where a second answer came others do.
-        let needed = value.len() + 32;
+        let needed = length + 32;
         if self.text.capacity() - self.text.len() < needed {
             let others = if self.text.is_empty() { 0 } else { ROOM };
             self.text.reserve(needed + others);
@@ -71,9 +90,22 @@ impl Batch {
         self.text.push(',');
         self.text.push(char::from(b'0' + what as u8));
         self.text.push(',');
-        self.text.push_str(value);
-        self.is_not_ascii |= !value.is_ascii();
-        self.ended += usize::from(!matches!(what, What::Told));
+        self.ended += usize::from(!matches!(what, What::Told | What::Shape));
+    }
+
+    fn add_shape(&mut self, place: usize, shape: &RowShape) {
+        // A key has no backslash.
+        let json = shape.json.replace('"', "\\\"");
+        self.add(0, What::Shape, &format!("[{place},\"{json}\"]"));
+    }
+
+    fn add_row(&mut self, id: u32, shape: usize, row: &Row) {
+        self.begin(id, What::Row, row.values.len());
+        // There are fewer than a hundred.
+        self.add_number(shape as u32);
+        self.text.push(',');
+        self.text.push_str(&row.values);
+        self.is_not_ascii |= !row.is_ascii;
     }
 
     /// Without the ado of `write!`, which is as much as all else that is done for an answer here.
@@ -113,6 +145,10 @@ impl Batch {
 #[derive(Default)]
 pub(crate) struct Outbox {
     batches: VecDeque<Batch>,
+    /// The numbers of the shapes that JavaScript was told, at their places. Texts are read in the order in which they were written.
+    shapes: Vec<u32>,
+    /// Where the next one stands, in place of the oldest.
+    next_shape: usize,
     /// Whether the environment was told to fetch.
     pub(crate) is_told: bool,
 }
@@ -127,8 +163,13 @@ impl Outbox {
 
     /// How a call ended.
     pub(crate) fn end(&mut self, id: u32, outcome: Result<Reply, Failure>) {
+        let shape = match &outcome {
+            Ok(Reply::Row(row)) => self.place(&row.shape),
+            _ => 0,
+        };
         let batch = self.batch();
         match outcome {
+            Ok(Reply::Row(row)) => batch.add_row(id, shape, &row),
             Ok(Reply::Json(json)) => batch.add_bytes(id, What::Result, &json),
             Ok(Reply::Columns(json)) => batch.add_bytes(id, What::Columns, &json),
             Ok(Reply::Text(json)) => batch.add(id, What::Result, &json),
@@ -145,6 +186,21 @@ impl Outbox {
             }
             Err(failure) => batch.add(id, What::Failure, &failure.to_json()),
         }
+    }
+
+    /// Where JavaScript has this shape, which it is told of the first time.
+    fn place(&mut self, shape: &RowShape) -> usize {
+        if let Some(place) = self.shapes.iter().position(|known| *known == shape.number) {
+            return place;
+        }
+        let place = self.next_shape;
+        self.next_shape = (place + 1) % SHAPES;
+        match self.shapes.get_mut(place) {
+            Some(oldest) => *oldest = shape.number,
+            None => self.shapes.push(shape.number),
+        }
+        self.batch().add_shape(place, shape);
+        place
     }
 
     /// What a call tells of itself while it goes on.
