@@ -13,7 +13,7 @@ use hyper::{
 };
 use hyper_util::client::legacy::connect::Connection as _;
 
-use super::{body::SendBody, connector::Stream, pool::Destination};
+use super::{body::SendBody, connector::Stream, destination::Destination};
 use crate::process;
 
 /// A connection that carries one request at a time.

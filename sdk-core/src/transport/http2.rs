@@ -15,7 +15,7 @@ use hyper::{
 use hyper_util::rt::TokioTimer;
 use tokio::time::Instant;
 
-use super::{body::SendBody, connector::Stream, pool::Destination};
+use super::{body::SendBody, connector::Stream, destination::Destination};
 use crate::beside::Tasks;
 
 /// A connection that gave no answer for so long, until somebody waited no more, carries no further request: what it leads to

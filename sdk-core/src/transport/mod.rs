@@ -9,6 +9,7 @@ mod budget;
 mod connections;
 mod connector;
 mod credentials;
+mod destination;
 mod failure;
 mod headers;
 mod http1;

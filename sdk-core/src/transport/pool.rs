@@ -9,10 +9,7 @@ use std::{
 };
 
 use futures_util::future::{Either, select};
-use http::{
-    HeaderValue, Request, Uri,
-    uri::{Authority, Parts, PathAndQuery, Scheme},
-};
+use http::{Request, Uri, uri::Authority};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::Connection as _;
 use tokio::{
@@ -25,6 +22,7 @@ use tokio::{
 use super::{
     body::SendBody,
     connector::{BoxError, Connector},
+    destination::Destination,
     http1::Http1,
     http2::Http2,
     uri::Origin,
@@ -81,13 +79,6 @@ impl Lane {
     }
 }
 
-/// Where a connection leads to.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Destination {
-    scheme: Scheme,
-    authority: Authority,
-}
-
 /// Why a request got no answer.
 pub(crate) struct Failed {
     pub(crate) why: Why,
@@ -128,7 +119,7 @@ impl Pool {
 
     /// Whether a connection to there is open and free, as far as is known.
     pub(super) fn is_open_to(&self, origin: &Origin) -> bool {
-        let leads = |to: &Destination| origin.is_at(&to.scheme, &to.authority);
+        let leads = |to: &Destination| to.is_at(origin);
         let open = self.0.open();
         open.http1.iter().any(|(since, connection)| since.elapsed() < IDLE && leads(&connection.to))
             || open.http2.iter().any(|(used, connection)| {
@@ -363,40 +354,6 @@ impl Drop for Lease {
         {
             self.pool.keep(connection);
         }
-    }
-}
-
-impl Destination {
-    fn of(uri: &Uri) -> Option<Self> {
-        Some(Self { scheme: uri.scheme()?.clone(), authority: uri.authority()?.clone() })
-    }
-
-    /// Whether a request for `uri` goes there.
-    fn is_of(&self, uri: &Uri) -> bool {
-        // Mostly it is the same text; letter by letter, small and large alike, is slower.
-        let is_there =
-            |to: &Authority| to.as_str() == self.authority.as_str() || *to == self.authority;
-        uri.scheme() == Some(&self.scheme) && uri.authority().is_some_and(is_there)
-    }
-
-    /// A place there.
-    fn uri(&self, path: Option<&PathAndQuery>) -> Uri {
-        let mut parts = Parts::default();
-        parts.scheme = Some(self.scheme.clone());
-        parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(path.cloned().unwrap_or(PathAndQuery::from_static("/")));
-        Uri::from_parts(parts).expect("a URI's parts make a URI")
-    }
-
-    /// What the header `Host` says: the port only where it is not the scheme's own.
-    pub(super) fn host(&self) -> HeaderValue {
-        let own = if self.scheme == Scheme::HTTPS { 443 } else { 80 };
-        let host = self.authority.host();
-        let text = match self.authority.port_u16() {
-            Some(port) if port != own => format!("{host}:{port}"),
-            _ => host.to_owned(),
-        };
-        HeaderValue::try_from(text).expect("a URI's host is a header's value")
     }
 }
 
