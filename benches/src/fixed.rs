@@ -18,8 +18,7 @@ use rustix::{
     io::Errno,
 };
 
-/// As many as the servers' cores.
-const THREADS: usize = 2;
+use crate::process::end_with_the_bench;
 
 /// How long it polls after an answer: longer than any client takes between two calls.
 const WATCHFUL: Duration = Duration::from_millis(100);
@@ -112,23 +111,19 @@ fn answer(status: &str, body: &str) -> Vec<u8> {
 /// # Errors
 /// When it cannot listen.
 pub fn serve(ready: impl FnOnce(&str)) -> io::Result<()> {
+    end_with_the_bench()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let answers = Arc::new(Answers::new());
-    let mut pollers = Vec::new();
-    for _ in 0..THREADS {
-        let poller = Arc::new(Poller::new()?);
-        let (polling, answers) = (Arc::clone(&poller), Arc::clone(&answers));
-        std::thread::Builder::new().spawn(move || polling.run(&answers))?;
-        pollers.push(poller);
-    }
+    let poller = Arc::new(Poller::new()?);
+    let polling = Arc::clone(&poller);
+    std::thread::Builder::new().spawn(move || polling.run(&Answers::new()))?;
     ready(&format!("http://{}", listener.local_addr()?));
-    for (stream, poller) in listener.incoming().zip(pollers.iter().cycle()) {
+    for stream in listener.incoming() {
         poller.add(stream?)?;
     }
     Ok(())
 }
 
-/// The connections of one thread.
+/// All connections.
 struct Poller {
     epoll: OwnedFd,
     /// By their number. One that ended leaves its place empty.
@@ -160,6 +155,7 @@ impl Poller {
     /// Answers for ever: polls while requests come, and sleeps only when none has come for a while.
     fn run(&self, answers: &Answers) -> io::Result<()> {
         let mut events = Vec::with_capacity(64);
+        let mut buffer = [0; REQUEST];
         let mut last = Instant::now();
         loop {
             let is_watchful = last.elapsed() < WATCHFUL;
@@ -173,7 +169,10 @@ impl Poller {
             for event in events.drain(..) {
                 let connection = &mut connections[event.data.u64() as usize];
                 // A client that goes away ends its connection.
-                if connection.as_mut().is_some_and(|open| open.answer(answers).is_err()) {
+                if connection
+                    .as_mut()
+                    .is_some_and(|open| open.answer(answers, &mut buffer).is_err())
+                {
                     *connection = None;
                 }
             }
@@ -187,9 +186,8 @@ impl Poller {
 
 impl Connection {
     /// Reads what has come, and answers once that is a whole request.
-    fn answer(&mut self, answers: &Answers) -> io::Result<()> {
-        let mut buffer = [0; REQUEST];
-        let read = self.stream.read(&mut buffer)?;
+    fn answer(&mut self, answers: &Answers, buffer: &mut [u8]) -> io::Result<()> {
+        let read = self.stream.read(buffer)?;
         self.read.extend_from_slice(&buffer[..read]);
         if read == 0 || self.read.len() > REQUEST {
             return Err(io::ErrorKind::UnexpectedEof.into());

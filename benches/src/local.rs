@@ -2,11 +2,14 @@
 
 use std::io;
 
+use crate::process::end_with_the_bench;
+
 /// Serves from memory until it is killed, by two threads, and prints where it is: its address, a space, its key.
 ///
 /// # Errors
 /// When it cannot start.
 pub fn serve() -> io::Result<()> {
+    end_with_the_bench()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {

@@ -56,6 +56,15 @@ pub fn peak_memory_mib(pid: u32) -> io::Result<f64> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no VmHWM"))
 }
 
+/// Ends this process when the thread ends that started it, a bench's first one: also when the bench is killed, and can end nothing
+/// itself.
+///
+/// # Errors
+/// When the system refuses.
+pub fn end_with_the_bench() -> io::Result<()> {
+    Ok(rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?)
+}
+
 /// A child that is ended when this goes.
 #[derive(Debug)]
 pub struct Server {

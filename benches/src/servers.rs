@@ -34,9 +34,10 @@ pub fn told(name: &str) -> io::Result<PathBuf> {
 /// Runs the server that the command line asks for: `serve` is the fixed one, `platform` the local platform. Nothing when it
 /// asks for none.
 fn asked_for() -> Option<io::Result<()>> {
-    match env::args().nth(1).as_deref() {
-        Some("serve") => Some(pin(SERVER).and_then(|()| fixed::serve(|url| println!("{url}")))),
-        Some("platform") => Some(pin(SERVER).and_then(|()| local::serve())),
-        _ => None,
-    }
+    let serve: fn() -> io::Result<()> = match env::args().nth(1).as_deref() {
+        Some("serve") => || fixed::serve(|url| println!("{url}")),
+        Some("platform") => local::serve,
+        _ => return None,
+    };
+    Some(pin(SERVER).and_then(|()| serve()))
 }

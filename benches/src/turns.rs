@@ -66,7 +66,8 @@ pub fn compare(
     for name in &names {
         sides.insert(*name, start(name)?);
     }
-    let (seconds, turns) = if options.quick { (0.5, 3) } else { (2.0, 7) };
+    // Short ones: a virtual machine's cores change their speed within seconds, and a ratio is of one turn.
+    let (seconds, turns) = if options.quick { (0.5, 3) } else { (1.0, 15) };
     let mut gave = BTreeMap::new();
     for measured in all {
         let rows = || rows.iter().filter(|row| row.measured == measured);
