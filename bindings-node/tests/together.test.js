@@ -3,7 +3,9 @@
 
 const assert = require("node:assert/strict");
 const { getEventListeners, once } = require("node:events");
+const { readdirSync, readFileSync } = require("node:fs");
 const { createServer } = require("node:http");
+const { availableParallelism } = require("node:os");
 const { after, before, test } = require("node:test");
 const { Worker } = require("node:worker_threads");
 const { CallCancelledError, InvalidRequestError, NotFoundError, StoryCoreClient } = require("storycore");
@@ -222,5 +224,17 @@ test("a worker that ends with calls gathered and under way takes nothing with it
   assert.equal(code, 0);
   const ids = await Promise.all(times(COUNT, async (number) => (await client.projects.get(`prj_${number}`)).id));
   assert.deepEqual(ids, times(COUNT, (number) => `prj_${number}`));
+  await client.close();
+});
+
+test("many calls are spread over two threads, and a third one where there are processors for it", { skip: process.platform !== "linux" && "threads have names on Linux" }, async () => {
+  const client = open();
+  const calls = times(24, (number) => client.projects.get(`held-${number}`));
+  await holds(24);
+  const names = readdirSync("/proc/self/task").map((thread) => readFileSync(`/proc/self/task/${thread}/comm`, "utf8").trim());
+  const own = names.filter((name) => name.startsWith("storycore-")).sort();
+  assert.deepEqual(own, times(availableParallelism() > 2 ? 3 : 2, (number) => `storycore-${number}`));
+  held.forEach((answer) => answer());
+  await Promise.all(calls);
   await client.close();
 });

@@ -1,4 +1,4 @@
-//! The process's own threads: two single-threaded runtimes, each of which drives connections of its own, so that no call
+//! The process's own threads: single-threaded runtimes, each of which drives connections of its own, so that no call
 //! hops between threads. They begin with the first call, and an idle one waits in the kernel.
 //!
 //! When calls come one after another, JavaScript's own thread writes the next request itself: a runtime's thread that has
@@ -32,10 +32,10 @@ use tokio::{
 
 use eager::Eager;
 use place::BUSY;
-pub use place::Place;
+pub use place::{Place, spread_by};
 
-/// How many there are.
-pub const SHARDS: usize = 2;
+/// As many as there may be.
+pub const SHARDS: usize = 3;
 
 /// Where lone calls are.
 pub const FIRST: usize = 0;

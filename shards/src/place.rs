@@ -2,15 +2,34 @@
 
 use std::{
     ops::Deref,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
-use crate::{ALL, SHARDS};
+use crate::{ALL, FIRST, SHARDS};
 
 /// Fewer calls than this share one thread: it is awake already, a second one would have to be woken.
 const FEW: usize = 8;
 
 pub(crate) static BUSY: [Count; SHARDS] = [const { Count(AtomicUsize::new(0)) }; SHARDS];
+
+/// Calls are spread over so many threads.
+const USUAL: usize = 2;
+
+static SPREAD: OnceLock<usize> = OnceLock::new();
+static SPREAD_BY: OnceLock<fn() -> usize> = OnceLock::new();
+
+/// Tells over how many threads calls are spread, of [`SHARDS`] at most and two where nothing is told. It is asked once, when many
+/// calls are under way first. What is told first counts.
+pub fn spread_by(how_many: fn() -> usize) {
+    let _ = SPREAD_BY.set(how_many);
+}
+
+fn spread() -> usize {
+    *SPREAD.get_or_init(|| SPREAD_BY.get().map_or(USUAL, |how_many| how_many().clamp(1, SHARDS)))
+}
 
 /// How many calls a thread has. Each is by itself in the processor's cache: else threads that count their own calls would wait for
 /// each other.
@@ -34,8 +53,12 @@ pub struct Place {
 impl Place {
     /// The less busy thread.
     pub fn choose() -> Self {
-        let (first, second) = (BUSY[0].load(Relaxed), BUSY[1].load(Relaxed));
-        Self::on(usize::from(first + second >= FEW && second < first))
+        let busy = |number: usize| BUSY[number].load(Relaxed);
+        if (0..SHARDS).map(busy).sum::<usize>() < FEW {
+            return Self::on(FIRST);
+        }
+        // Of those that are as busy the first.
+        Self::on((0..spread()).min_by_key(|number| busy(*number)).unwrap_or(FIRST))
     }
 
     /// A given thread, where the connections are that are needed.
