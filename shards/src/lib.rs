@@ -32,7 +32,7 @@ use tokio::{
 
 use eager::Eager;
 use place::BUSY;
-pub use place::{Place, spread_by};
+pub use place::{Place, USUAL, spread_by};
 
 /// As many as there may be.
 pub const SHARDS: usize = 3;

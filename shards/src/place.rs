@@ -15,13 +15,13 @@ const FEW: usize = 8;
 
 pub(crate) static BUSY: [Count; SHARDS] = [const { Count(AtomicUsize::new(0)) }; SHARDS];
 
-/// Calls are spread over so many threads.
-const USUAL: usize = 2;
+/// Calls are spread over so many threads where nothing else is told.
+pub const USUAL: usize = 2;
 
 static SPREAD: OnceLock<usize> = OnceLock::new();
 static SPREAD_BY: OnceLock<fn() -> usize> = OnceLock::new();
 
-/// Tells over how many threads calls are spread, of [`SHARDS`] at most and two where nothing is told. It is asked once, when many
+/// Tells over how many threads calls are spread, of [`SHARDS`] at most, where that is not [`USUAL`]. It is asked once, when many
 /// calls are under way first. What is told first counts.
 pub fn spread_by(how_many: fn() -> usize) {
     let _ = SPREAD_BY.set(how_many);

@@ -15,7 +15,7 @@ use std::{
 use futures_util::future::{AbortHandle, Abortable, BoxFuture, Either, FutureExt as _, select};
 use pin_project_lite::pin_project;
 use storycore_shards::{self as shards, Begin};
-pub(crate) use storycore_shards::{Place, SHARDS};
+pub(crate) use storycore_shards::{Place, USUAL as SHARDS};
 use tokio::{runtime::Handle, sync::oneshot};
 use tokio_util::sync::CancellationToken;
 
