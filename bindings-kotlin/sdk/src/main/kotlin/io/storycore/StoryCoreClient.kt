@@ -59,8 +59,7 @@ public class StoryCoreClient private constructor(calls: Calls) : Resources(calls
      * @param caCertificates Further root certificates, in PEM, beside the system's, or the bundled ones where there are none.
      * @param clientCertificate A client certificate to show.
      * @param proxy A proxy for every request. Default: `HTTPS_PROXY` and `NO_PROXY`.
-     * @param fromEnv Whether what is not given is taken from the environment, as [Companion.fromEnv] does.
-     * @throws ConfigException naming the setting or the variable that is wrong.
+     * @throws ConfigException saying which setting is wrong.
      */
     public constructor(
         apiKey: String? = null,
@@ -82,30 +81,31 @@ public class StoryCoreClient private constructor(calls: Calls) : Resources(calls
         caCertificates: String? = null,
         clientCertificate: Certificate? = null,
         proxy: String? = null,
-        fromEnv: Boolean = false,
     ) : this(
-        ClientSettings(
-            platform = platform?.raw,
-            baseUrl = baseUrl,
-            apiKey = apiKey,
-            jwt = jwt?.native(),
-            oauth = oauth?.native(),
-            anonymous = anonymous,
-            timeout = timeout?.positive("timeout"),
-            attemptTimeout = attemptTimeout?.positive("attemptTimeout"),
-            connectTimeout = connectTimeout?.positive("connectTimeout"),
-            maxRetryAfter = maxRetryAfter?.positive("maxRetryAfter"),
-            maxRetries = maxRetries?.let { uint("maxRetries", it.toLong()) },
-            maxInFlight = maxInFlight?.let { uint("maxInFlight", it.toLong()) },
-            circuitBreaker = circuitBreaker?.native(),
-            headers = headers,
-            app = app?.let { AppInfo(it.name, it.version) },
-            allowInsecureHttp = allowInsecureHttp,
-            caCertificates = caCertificates,
-            clientCertificate = clientCertificate?.let { ClientCertificate(it.chain, it.key.expose()) },
-            proxy = proxy,
-            language = LANGUAGE,
-        ).begun(oauth?.onTokens, fromEnv),
+        calls(
+            settings(
+                apiKey = apiKey,
+                jwt = jwt,
+                oauth = oauth,
+                anonymous = anonymous,
+                baseUrl = baseUrl,
+                platform = platform,
+                timeout = timeout,
+                attemptTimeout = attemptTimeout,
+                connectTimeout = connectTimeout,
+                maxRetries = maxRetries,
+                maxRetryAfter = maxRetryAfter,
+                maxInFlight = maxInFlight,
+                circuitBreaker = circuitBreaker,
+                headers = headers,
+                app = app,
+                allowInsecureHttp = allowInsecureHttp,
+                caCertificates = caCertificates,
+                clientCertificate = clientCertificate,
+                proxy = proxy,
+            ),
+            oauth?.onTokens,
+        ) { settings, listener -> NativeClient(settings, listener) },
     )
 
     /** The name of the platform that it speaks to. */
@@ -163,25 +163,122 @@ public class StoryCoreClient private constructor(calls: Calls) : Resources(calls
     public companion object {
         /**
          * A client set up by the environment: `STORYCORE_API_KEY`, `STORYCORE_BASE_URL`, `STORYCORE_PLATFORM`,
-         * `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. The constructor's `fromEnv` takes further settings beside them;
-         * nothing else reads them.
+         * `STORYCORE_TIMEOUT` (seconds) and `STORYCORE_MAX_RETRIES`. Nothing else reads them.
          *
          * @throws ConfigException naming the variable that is wrong.
          */
         @JvmStatic
-        public fun fromEnv(): StoryCoreClient = StoryCoreClient(fromEnv = true)
-    }
-}
+        public fun fromEnv(): StoryCoreClient = fromEnv(apiKey = null)
 
-/** The calls of a client with these settings. */
-private fun ClientSettings.begun(onTokens: ((TokenSet) -> Unit)?, fromEnv: Boolean): Calls {
-    val listener = onTokens?.let {
-        object : TokensListener {
-            override fun onTokens(tokens: NativeTokenSet) = orUncaught { it(tokens.set()) }
+        /**
+         * A client set up by the environment, and by what is given, which comes before its variable. Each setting is as the
+         * constructor has it.
+         *
+         * @throws ConfigException naming the variable or the setting that is wrong.
+         */
+        public fun fromEnv(
+            apiKey: String? = null,
+            jwt: JwtCredential? = null,
+            oauth: OAuthCredential? = null,
+            anonymous: Boolean = false,
+            baseUrl: String? = null,
+            platform: Platform? = null,
+            timeout: Duration? = null,
+            attemptTimeout: Duration? = null,
+            connectTimeout: Duration? = null,
+            maxRetries: Int? = null,
+            maxRetryAfter: Duration? = null,
+            maxInFlight: Int? = null,
+            circuitBreaker: CircuitBreaker? = null,
+            headers: Map<String, String> = emptyMap(),
+            app: App? = null,
+            allowInsecureHttp: Boolean = false,
+            caCertificates: String? = null,
+            clientCertificate: Certificate? = null,
+            proxy: String? = null,
+        ): StoryCoreClient = StoryCoreClient(
+            calls(
+                settings(
+                    apiKey = apiKey,
+                    jwt = jwt,
+                    oauth = oauth,
+                    anonymous = anonymous,
+                    baseUrl = baseUrl,
+                    platform = platform,
+                    timeout = timeout,
+                    attemptTimeout = attemptTimeout,
+                    connectTimeout = connectTimeout,
+                    maxRetries = maxRetries,
+                    maxRetryAfter = maxRetryAfter,
+                    maxInFlight = maxInFlight,
+                    circuitBreaker = circuitBreaker,
+                    headers = headers,
+                    app = app,
+                    allowInsecureHttp = allowInsecureHttp,
+                    caCertificates = caCertificates,
+                    clientCertificate = clientCertificate,
+                    proxy = proxy,
+                ),
+                oauth?.onTokens,
+            ) { settings, listener -> NativeClient.fromEnv(settings, listener) },
+        )
+
+        private fun calls(
+            settings: ClientSettings,
+            onTokens: ((TokenSet) -> Unit)?,
+            make: (ClientSettings, TokensListener?) -> NativeClient,
+        ): Calls {
+            val listener = onTokens?.let {
+                object : TokensListener {
+                    override fun onTokens(tokens: NativeTokenSet) = orUncaught { it(tokens.set()) }
+                }
+            }
+            return Calls(told { make(settings, listener) }, CallOptions.NONE)
         }
+
+        private fun settings(
+            apiKey: String?,
+            jwt: JwtCredential?,
+            oauth: OAuthCredential?,
+            anonymous: Boolean,
+            baseUrl: String?,
+            platform: Platform?,
+            timeout: Duration?,
+            attemptTimeout: Duration?,
+            connectTimeout: Duration?,
+            maxRetries: Int?,
+            maxRetryAfter: Duration?,
+            maxInFlight: Int?,
+            circuitBreaker: CircuitBreaker?,
+            headers: Map<String, String>,
+            app: App?,
+            allowInsecureHttp: Boolean,
+            caCertificates: String?,
+            clientCertificate: Certificate?,
+            proxy: String?,
+        ) = ClientSettings(
+            platform = platform?.raw,
+            baseUrl = baseUrl,
+            apiKey = apiKey,
+            jwt = jwt?.native(),
+            oauth = oauth?.native(),
+            anonymous = anonymous,
+            timeout = timeout?.positive("timeout"),
+            attemptTimeout = attemptTimeout?.positive("attemptTimeout"),
+            connectTimeout = connectTimeout?.positive("connectTimeout"),
+            maxRetryAfter = maxRetryAfter?.positive("maxRetryAfter"),
+            maxRetries = maxRetries?.let { uint("maxRetries", it.toLong()) },
+            maxInFlight = maxInFlight?.let { uint("maxInFlight", it.toLong()) },
+            circuitBreaker = circuitBreaker?.native(),
+            headers = headers,
+            app = app?.let { AppInfo(it.name, it.version) },
+            allowInsecureHttp = allowInsecureHttp,
+            caCertificates = caCertificates,
+            clientCertificate = clientCertificate?.let { ClientCertificate(it.chain, it.key.expose()) },
+            proxy = proxy,
+            language = LANGUAGE,
+        )
     }
-    val native = told { if (fromEnv) NativeClient.fromEnv(this, listener) else NativeClient(this, listener) }
-    return Calls(native, CallOptions.NONE)
 }
 
 /**

@@ -41,16 +41,14 @@ class EnvironmentTest {
         set("STORYCORE_BASE_URL", platform.url)
         set("STORYCORE_MAX_RETRIES", "0")
         StoryCoreClient.fromEnv().use { it.projects.list() }
-        StoryCoreClient(fromEnv = true, headers = mapOf("x-team" to "cut")).use { it.projects.list() }
+        StoryCoreClient.fromEnv(headers = mapOf("x-team" to "cut")).use { it.projects.list() }
         val teams = platform.requests().map { it.jsonObject.getValue("headers").jsonObject["x-team"]?.jsonPrimitive?.content }
         assertEquals(listOf(null, "cut"), teams)
         platform.fault("""{"path": "/api/projects", "times": 2, "action": {"status": 503}}""")
-        StoryCoreClient(fromEnv = true, maxRetries = 2).use { it.projects.list() }
-        StoryCoreClient(fromEnv = true, apiKey = "another-key").use {
-            assertFailsWith<AuthenticationException> { it.projects.list() }
-        }
+        StoryCoreClient.fromEnv(maxRetries = 2).use { it.projects.list() }
+        StoryCoreClient.fromEnv(apiKey = "another-key").use { assertFailsWith<AuthenticationException> { it.projects.list() } }
         set("STORYCORE_BASE_URL", "http://127.0.0.1:9")
-        StoryCoreClient(fromEnv = true, baseUrl = platform.url).use { it.projects.list() }
+        StoryCoreClient.fromEnv(baseUrl = platform.url).use { it.projects.list() }
     }
 
     @Test
@@ -58,7 +56,7 @@ class EnvironmentTest {
         set("STORYCORE_API_KEY", "")
         val missing = assertFailsWith<ConfigException> { StoryCoreClient.fromEnv() }
         assertTrue("STORYCORE_API_KEY" in missing.message!!, missing.message)
-        StoryCoreClient(fromEnv = true, apiKey = platform.apiKey, baseUrl = platform.url).use { it.projects.list() }
-        assertFailsWith<ConfigException> { StoryCoreClient(fromEnv = true, apiKey = "a", anonymous = true) }
+        StoryCoreClient.fromEnv(apiKey = platform.apiKey, baseUrl = platform.url).use { it.projects.list() }
+        assertFailsWith<ConfigException> { StoryCoreClient.fromEnv(apiKey = "a", anonymous = true) }
     }
 }
