@@ -79,7 +79,7 @@ impl Transport {
         number: u32,
         finish: &impl Finish<Out = T>,
     ) -> Result<T, Error> {
-        let mut refused = None;
+        let (mut refused, mut replayed) = (None, false);
         loop {
             let (response, credential) = {
                 let credential = match &self.credential {
@@ -94,10 +94,11 @@ impl Transport {
                 pacer.learn(response.headers());
             }
             let replaced = response.status().as_u16() == 401
-                && refused.is_none()
+                && !replayed
                 && self.credential.can_be_renewed()
                 && call.request.can_be_sent_again();
             if replaced {
+                replayed = true;
                 refused = credential;
                 continue;
             }
