@@ -217,7 +217,8 @@ impl UploadControl {
         Arc::new(Self(upload::UploadControl::new()))
     }
 
-    /// Stops the requests; what arrived is kept. A small file's single request goes on.
+    /// Stops the requests at once; what arrived is kept. A small file's single request is not begun; one that is on its way
+    /// goes on.
     pub fn pause(&self) {
         self.0.pause();
     }
