@@ -27,7 +27,7 @@ const OBJECT: u16 = 1 << 11;
 
 /// A field that takes all of these takes whatever is of the kind. They are the kind's edges, or have one of each in them: numbers
 /// have bounds, times a form. An object is a map or any value: no answer has a field that is a struct, whose own fields would have
-/// to be asked, too.
+/// to be asked, too (a test of the SDK's rows sees to it).
 const EXAMPLES: [(u16, &[&str]); 12] = [
     (NULL, &["null"]),
     (BOOLEAN, &["true", "false"]),

@@ -30,6 +30,9 @@ const BEFORE_AT_MOST: u32 = 1 << 20;
 /// Shapes of a type that are kept.
 const KEPT: usize = 4;
 
+/// Of no more bytes, where a project's has some 300: each thread keeps its own.
+const LONGEST: usize = 16 * 1024;
+
 /// What alike objects of a type have in common.
 #[derive(Debug)]
 pub struct RowShape {
@@ -98,9 +101,9 @@ impl Rows {
         }
         let text = plain(object)?;
         let mut scan = Scan::of_short_numbers(object);
-        let shapes = self.shapes.iter().enumerate();
-        let (at, values) =
-            shapes.filter_map(|(at, shape)| Some((at, shape.read(text, &mut scan)?))).next()?;
+        let mut values = String::new();
+        let mut shapes = self.shapes.iter();
+        let at = shapes.position(|shape| shape.read(text, &mut scan, &mut values).is_some())?;
         self.shapes[..=at].rotate_right(1);
         let shape = Arc::clone(&self.shapes[0]);
         if shape.number == self.newest {
@@ -159,24 +162,27 @@ impl RowShape {
         let number = LAST.fetch_add(1, Relaxed);
         let shape = Self { number, json, fields, end, own };
         // It may have values of which the examples say nothing.
-        shape.read(text, &mut scan).is_some().then_some(shape)
+        shape.read(text, &mut scan, &mut String::new()).is_some().then_some(shape)
     }
 
-    /// The values of an object of this shape.
-    fn read(&self, text: &str, scan: &mut Scan<'_>) -> Option<String> {
+    /// Puts the values of an object of this shape in place of those that another one found.
+    fn read(&self, text: &str, scan: &mut Scan<'_>, values: &mut String) -> Option<()> {
         scan.at = 0;
-        let mut values = String::with_capacity(text.len());
+        values.clear();
         for field in &self.fields {
             field.pass_lead(scan)?;
             let start = scan.at;
             field.takes.pass(scan, field.depth)?;
-            if !values.is_empty() {
+            if values.is_empty() {
+                // Once for all shapes, and not where none has the object's first key.
+                values.reserve_exact(text.len());
+            } else {
                 values.push(',');
             }
             values.push_str(&text[start..scan.at]);
         }
         scan.word(&self.end)?;
-        scan.is_at_end().then_some(values)
+        scan.is_at_end().then_some(())
     }
 
     /// How many values an object has.
@@ -219,6 +225,9 @@ impl<'a> Learning<'a, '_> {
             // Twice there is a mistake or the last one; where `data` stands may be all of the object.
             let is_odd = keys.contains(&key) || key.contains(&b'\\');
             if is_odd || depth == 0 && key == br#""data""# || keys.len() == MOST {
+                return None;
+            }
+            if self.json.len() + key.len() > LONGEST {
                 return None;
             }
             if !keys.is_empty() {

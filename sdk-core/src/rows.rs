@@ -54,4 +54,6 @@ fn of_type<R>(kind: TypeId, what: impl FnOnce(&mut Rows) -> R) -> R {
 }
 
 #[cfg(test)]
+mod fields;
+#[cfg(test)]
 mod tests;

@@ -225,6 +225,11 @@ fn what_cannot_be_told_by_its_shape_is_never_learned() {
         let mut rows = learned::<Project>(object, true);
         assert!(rows.read(object.as_bytes()).is_none(), "{object}");
     }
+    for (key, is_read) in [("k".repeat(100), true), ("k".repeat(20_000), false)] {
+        let of = format!(r#"{{"id":"{}","settings":{{"{key}":1}}}}"#, "v".repeat(20_000));
+        let row = learned::<Project>(&of, true).read(of.as_bytes());
+        assert_eq!(row.is_some(), is_read, "a key of {} bytes", key.len());
+    }
     for object in ["{}", r#"{"extra":{}}"#] {
         let mut rows = learned::<crate::models::ApiKeyUsage>(object, true);
         assert!(rows.read(object.as_bytes()).is_none(), "without a value there is no row");
