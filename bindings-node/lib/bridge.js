@@ -34,7 +34,7 @@ let last = 0;
 let gathered = [];
 let gatheredFor;
 const settled = Promise.resolve();
-/** What makes objects of rows, by the places that the native side gave their shapes. */
+/** The shapes of rows, with what makes objects of each, by the places that the native side gave them. */
 const shapes = [];
 
 // The others have no libuv, or one whose loop is driven by another one.
@@ -82,6 +82,10 @@ class Call {
   }
 }
 
+function objectOf(shape) {
+  return (columns ??= require("./columns.js")).rows(shape);
+}
+
 function fetched(text, buffers) {
   const batch = JSON.parse(text);
   let next;
@@ -95,13 +99,20 @@ function fetched(text, buffers) {
       next += shape.width;
       const call = waiting.get(id);
       if (call === undefined) continue;
-      const { resolve } = call;
+      const { resolve, reject } = call;
       call.end();
-      resolve(shape.object(batch, at + 3));
+      try {
+        resolve((shape.object ??= objectOf(shape.text))(batch, at + 3));
+      } catch (cause) {
+        reject(new DecodeError(`the object is not as it was announced: ${cause.message}`, {}, { cause }));
+      }
       continue;
     }
     if (what === SHAPE) {
-      shapes[value[0]] = (columns ??= require("./columns.js")).rows(value[1]);
+      const [place, width, text] = value;
+      // Made into a function by the first call that needs it: what goes wrong with that ends this call alone, and the native side,
+      // which tells a shape once, is not told.
+      shapes[place] = { width, text, object: undefined };
       continue;
     }
     const call = waiting.get(id) ?? listeners.get(id);

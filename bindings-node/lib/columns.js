@@ -57,34 +57,25 @@ function made(of, value) {
   return Object.fromEntries(Object.keys(of).map((key) => [key, made(of[key], value)]));
 }
 
-/** What makes objects of a shape out of an array in which their values stand one behind the other, and how many each has. */
-class Rows {
-  constructor(shape) {
-    const of = JSON.parse(shape);
-    this.width = widthOf(of);
-    try {
-      this.object = new Function("values", "at", `return ${literal(of, (number) => `values[at+${number}]`)};`);
-    } catch {
-      this.object = (values, at) => made(of, (number) => values[at + number]);
-    }
-  }
-}
-
-function widthOf(of) {
-  if (typeof of === "number") return 1;
-  return Object.values(of).reduce((width, each) => width + widthOf(each), 0);
-}
-
 /** Those that have been made. Each native thread tells of the shapes that it met. */
 const rowsOf = new Map();
 
+/** What makes an object of a shape out of an array in which its values stand one behind the other, from a place on. */
 function rows(shape) {
   let known = rowsOf.get(shape);
   if (known === undefined) {
     if (rowsOf.size === MOST) rowsOf.clear();
-    rowsOf.set(shape, (known = new Rows(shape)));
+    rowsOf.set(shape, (known = rowMaker(JSON.parse(shape))));
   }
   return known;
+}
+
+function rowMaker(shape) {
+  try {
+    return new Function("values", "at", `return ${literal(shape, (number) => `values[at+${number}]`)};`);
+  } catch {
+    return (values, at) => made(shape, (number) => values[at + number]);
+  }
 }
 
 module.exports = { objects, rows };

@@ -21,7 +21,7 @@ before(async () => {
 
 after(() => platform?.stop());
 
-/** What a program says that ends by itself within ten seconds. */
+/** What a program says that ends by itself within twenty seconds. */
 async function program(text, kind = "commonjs") {
   const args = [`--input-type=${kind}`, "--eval", text];
   const { stdout } = await run(process.execPath, args, { env: { ...process.env, ...platform.environment() }, timeout: 20_000, cwd: __dirname });

@@ -200,24 +200,67 @@ test("answers of several kinds that come together find their own calls", async (
   }
 });
 
-test("workers learn for themselves", async () => {
+/** What workers post that run a program with a client, `get` for an object and `texts` that the native side sends. */
+async function posted(program, count = 1) {
+  const text = `
+    const { parentPort, workerData } = require("node:worker_threads");
+    const texts = [];
+    const { parse } = JSON;
+    JSON.parse = (text, ...rest) => (texts.push(String(text)), parse(text, ...rest));
+    const { DecodeError, StoryCoreClient } = require(workerData.path);
+    const client = new StoryCoreClient({ baseUrl: workerData.baseUrl, apiKey: "k" });
+    const all = () => Promise.allSettled(Array.from({ length: 100 }, (_, n) => client.projects.get(String(n))));
+    (async () => { ${program} })();`;
+  const workers = Array.from({ length: count }, () => new Worker(text, { eval: true, workerData: { baseUrl, path: require.resolve("storycore") } }));
+  try {
+    return await Promise.all(workers.map(async (worker) => (await once(worker, "message"))[0]));
+  } finally {
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+}
+
+test("a worker is told the shapes itself", async () => {
   answer = (n) => ({ body: PROJECT(n) });
   await got((n) => client.projects.get(`${n}`));
   const program = `
-    const { parentPort, workerData } = require("node:worker_threads");
-    const { StoryCoreClient } = require(workerData.path);
-    const client = new StoryCoreClient({ baseUrl: workerData.baseUrl, apiKey: "k" });
-    Promise.all(Array.from({ length: 100 }, (_, n) => client.projects.get(String(n)))).then((all) => parentPort.postMessage(all));`;
-  const workers = [1, 2].map(() => new Worker(program, { eval: true, workerData: { baseUrl, path: require.resolve("storycore") } }));
-  for (const [all] of await Promise.all(workers.map((worker) => once(worker, "message")))) {
-    assert.deepEqual(all, Array.from(all, (_, n) => JSON.parse(PROJECT(n))));
+    let told = -1, objects = [];
+    for (let round = 0; round < ${4 * ROUNDS} && told < 0; round++) {
+      objects = (await all()).map(({ value }) => value);
+      told = texts.findIndex((text) => text.includes('"{\\\\"id\\\\":0,'));
+    }
+    const used = texts.findIndex((text) => /,"p\\d+","Film \\d+","planned",/.test(text));
+    parentPort.postMessage({ told, used, objects });`;
+  for (const { told, used, objects } of await posted(program, 2)) {
+    assert(told >= 0 && used >= told, `told in text ${told}, used in ${used}`);
+    assert.deepEqual(objects, Array.from(objects, (_, n) => JSON.parse(PROJECT(n))));
   }
-  await Promise.all(workers.map((worker) => worker.terminate()));
+});
+
+test("where a shape's function cannot be had one call fails", async () => {
+  answer = (n) => ({ body: PROJECT(n) });
+  await got((n) => client.projects.get(`${n}`));
+  const program = `
+    const Module = require("node:module");
+    const load = Module._load;
+    let refused = 0;
+    Module._load = function (name, ...rest) {
+      if (name === "./columns.js" && refused++ === 0) throw new Error("EMFILE: too many open files");
+      return load.call(this, name, ...rest);
+    };
+    let rounds = [];
+    while (rounds.length < ${4 * ROUNDS} && refused < 2) rounds.push(await all());
+    const failed = rounds.flat().filter(({ status }) => status === "rejected");
+    const wrong = failed.map(({ reason }) => [reason instanceof DecodeError, reason.message, reason.cause.message]);
+    parentPort.postMessage({ wrong, last: rounds.at(-1).filter((each) => each.value).map(({ value }) => value) });`;
+  const [{ wrong, last }] = await posted(program);
+  const why = "EMFILE: too many open files";
+  assert.deepEqual(wrong, [[true, `the object is not as it was announced: ${why}`, why]]);
+  for (const object of last) assert.deepEqual(object, JSON.parse(PROJECT(Number(object.id.slice(1)))));
 });
 
 const isStrict = process.execArgv.includes(STRICT);
 
 test("objects are as JSON.parse gives them where no code may be made of texts", { skip: isStrict }, async () => {
   const { NODE_TEST_CONTEXT, ...env } = process.env;
-  await promisify(execFile)(process.execPath, [STRICT, __filename], { env, timeout: 60_000 });
+  await promisify(execFile)(process.execPath, [STRICT, __filename], { env, timeout: 300_000 });
 });

@@ -32,15 +32,16 @@ enum What {
     Told = 3,
     /// A page whose objects have their keys once, by itself or behind how many are wanted.
     Columns = 5,
-    /// What objects have in common that stand behind it in this text or later ones, at this place among all that JavaScript keeps:
-    /// `[place, shape]`. No call's.
+    /// What objects have in common that stand behind it in this text or later ones, at this place among all that JavaScript keeps,
+    /// and how many values each has: `[place, width, shape]`. No call's.
     Shape = 6,
     /// The call ended with an object of the shape at this place. Its values follow by themselves.
     Row = 7,
 }
 
-/// Shapes that JavaScript keeps: those of all types that each thread reads.
-const SHAPES: usize = 64;
+/// Shapes that JavaScript keeps. Three threads and JavaScript's own read eight types, and know four shapes of each: if there were
+/// fewer places, they could be told over and over.
+const SHAPES: usize = 128;
 
 /// What a call gives.
 #[derive(Debug)]
@@ -96,12 +97,11 @@ impl Batch {
     fn add_shape(&mut self, place: usize, shape: &RowShape) {
         // A key has no backslash.
         let json = shape.json.replace('"', "\\\"");
-        self.add(0, What::Shape, &format!("[{place},\"{json}\"]"));
+        self.add(0, What::Shape, &format!("[{place},{},\"{json}\"]", shape.width()));
     }
 
     fn add_row(&mut self, id: u32, shape: usize, row: &Row) {
         self.begin(id, What::Row, row.values.len());
-        // There are fewer than a hundred.
         self.add_number(shape as u32);
         self.text.push(',');
         self.text.push_str(&row.values);
