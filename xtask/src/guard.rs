@@ -1,59 +1,81 @@
-//! Nothing that a command started outlives it, however it ends. The command runs in a second process of this program; each of
-//! the two sees the other end, and ends whatever was started below it. What has lost its parent on the way stays below
-//! them, which Linux alone can do: elsewhere the command runs as it is.
+//! Nothing that a command started outlives it, however it ends. The command runs in a third process of this program: the first
+//! two see each other's end and the command's, and end whatever was started below them. What has lost its parent on the way
+//! stays below the second, which Linux alone can do: elsewhere the command runs as it is.
 
 use std::{
     io::Read as _,
     os::unix::process::CommandExt as _,
-    process::{Command, ExitCode, Stdio},
+    process::{Child, Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
 
-/// The first argument of the second process, and what it becomes when the first has ended.
+/// The first argument of the second process, and that of the third.
 pub(crate) const WITHIN: &str = "--within";
-pub(crate) const END: &str = "--end";
+pub(crate) const PERFORM: &str = "--perform";
 /// How long a process may take to end by itself when it is told to.
 const BY_ITSELF: Duration = Duration::from_secs(3);
 /// How long it is looked for those that do not end even when they are killed.
 const KILLED: Duration = Duration::from_secs(10);
 
-/// Runs this program with `args` in a second process, and gives its exit code.
+/// Runs this program with `args` in a third process, and gives its exit code.
 ///
 /// # Errors
 /// When it cannot be started.
 pub(crate) fn around(args: &[String]) -> Result<ExitCode> {
-    keep_orphans()?;
-    let program = std::env::current_exe().context("this program")?;
-    let mut second = Command::new(program);
+    let mut second = this_program(WITHIN, args)?;
     // Its input ends with this process, even one that was killed. A group of its own: a terminal's ^C ends this process alone,
     // and the second one has the time to end the rest.
-    second.arg(WITHIN).args(args).stdin(Stdio::piped()).process_group(0);
-    let mut second = second.spawn().context("the second process of xtask")?;
-    let input = second.stdin.take();
-    let status = second.wait();
-    drop(input);
-    end_all();
-    let code = status?.code().and_then(|code| u8::try_from(code).ok());
-    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+    let second = start(second.stdin(Stdio::piped()).process_group(0))?;
+    to_its_end(&second)
 }
 
-/// Makes this the second process, which ends with the first.
+/// Is the second process, which ends with the first.
 ///
 /// # Errors
-/// When the system does not let it keep what has lost its parent.
-pub(crate) fn within() -> Result<()> {
-    keep_orphans()?;
+/// When it cannot start the third.
+pub(crate) fn within(args: &[String]) -> Result<ExitCode> {
+    // What reads its input is to see the end of it.
+    let third = start(this_program(PERFORM, args)?.stdin(Stdio::null()))?;
     std::thread::spawn(|| {
         // Nothing is ever written there.
         let _ = std::io::stdin().read(&mut [0]);
-        // The same process with the same ones below it, and without the thread that would start the next.
-        let failed = Command::new("/proc/self/exe").arg(END).exec();
-        eprintln!("xtask: what was started cannot be ended: {failed}");
-        std::process::exit(1);
+        // The third, too, and so this one.
+        end_all();
     });
-    Ok(())
+    to_its_end(&third)
+}
+
+fn this_program(what: &str, args: &[String]) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe().context("this program")?);
+    command.arg(what).args(args);
+    Ok(command)
+}
+
+fn start(command: &mut Command) -> Result<Child> {
+    keep_orphans()?;
+    command.spawn().context("the next process of xtask")
+}
+
+/// Waits for the one process that this one started, and then ends what is left below it.
+fn to_its_end(started: &Child) -> Result<ExitCode> {
+    let code = wait_for(started);
+    end_all();
+    Ok(code?.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Waits for a process and gives its exit code, if it has one. Meanwhile each orphan that ends is waited for, too: it would be
+/// kept as a zombie for as long as this process runs, which may be hours.
+fn wait_for(process: &Child) -> Result<Option<u8>> {
+    use rustix::process::{WaitOptions, wait};
+    loop {
+        let ended = rustix::io::retry_on_intr(|| wait(WaitOptions::empty()));
+        let Some((id, status)) = ended.context("waiting for a process")? else { continue };
+        if u32::try_from(id.as_raw_nonzero().get()).is_ok_and(|id| id == process.id()) {
+            return Ok(status.exit_status().and_then(|code| u8::try_from(code).ok()));
+        }
+    }
 }
 
 /// From now on a process below this one that loses its parent has this one as its parent.
@@ -63,7 +85,7 @@ fn keep_orphans() -> Result<()> {
 }
 
 /// Ends every process below this one: tells them to, and kills those that do not.
-pub(crate) fn end_all() {
+fn end_all() {
     use rustix::process::Signal;
     let start = Instant::now();
     let mut told = Vec::new();

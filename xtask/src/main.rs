@@ -55,14 +55,8 @@ fn main() -> ExitCode {
 #[cfg(target_os = "linux")]
 fn run(args: &[String]) -> anyhow::Result<ExitCode> {
     match args.split_first() {
-        Some((command, rest)) if command == guard::WITHIN => {
-            guard::within()?;
-            perform(rest)
-        }
-        Some((command, [])) if command == guard::END => {
-            guard::end_all();
-            Ok(ExitCode::FAILURE)
-        }
+        Some((command, rest)) if command == guard::WITHIN => guard::within(rest),
+        Some((command, rest)) if command == guard::PERFORM => perform(rest),
         Some((command, _)) if ["test", "mutants", "bench"].contains(&command.as_str()) => {
             guard::around(args)
         }
