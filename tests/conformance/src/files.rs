@@ -28,3 +28,18 @@ pub(crate) fn write(folder: &Path, step: &FileStep) -> io::Result<Value> {
         Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     Ok(json!({"path": path.to_string_lossy(), "size": bytes.len(), "sha256": sha256}))
 }
+
+/// A multipart form of `fields` and a small file, between lines of `boundary`.
+pub(crate) fn form(boundary: &str, fields: Option<&Value>) -> String {
+    let mut form = String::new();
+    for (name, value) in fields.and_then(Value::as_object).into_iter().flatten() {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        form.push_str(&format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        ));
+    }
+    form.push_str(&format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\nsome text\r\n--{boundary}--\r\n"
+    ));
+    form
+}

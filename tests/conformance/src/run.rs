@@ -362,22 +362,12 @@ impl Stage {
     /// Uploads a small file with the fields of `body`.
     async fn upload(&self, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
         let boundary = "conformance-boundary";
-        let mut form = String::new();
-        for (name, value) in body.and_then(Value::as_object).into_iter().flatten() {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            form.push_str(&format!(
-                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-            ));
-        }
-        form.push_str(&format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\nsome text\r\n--{boundary}--\r\n"
-        ));
         let response = self
             .http
             .post(format!("{}{path}", self.platform.url()))
             .bearer_auth(self.platform.api_key())
             .header("content-type", format!("multipart/form-data; boundary={boundary}"))
-            .body(form)
+            .body(files::form(boundary, body))
             .send()
             .await?;
         let status = response.status().as_u16();
