@@ -241,7 +241,7 @@ async fn cancelling_ends_the_child_and_leaves_nothing_of_it() {
         (&events["pagination"]["total"], &events["data"][0]["job_id"]),
         (&json!(2), &json!(id))
     );
-    held.let_go();
+    held.let_go().await;
     // The worker goes on with others.
     let film = api.asset("video", "clip.mp4", &film(1, "64x64")).await;
     let next = api.job("thumbnail", json!({"input": film["id"]})).await;
@@ -266,7 +266,7 @@ async fn a_running_job_outlives_its_input_and_a_waiting_one_does_not() {
     let waiting = api.job("thumbnail", json!({"input": film["id"]})).await;
     eventually("ffmpeg is not run", || held.has_begun()).await;
     api.delete(&format!("/api/assets/{}", film["id"].as_str().unwrap())).await.expect(200);
-    held.let_go();
+    held.let_go().await;
     assert_eq!(api.ended(&running).await["status"], "completed");
     let waiting = api.ended(&waiting).await;
     assert_eq!(waiting["status"], "failed");
@@ -348,7 +348,7 @@ async fn stopping_the_platform_ends_what_runs_and_the_next_start_runs_it_again()
     api.until(&id, |job| job["progress"].as_i64().unwrap() > 0).await;
     p.running.shutdown().await;
     assert_eq!((workers(data.path()), files(data.path()).len()), (0, 1));
-    held.let_go();
+    held.let_go().await;
     let p = Platform::with(config).await;
     let api = Api::of(&p);
     let job = api.ended(&id).await;

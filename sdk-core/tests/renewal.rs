@@ -123,8 +123,8 @@ fn a_renewal_outlives_the_runtime_that_asked_for_it() {
     assert_eq!((asked.load(SeqCst), &*told.lock().unwrap()), (1, &vec!["refresh-1".to_owned()]));
 }
 
-/// A platform that takes one chunk, and with the second token alone; it leaves time for the progress to be told.
-async fn choosy(request: Request, tokens: Arc<AtomicUsize>) -> Response {
+/// A platform that takes one chunk, and with the second token alone; it holds the first one until `let_go` has a permit.
+async fn choosy(request: Request, tokens: Arc<AtomicUsize>, let_go: Arc<Semaphore>) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let credential = request.headers().get("authorization").cloned();
     let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
@@ -137,10 +137,12 @@ async fn choosy(request: Request, tokens: Arc<AtomicUsize>) -> Response {
         return Json(json!({"id": "ast_1"})).into_response();
     }
     if method == "PATCH" {
-        tokio::time::sleep(Duration::from_millis(500)).await;
         if credential.is_some_and(|credential| credential == "Bearer access-0") {
+            let_go.acquire().await.unwrap().forget();
             return StatusCode::UNAUTHORIZED.into_response();
         }
+        // Nothing new is to be told of it; what is told too much has the time to be.
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let headers = [
         ("tus-version", "1.0.0".to_owned()),
@@ -156,8 +158,10 @@ async fn choosy(request: Request, tokens: Arc<AtomicUsize>) -> Response {
 async fn a_chunk_that_is_sent_again_with_a_new_token_is_on_its_way_once() {
     const CHUNK: u64 = 1 << 20;
     let tokens = Arc::new(AtomicUsize::new(0));
-    let router =
-        Router::new().fallback(move |request: Request| choosy(request, Arc::clone(&tokens)));
+    let let_go = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&let_go);
+    let router = Router::new()
+        .fallback(move |request: Request| choosy(request, Arc::clone(&tokens), Arc::clone(&held)));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -169,10 +173,15 @@ async fn a_chunk_that_is_sent_again_with_a_new_token_is_on_its_way_once() {
     let upload = client.media().prepare_upload(source, UploadOptions::new("document"));
     let upload = upload.multipart_below(0).chunk_size(CHUNK).max_streams(1);
     let upload = upload.retries(0).on_progress(move |progress| {
-        told.lock().unwrap().push(progress.sent - progress.acknowledged);
+        let ahead = progress.sent - progress.acknowledged;
+        told.lock().unwrap().push(ahead);
+        if ahead >= CHUNK {
+            let_go.add_permits(1);
+        }
     });
     // The second chunk is not at the offset that this platform tells.
-    upload.send().await.unwrap_err();
+    let ended = tokio::time::timeout(LONG, upload.send()).await;
+    ended.expect("no chunk is told to be on its way").unwrap_err();
     let ahead = ahead.lock().unwrap();
     assert_eq!(ahead.iter().max(), Some(&CHUNK), "{ahead:?}");
 }

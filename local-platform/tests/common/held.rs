@@ -1,7 +1,11 @@
 //! The real ffmpeg, as slow as a test wants it: a run then ends when the test lets it, however fast or slow the machine is, and
 //! its film can be so small that it costs next to nothing.
 
-use std::{fs::OpenOptions, path::PathBuf, process::Command};
+use std::{path::PathBuf, process::Command};
+
+use tokio::net::unix::pipe;
+
+use super::media::eventually;
 
 /// An ffmpeg that holds every run, until it is let go.
 pub struct Held {
@@ -70,13 +74,19 @@ impl Held {
     }
 
     /// Lets the run at the gate go on, and holds none that begins from now on.
-    pub fn let_go(&self) {
+    pub async fn let_go(&self) {
         let gate = self.path("gate");
         if !gate.exists() {
             return std::fs::remove_file(self.path("pace")).unwrap();
         }
         // Opened when the run has opened it, too: that it is closed then is what the run waits for.
-        let opened = OpenOptions::new().write(true).open(&gate).unwrap();
+        // This is refused until then, and does not wait as other opening does: a run that has died never opens it.
+        let mut opened = None;
+        eventually("no run opens the gate", || {
+            opened = pipe::OpenOptions::new().open_sender(&gate).ok();
+            opened.is_some()
+        })
+        .await;
         std::fs::remove_file(gate).unwrap();
         drop(opened);
     }
