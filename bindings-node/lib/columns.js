@@ -3,20 +3,27 @@
 // their shape at once.
 "use strict";
 
-/** The functions by the shapes, as JSON. */
+/** The functions by the shapes, as JSON: of pages, and of single objects, whose shapes each native thread tells that met them. */
 const makers = new Map();
+const rowMakers = new Map();
 /** More shapes than a platform has; one that makes them up does not fill the memory. */
 const MOST = 256;
 
 /** `[shape,count,column…]` as objects: what `page-columns` writes. */
 function objects([shape, count, ...columns]) {
-  let make = makers.get(shape);
-  if (make === undefined) {
-    if (makers.size === MOST) makers.clear();
-    makers.set(shape, (make = maker(JSON.parse(shape), columns.length)));
-  }
+  const make = once(makers, shape, (of) => maker(of, columns.length));
   for (let number = 0; number < columns.length; number++) columns[number] = whole(columns[number], count);
   return make(columns, count);
+}
+
+/** What `make` makes of a shape, made once and kept in `known`. */
+function once(known, shape, make) {
+  let made = known.get(shape);
+  if (made === undefined) {
+    if (known.size === MOST) known.clear();
+    known.set(shape, (made = make(JSON.parse(shape))));
+  }
+  return made;
 }
 
 /** The values of a column, of which those that several objects have may stand there once. */
@@ -57,17 +64,9 @@ function made(of, value) {
   return Object.fromEntries(Object.keys(of).map((key) => [key, made(of[key], value)]));
 }
 
-/** Those that have been made. Each native thread tells of the shapes that it met. */
-const rowsOf = new Map();
-
 /** What makes an object of a shape out of an array in which its values stand one behind the other, from a place on. */
 function rows(shape) {
-  let known = rowsOf.get(shape);
-  if (known === undefined) {
-    if (rowsOf.size === MOST) rowsOf.clear();
-    rowsOf.set(shape, (known = rowMaker(JSON.parse(shape))));
-  }
-  return known;
+  return once(rowMakers, shape, rowMaker);
 }
 
 function rowMaker(shape) {

@@ -51,7 +51,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The less busy thread.
+    /// The least busy thread.
     pub fn choose() -> Self {
         let busy = |number: usize| BUSY[number].load(Relaxed);
         if (0..SHARDS).map(busy).sum::<usize>() < FEW {
@@ -67,7 +67,7 @@ impl Place {
         Self { number, begins_here: false }
     }
 
-    /// The less busy thread for so many calls, which are few: they stay together.
+    /// The least busy thread for so many calls, which are few: they stay together.
     pub fn choose_for(count: usize) -> Vec<Self> {
         let first = Self::choose();
         let others = std::iter::repeat_with(|| Self::on(first.number));
