@@ -6,13 +6,16 @@ use std::process::ExitStatus;
 
 use anyhow::Result;
 
-/// How many checks passed, failed and were skipped, with a line for each of the latter two.
+use crate::transcript::Transcript;
+
+/// How many checks passed, failed and were skipped, with a line for each of the latter two, and what those that failed said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
     pub(crate) skipped: u64,
     pub(crate) why: Vec<String>,
+    pub(crate) said: Vec<Transcript>,
 }
 
 impl Counts {
@@ -27,6 +30,11 @@ impl Counts {
     pub(crate) fn skipped(why: impl Into<String>) -> Self {
         Counts { skipped: 1, why: vec![format!("skipped: {}", why.into())], ..Counts::default() }
     }
+
+    pub(crate) fn with(mut self, said: Transcript) -> Self {
+        self.said.push(said);
+        self
+    }
 }
 
 impl AddAssign for Counts {
@@ -35,6 +43,7 @@ impl AddAssign for Counts {
         self.failed += other.failed;
         self.skipped += other.skipped;
         self.why.extend(other.why);
+        self.said.extend(other.said);
     }
 }
 
@@ -149,7 +158,7 @@ fn closing_line(line: &str) -> Option<Counts> {
         passed,
         failed,
         skipped: skipped.unwrap_or(0),
-        why: Vec::new(),
+        ..Counts::default()
     })
 }
 
@@ -189,7 +198,12 @@ fn surefire_result(line: &str) -> Option<Counts> {
     }
     let [run, failures, errors, skipped] = numbers[..] else { return None };
     let failed = failures + errors;
-    Some(Counts { passed: run.saturating_sub(failed + skipped), failed, skipped, why: Vec::new() })
+    Some(Counts {
+        passed: run.saturating_sub(failed + skipped),
+        failed,
+        skipped,
+        ..Counts::default()
+    })
 }
 
 /// `[ERROR] io.storycore.CallsTest.a call -- Time elapsed: 0.1 s <<< FAILURE!`: which test it was.

@@ -19,7 +19,7 @@ pub(crate) fn render(rows: &[Row]) -> String {
     let _ = writeln!(text, "part         passed  failed  skipped    time");
     let mut total = Counts::default();
     for row in rows {
-        let Counts { passed, failed, skipped, why } = &row.counts;
+        let Counts { passed, failed, skipped, why, .. } = &row.counts;
         let _ = write!(
             text,
             "{:<11} {passed:>7} {failed:>7} {skipped:>8} {:>6}s",

@@ -2,6 +2,7 @@
 //! package with all features at once. Test binaries are then run straight from that build, because
 //! `cargo test -p one-crate` would resolve other features and compile the dependencies again.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::counts::{Counts, Tally};
-use crate::process;
+use crate::{process, transcript};
 
 /// A crate of this workspace.
 pub(crate) struct Package {
@@ -208,7 +209,6 @@ impl Build {
                 counts += Counts::failed(format!("{name} does not compile"));
                 continue;
             };
-            println!("-- {name}");
             let mut command = Command::new(executable);
             command
                 .current_dir(&package.folder)
@@ -226,21 +226,34 @@ impl Build {
 /// How long one test binary may take.
 const TEST_DEADLINE: Duration = Duration::from_secs(20 * 60);
 
-/// Runs a test runner, shows what it says and counts it.
+/// Runs a test runner and counts what it says.
 pub(crate) fn tally(name: &str, command: Command, deadline: Duration) -> Counts {
-    let mut tally = Tally::default();
-    let status = process::listen(command, deadline, |line| {
-        println!("{line}");
-        tally.line(line);
-    });
-    tally.finish(name, status)
+    tally_lines(name, command, deadline, Tally::line)
+}
+
+/// The same of a runner whose lines `read` brings into a form that is counted.
+pub(crate) fn tally_lines(
+    name: &str,
+    command: Command,
+    deadline: Duration,
+    read: impl Fn(&mut Tally, &str),
+) -> Counts {
+    let tally = RefCell::new(Tally::default());
+    let line = |line: &str| read(&mut tally.borrow_mut(), line);
+    transcript::run(name, command, deadline, line, |ended| tally.take().finish(name, ended))
 }
 
 /// Runs a command that either passes or fails as a whole.
 pub(crate) fn check(name: &str, command: Command, deadline: Duration) -> Counts {
-    match process::listen(command, deadline, |line| println!("{line}")) {
-        Ok(status) if status.success() => Counts::passed(),
-        Ok(status) => Counts::failed(format!("{name}: {status}, see above")),
-        Err(error) => Counts::failed(format!("{name}: {error:#}")),
-    }
+    transcript::run(
+        name,
+        command,
+        deadline,
+        |_| {},
+        |ended| match ended {
+            Ok(status) if status.success() => Counts::passed(),
+            Ok(status) => Counts::failed(format!("{name}: {status}")),
+            Err(error) => Counts::failed(format!("{name}: {error:#}")),
+        },
+    )
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Context, steps};
 use crate::counts::{Counts, Tally};
 use crate::process;
+use crate::transcript::Transcript;
 
 const DEADLINE: Duration = Duration::from_secs(40 * 60);
 
@@ -40,20 +41,24 @@ fn run(environment: &[(String, String)]) -> ByCrate {
     cargo.args(["test", "--doc", "--workspace", "--all-features", "--no-fail-fast"]);
     cargo.envs(environment.iter().cloned());
     let mut groups = Groups::default();
+    let mut said = Transcript::of("cargo test --doc");
     let status = process::listen(cargo, DEADLINE, |line| {
-        println!("{line}");
+        said.line(line);
         groups.line(line);
     });
     let mut results = groups.finish();
     match status {
         Ok(status) if !status.success() && results.values().all(|counts| counts.failed == 0) => {
-            let failed = Counts::failed(format!("cargo test --doc: {status}, see above"));
+            let failed = Counts::failed(format!("cargo test --doc: {status}"));
             *results.entry(String::new()).or_default() += failed;
         }
         Ok(_) => {}
         Err(error) => {
             *results.entry(String::new()).or_default() += Counts::failed(format!("{error:#}"));
         }
+    }
+    if let Some(failed) = results.values_mut().find(|counts| counts.failed > 0) {
+        failed.said.push(said);
     }
     results
 }

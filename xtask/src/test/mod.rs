@@ -18,6 +18,7 @@ use anyhow::{Result, bail};
 use crate::counts::Counts;
 use crate::setup::Setup;
 use crate::table::{self, Row};
+use crate::transcript;
 use crate::workspace::{Build, Workspace};
 
 /// The parts in the order of the table, and the folder without which one has nothing to test.
@@ -172,6 +173,8 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     let Options { chosen, without, is_long, with_targets } = Options::parse(args)?;
     let workspace = Workspace::load()?;
     std::env::set_current_dir(&workspace.root)?;
+    let everything = transcript::begin(&workspace.target)?;
+    println!("What the tests say goes to {}.", everything.display());
     let context = Context {
         is_long,
         setup: Setup::new(&workspace.target),
@@ -208,6 +211,9 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         let start = Instant::now();
         row.counts += (step.run)(&context);
         row.took += start.elapsed();
+    }
+    for said in rows.iter().flat_map(|row| &row.counts.said) {
+        print!("\nfailed: {}", said.shown());
     }
     println!("\n{}", table::render(&rows).trim_end());
     let failed = rows.iter().any(|row| row.counts.failed > 0);

@@ -17,9 +17,9 @@ use anyhow::{Context as _, Result, bail};
 use self::{package::Package, root::Root};
 use super::Context;
 use crate::{
-    counts::{Counts, Tally},
+    counts::Counts,
     process::{self, Reaped},
-    workspace::{Workspace, check, tally},
+    workspace::{Workspace, check, tally, tally_lines},
 };
 
 const COMPILE: Duration = Duration::from_secs(20 * 60);
@@ -82,12 +82,9 @@ pub(super) fn tests(cx: &Context) -> Counts {
     with_platform(cx, |swift, environment| {
         // Suites share counters of the library's: one after another.
         let run = swift.inside(&format!("swift test --no-parallel {STRICT}"), environment);
-        let mut tally = Tally::default();
-        let status = process::listen(run, TESTS, |line| {
-            println!("{line}");
+        tally_lines("swift test", run, TESTS, |tally, line| {
             as_ours(line).iter().for_each(|line| tally.line(line));
-        });
-        tally.finish("swift test", status)
+        })
     })
 }
 
@@ -246,6 +243,7 @@ pub(crate) fn platform(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counts::Tally;
 
     #[test]
     fn what_swift_testing_says_is_counted() {
