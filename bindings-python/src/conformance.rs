@@ -6,7 +6,8 @@ mod clock;
 
 use std::{
     cell::Cell,
-    sync::{Arc, LazyLock},
+    collections::HashMap,
+    sync::{Arc, Condvar, LazyLock, Mutex as StdMutex, MutexGuard, PoisonError, mpsc},
     time::Duration,
 };
 
@@ -22,6 +23,38 @@ static MOVED: LazyLock<watch::Sender<Duration>> =
 /// A runtime's own clock, as far as it was moved.
 #[derive(Default)]
 pub(crate) struct Clock(Cell<Duration>);
+
+/// How far the clocks are moved that calls under way go by, each under a number of its own.
+static FOLLOWING: LazyLock<StdMutex<HashMap<usize, Duration>>> = LazyLock::new(Default::default);
+static HAS_FOLLOWED: Condvar = Condvar::new();
+
+fn following() -> MutexGuard<'static, HashMap<usize, Duration>> {
+    FOLLOWING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A clock that a call under way goes by, until it is dropped.
+struct Follower(usize);
+
+impl Follower {
+    fn of(clock: &Clock) -> Self {
+        let mut all = following();
+        let number = all.keys().max().map_or(0, |last| last + 1);
+        all.insert(number, clock.0.get());
+        Self(number)
+    }
+
+    fn is_at(&self, moved: Duration) {
+        following().insert(self.0, moved);
+        HAS_FOLLOWED.notify_all();
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        following().remove(&self.0);
+        HAS_FOLLOWED.notify_all();
+    }
+}
 
 impl Clock {
     /// Moves the clock of this runtime to where all are.
@@ -47,8 +80,16 @@ impl Clock {
     /// The same each time that all are moved.
     async fn follow(&self) {
         let mut moves = MOVED.subscribe();
-        while moves.changed().await.is_ok() {
-            self.catch_up().await;
+        // Whoever moves them meanwhile waits for this one, too.
+        let follower = Follower::of(self);
+        loop {
+            if *moves.borrow_and_update() > self.0.get() {
+                self.catch_up().await;
+            }
+            follower.is_at(self.0.get());
+            if moves.changed().await.is_err() {
+                return;
+            }
         }
     }
 }
@@ -78,16 +119,32 @@ fn broken() -> storycore::Error {
     panic!("broken on purpose, in the call")
 }
 
-/// Moves the clock of every timer of this process on by so many milliseconds.
+/// Moves the clock of every timer of this process on by so many milliseconds, and waits until each of them stands there: a call
+/// that was made before its thread's clock was moved would go by the time before.
 #[pyfunction]
 #[pyo3(name = "_advance")]
-pub(crate) fn advance_all(ms: f64) -> PyResult<()> {
+pub(crate) fn advance_all(py: Python<'_>, ms: f64) -> PyResult<()> {
     let by = Duration::from_secs_f64(ms / 1000.0);
-    MOVED.send_modify(|moved| *moved += by);
+    let mut to = Duration::ZERO;
+    MOVED.send_modify(|moved| {
+        *moved += by;
+        to = *moved;
+    });
     let shards = Shards::get()?;
+    let (tell, moved) = mpsc::channel();
     for shard in 0..Shards::COUNT {
-        // It is not waited for: the scenario gives the timers a moment to act.
-        shards.submit(shard, move || advance(by));
+        let tell = tell.clone();
+        shards.submit(shard, move || async move {
+            advance(by).await;
+            let _ = tell.send(());
+        });
     }
+    drop(tell);
+    py.detach(move || {
+        // Ends when each has told, or has gone.
+        moved.iter().for_each(drop);
+        let is_behind = |all: &mut HashMap<usize, Duration>| all.values().any(|at| *at < to);
+        drop(HAS_FOLLOWED.wait_while(following(), is_behind));
+    });
     Ok(())
 }

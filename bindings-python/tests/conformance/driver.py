@@ -80,9 +80,14 @@ async def call_async(client: Any, operation: dict[str, Any]) -> Any:
     return finish(method, args, result)
 
 
+WRITING = threading.Lock()
+
+
 def write(line: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
+    # Calls end on threads of their own, and a text stream is for one at a time.
+    with WRITING:
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
 
 
 class Driver:

@@ -91,10 +91,10 @@ pub(super) fn scenarios(cx: &Context) -> Counts {
         Ok(package) => package,
         Err(error) => return Counts::failed(format!("set-up of conformance: {error:#}")),
     };
-    let mut broken = Command::new(&python);
-    broken.arg(cx.workspace.root.join("bindings-python/tests/conformance/inside.py"));
-    broken.env("PYTHONPATH", &package);
-    let mut counts = check("Python calls that break inside", broken, TESTS);
+    let mut inside = Command::new(&python);
+    inside.arg(cx.workspace.root.join("bindings-python/tests/conformance/inside.py"));
+    inside.env("PYTHONPATH", &package);
+    let mut counts = check("Python calls that break inside, and its clock", inside, TESTS);
     for client in ["sync", "async"] {
         let driver =
             format!("{} bindings-python/tests/conformance/driver.py {client}", python.display());
