@@ -5,7 +5,6 @@ use std::{
     collections::VecDeque,
     pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::Instant,
 };
 
 use futures_util::{
@@ -13,7 +12,7 @@ use futures_util::{
     future::{Either, select},
     stream::FuturesUnordered,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     context::Context,

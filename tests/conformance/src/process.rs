@@ -1,5 +1,5 @@
 //! A look at the driver's process from outside: its threads, sockets and files. What a client opened or closed is expected at
-//! once; only threads are waited for, since a language begins and ends some of its own.
+//! once, unless a scenario says otherwise; threads are waited for, since a language begins and ends some of its own.
 
 use std::{
     collections::HashMap,
@@ -24,7 +24,7 @@ pub(crate) async fn step(
     let id = driver.process_id().context("the driver has ended")?;
     if let Some(expected) = &step.expect {
         let patience = if names_threads(expected) { SETTLING } else { Duration::ZERO };
-        let until = Instant::now() + patience;
+        let until = Instant::now() + patience.max(Duration::from_millis(step.within_ms));
         while let Err(error) = bindings.check(expected, Some(&look(id)?), "process") {
             if Instant::now() >= until {
                 return Err(error);

@@ -1,13 +1,11 @@
 //! Checks what arrived at the platform: how many requests, which, how far apart, with which headers.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::{
     matcher::Bindings,
-    scenario::{Gap, Requests, Waits},
+    scenario::{Gap, Requests},
 };
 
 /// Checks the journal's entries.
@@ -41,9 +39,6 @@ pub(crate) fn check(bindings: &mut Bindings, expected: &Requests, all: Vec<Value
         }
     }
     check_gaps(expected.gaps_ms.as_deref().unwrap_or_default(), &seen)?;
-    for waits in &expected.waits_ms {
-        check_waits(bindings, waits, &seen)?;
-    }
     for (headers, differ) in [(&expected.different, true), (&expected.same, false)] {
         for header in headers {
             let mut values: Vec<_> =
@@ -85,34 +80,6 @@ fn check_gaps(gaps: &[Gap], seen: &[Value]) -> Result<()> {
             gap.min,
             gap.max
         );
-    }
-    Ok(())
-}
-
-/// Checks the shortest and the longest wait before the nth next request, over all that share a header.
-fn check_waits(bindings: &mut Bindings, waits: &Waits, seen: &[Value]) -> Result<()> {
-    let mut times: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for request in seen {
-        let name = request["headers"][&waits.by].to_string();
-        times.entry(name).or_default().push(at(request));
-    }
-    let waited: Vec<u64> = times
-        .values()
-        .filter_map(|at| Some(at.get(waits.nth)?.saturating_sub(*at.get(waits.nth - 1)?)))
-        .collect();
-    let what = format!("wait {} by {}", waits.nth, waits.by);
-    bindings.check(&waits.count, Some(&json!(waited.len())), &format!("{what}: count"))?;
-    for (expected, seen, which) in [
-        (&waits.shortest, waited.iter().min(), "shortest"),
-        (&waits.longest, waited.iter().max(), "longest"),
-    ] {
-        if let Some(expected) = expected {
-            bindings.check(
-                expected,
-                seen.map(|ms| json!(ms)).as_ref(),
-                &format!("{what}: {which}"),
-            )?;
-        }
     }
     Ok(())
 }

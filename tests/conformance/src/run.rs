@@ -206,10 +206,6 @@ impl Stage {
             self.started.insert(name.clone(), pending);
             return Ok(());
         }
-        if let Some(ms) = step.cancel_after_ms {
-            tokio::time::sleep(Duration::from_millis(ms)).await;
-            self.cancel(&pending).await?;
-        }
         for call in pending {
             let outcome = call.outcome().await?;
             let seen = self

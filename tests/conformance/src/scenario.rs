@@ -115,9 +115,12 @@ pub(crate) struct AllowStep {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProcessStep {
-    /// What must be seen: at once, and within seconds where `threads` are among it.
+    /// What must be seen: at once unless told otherwise, and within seconds where `threads` are among it.
     #[serde(default)]
     pub(crate) expect: Option<Value>,
+    /// The most milliseconds until it is seen.
+    #[serde(default)]
+    pub(crate) within_ms: u64,
     /// Names what is there, when it has come to rest, for later steps.
     #[serde(default)]
     pub(crate) save: Option<String>,
@@ -156,9 +159,6 @@ pub(crate) struct CallStep {
     /// Starts the call under this name and goes on; `finish` waits for it.
     #[serde(default)]
     pub(crate) start: Option<String>,
-    /// Cancels the call so many milliseconds after it began.
-    #[serde(default)]
-    pub(crate) cancel_after_ms: Option<u64>,
     /// What the result must match.
     #[serde(default)]
     pub(crate) result: Option<Value>,
@@ -253,9 +253,6 @@ pub(crate) struct Requests {
     /// The least and most milliseconds between one and the next.
     #[serde(default)]
     pub(crate) gaps_ms: Option<Vec<Gap>>,
-    /// Waits over many calls at once, which may be random one by one.
-    #[serde(default)]
-    pub(crate) waits_ms: Vec<Waits>,
     /// Headers whose values must all differ.
     #[serde(default)]
     pub(crate) different: Vec<String>,
@@ -272,22 +269,6 @@ pub(crate) struct Gap {
     pub(crate) min: u64,
     #[serde(default = "forever")]
     pub(crate) max: u64,
-}
-
-/// The times before the `nth` next of the requests that share a header's value.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Waits {
-    /// The header.
-    pub(crate) by: String,
-    /// From 1.
-    pub(crate) nth: usize,
-    /// How many values of the header had so many requests.
-    pub(crate) count: Value,
-    #[serde(default)]
-    pub(crate) shortest: Option<Value>,
-    #[serde(default)]
-    pub(crate) longest: Option<Value>,
 }
 
 fn forever() -> u64 {
