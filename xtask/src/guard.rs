@@ -39,8 +39,8 @@ pub(crate) fn within(args: &[String]) -> Result<ExitCode> {
     // What reads its input is to see the end of it.
     let third = start(this_program(PERFORM, args)?.stdin(Stdio::null()))?;
     std::thread::spawn(|| {
-        // Nothing is ever written there.
-        let _ = std::io::stdin().read(&mut [0]);
+        // Nothing is ever written there, and an interruption is not its end.
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
         // The third, too, and so this one.
         end_all();
     });

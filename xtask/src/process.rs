@@ -76,12 +76,16 @@ pub(crate) fn listen(
     let mut exited: Option<(ExitStatus, Instant)> = None;
     loop {
         match lines.recv_timeout(Duration::from_millis(50)) {
-            Ok(text) => line(&text),
+            Ok(text) => {
+                line(&text);
+                // What was said before the end may take a while to be shown.
+                exited = exited.map(|(status, _)| (status, Instant::now()));
+            }
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {}
         }
         match exited {
-            Some((_, since)) if since.elapsed() > DRAIN => {
+            Some((_, since)) if since.elapsed() > DRAIN || Instant::now() > end => {
                 bail!("{name} ended and left a process behind that holds its output")
             }
             Some(_) => {}
