@@ -50,7 +50,8 @@ def test_options_over_options_leave_what_they_do_not_say(
 ) -> None:
     first = client.with_options(headers={"x-team": "cut", "x-film": "1"}, timeout=0.3)
     both = first.with_options(headers={"X-Film": "2"}, max_retries=0)
-    assert both.projects.list().data == []
+    # In the time that it has in the end it need not be answered, however busy the machine is.
+    assert both.with_options(timeout=60).projects.list().data == []
     (asked,) = storycore_platform.requests()
     assert (asked.headers["x-team"], asked.headers["x-film"]) == ("cut", "2")
     # Within the client's own time this would be answered.

@@ -86,9 +86,13 @@ def test_leaving_the_loop_stops_what_is_under_way(
         assert file.index == 0
         break
     del file
-    before = len(list(client.media.list()))
-    asyncio.run(asyncio.sleep(0.5))
-    assert len(list(client.media.list())) == before < 20
+    # What the platform had of the next one may become an asset still.
+    seen = []
+    while len(seen) < 2 or seen[-1] != seen[-2]:
+        assert len(seen) < 3, f"{seen}: the others go on"
+        asyncio.run(asyncio.sleep(0.5))
+        seen.append(len(list(client.media.list())))
+    assert seen[-1] < 20
 
 
 def test_what_progress_raises_ends_the_loop(client: StoryCoreClient, papers: list[Path]) -> None:

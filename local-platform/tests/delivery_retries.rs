@@ -134,9 +134,10 @@ async fn a_receiver_that_answers_too_late_or_not_at_all_is_asked_again() {
         Say { delay, ..say(200) }
     })
     .await;
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // Nobody listens there, and nobody else can before this does.
+    let silent = tokio::net::TcpSocket::new_v4().unwrap();
+    silent.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let address = silent.local_addr().unwrap();
-    drop(silent);
     let p = Platform::start().await;
     let late_hook = hook(&p, json!({"url": late.url, "events": ["*"], "timeout_seconds": 1})).await;
     let down = hook(&p, json!({"url": format!("http://{address}"), "events": ["*"]})).await;
@@ -149,8 +150,7 @@ async fn a_receiver_that_answers_too_late_or_not_at_all_is_asked_again() {
     assert!(log[0]["status_code"].is_null());
     let why = log[0]["error_message"].as_str().unwrap();
     assert!(why.starts_with("could not connect: "), "{why}");
-    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
-    let up = Receiver::on(listener, |_, _| say(200));
+    let up = Receiver::on(silent.listen(1024).unwrap(), |_, _| say(200));
     up.expect(1).await;
     late.expect(2).await;
     let log = deliveries(&p, &late_hook, none_pending).await;
@@ -174,7 +174,7 @@ async fn pending_deliveries_are_dropped_with_their_webhook() {
     project(&p).await;
     receiver.expect(2).await;
     for hook in [&deleted, &off] {
-        deliveries(&p, hook, |d| d.len() == 2).await;
+        deliveries(&p, hook, |d| d.len() >= 2 && !none_pending(d)).await;
     }
     p.delete(&deleted).await.expect(200);
     p.put(&off, json!({"is_active": false})).await.expect(200);

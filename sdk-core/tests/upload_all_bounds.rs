@@ -11,7 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -30,6 +30,8 @@ use tokio::{net::TcpListener, time::sleep};
 const MIB: u64 = 1024 * 1024;
 /// Of all uploads of one call, in KiB.
 const MOST: u64 = 64 * 1024;
+/// Requests of all uploads of one call.
+const MOST_AT_ONCE: u64 = 16;
 
 /// A number of this process's status, in KiB.
 fn status(name: &str) -> u64 {
@@ -53,11 +55,15 @@ fn client(listener: &TcpListener) -> Client {
     Client::builder().base_url(&url).api_key("key").build().unwrap()
 }
 
-/// Uploads until nothing moves any more.
-async fn stuck(mut uploads: UploadAll, moved: impl Fn() -> u64) {
+/// Longer than anything here takes on a busy machine: it is there for what never comes so far.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Uploads until so much moved and nothing moves any more.
+async fn stuck(mut uploads: UploadAll, at_least: u64, moved: impl Fn() -> u64) {
     let still = async {
         let (mut before, mut since) = (u64::MAX, 0);
-        while since < 10 {
+        let end = Instant::now() + LONG;
+        while since < 10 || (moved() < at_least && Instant::now() < end) {
             sleep(Duration::from_millis(100)).await;
             let now = moved();
             since = if now == before { since + 1 } else { 0 };
@@ -85,7 +91,7 @@ async fn taken(uploads: impl FnOnce(Client) -> UploadAll) -> u64 {
     };
     tokio::select! {
         () = silent => unreachable!("it has no end"),
-        () = stuck(uploads, || status("VmHWM")) => {}
+        () = stuck(uploads, 0, || status("VmHWM")) => {}
     }
     status("VmHWM") - before
 }
@@ -139,7 +145,7 @@ async fn open(count: usize, folder: &Path, size: u64, each: fn(Upload) -> Upload
         .upload_all(files(folder, count, size), UploadOptions::new("document"))
         .at_once(count)
         .each(move |upload| each(upload.multipart_below(0).journal(Journal::Off)));
-    stuck(uploads, || chunks.load(SeqCst) as u64).await;
+    stuck(uploads, MOST_AT_ONCE, || chunks.load(SeqCst) as u64).await;
     serving.abort();
     chunks.load(SeqCst) as u64
 }
@@ -151,16 +157,20 @@ async fn uploads_beside_each_other_keep_to_64_mib_and_16_requests() {
     let found = [
         ("KiB of files in one request each", files_in_one_request_each(folder.path()).await, MOST),
         ("KiB of streams", streams_without_end().await, MOST),
-        ("chunks of 64 files", open(64, folder.path(), 64 * 1024, |upload| upload).await, 16),
+        (
+            "chunks of 64 files",
+            open(64, folder.path(), 64 * 1024, |upload| upload).await,
+            MOST_AT_ONCE,
+        ),
         (
             "chunks of files that may have 16 streams each",
             open(16, folder.path(), 16 * MIB, |upload| upload.max_streams(16)).await,
-            16,
+            MOST_AT_ONCE,
         ),
     ];
     for (what, most, allowed) in found {
         assert!(most <= allowed, "{most} {what}, {found:?}");
     }
     // As many as there may be, and no fewer.
-    assert_eq!((found[2].1, found[3].1), (16, 16));
+    assert_eq!((found[2].1, found[3].1), (MOST_AT_ONCE, MOST_AT_ONCE));
 }

@@ -114,7 +114,7 @@ async fn a_small_file_that_begins_anew_counts_from_nothing() {
     let page = world.client.media().list(ListParams::new()).await.unwrap();
     world.client.media().delete(&page.data[0].id).await.unwrap();
     world
-        .fault(json!({"method": "POST", "path": at, "nth": 2, "action": {"delay_ms": 3000}}))
+        .fault(json!({"method": "POST", "path": at, "nth": 2, "action": {"delay_ms": 600_000}}))
         .await;
     let last = Arc::new(Mutex::new(None));
     let told = Arc::clone(&last);
@@ -124,7 +124,9 @@ async fn a_small_file_that_begins_anew_counts_from_nothing() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
-        last.lock().unwrap().unwrap().acknowledged
+        let acknowledged = last.lock().unwrap().unwrap().acknowledged;
+        world.no_faults().await;
+        acknowledged
     };
     let (uploaded, acknowledged) = tokio::join!(Box::pin(upload), looking);
     assert_eq!((uploaded.unwrap().restarts.len(), acknowledged), (1, 0));

@@ -90,15 +90,15 @@ def test_a_folder_goes_up_and_what_fails_is_told(
 @pytest.fixture
 def receiver(folder: Path, environment: dict[str, str], storycore_platform: LocalPlatform) -> Iterator[str]:
     """The receiver as its head says it is run; its output goes to ``receiver.log``."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/storycore"
-    with storycore_platform.client() as client:
-        created = client.webhooks.create(url=url, events=["job.*"])
-    command = [sys.executable, "-m", "uvicorn", "receiver:app", "--app-dir", str(HERE), "--port", str(port)]
-    environment = {**environment, "STORYCORE_WEBHOOK_SECRET": created.secret}
-    with open(folder / "receiver.log", "wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+    # The port is the receiver's from here on: nobody else can take it before the receiver is there.
+    with socket.create_server(("127.0.0.1", 0)) as listening, open(folder / "receiver.log", "wb") as log:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/storycore"
+        with storycore_platform.client() as client:
+            created = client.webhooks.create(url=url, events=["job.*"])
+        given = listening.fileno()
+        command = [sys.executable, "-m", "uvicorn", "receiver:app", "--app-dir", str(HERE), "--fd", str(given)]
+        environment = {**environment, "STORYCORE_WEBHOOK_SECRET": created.secret}
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, pass_fds=[given])
     try:
         until(lambda: "running on" in (folder / "receiver.log").read_text(), folder)
         yield url

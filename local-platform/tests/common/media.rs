@@ -176,7 +176,12 @@ pub fn look(bytes: &[u8], entries: &str) -> String {
 /// Every file under a data directory's folder of files.
 pub fn files(data: &Path) -> Vec<std::path::PathBuf> {
     fn walk(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
+        let entries = match std::fs::read_dir(folder) {
+            // A job that ends takes its folder away, also while this looks into it.
+            Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => return,
+            entries => entries.unwrap(),
+        };
+        for entry in entries {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 found.push(path.clone());

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(missing_docs)]
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use serde_json::Value;
 use storycore::{
@@ -72,8 +72,8 @@ async fn an_upload_whose_own_journal_has_no_room_goes_on_without() {
         println!("skipped: this system lets nobody mount");
         return platform.shutdown().await;
     }
-    // The upload is written down, and its parts are not made yet.
-    let slowly = serde_json::json!({"method": "POST", "path": "/api/assets/uploads", "times": 3, "action": {"delay_ms": 3000}});
+    // The upload is written down, and its parts are not made before the disk is full.
+    let slowly = serde_json::json!({"method": "POST", "path": "/api/assets/uploads", "times": 0, "action": {"delay_ms": 600_000}});
     client.request("POST", "/_local/faults").json(&slowly).send().await.unwrap();
     let script = r#"
         upload() { "$PROGRAM" upload --user-journal --url "$URL" "$FILES/$1"; }
@@ -82,6 +82,7 @@ async fn an_upload_whose_own_journal_has_no_room_goes_on_without() {
         sleep 1
         dd if=/dev/zero of="$STATE/filler" bs=4096 2>&1 | grep -q "No space left" || exit 9
         kill -0 $! || exit 7
+        : > "$FILES/full"
         wait $! || exit 1
         upload note.bin
     "#;
@@ -91,7 +92,18 @@ async fn an_upload_whose_own_journal_has_no_room_goes_on_without() {
     command.env("STORYCORE_API_KEY", platform.api_key());
     command.env("FILES", files.path()).env("STATE", state.path());
     command.env("XDG_STATE_HOME", state.path());
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let mut ended = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let full = async {
+        while !files.path().join("full").exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        client.request("DELETE", "/_local/faults").send().await.unwrap();
+        std::future::pending::<()>().await;
+    };
+    let output = tokio::select! {
+        ended = &mut ended => ended.unwrap(),
+        () = full => unreachable!("it has no end"),
+    };
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{:?} {said}", output.status.code());
     let said: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
