@@ -6,7 +6,7 @@
 use std::{
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -46,7 +46,9 @@ impl Running {
         let write = ["-c", "printf %s \"$1\" > \"$2\" && chmod +x \"$2\"", "sh", &text];
         let written = Command::new("sh").args(write).arg(&cargo).status().unwrap();
         assert!(written.success());
-        let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        // What a shell starts in the background ignores ^C, and so would xtask.
+        let mut xtask = Command::new("env");
+        xtask.args(["--default-signal=INT", env!("CARGO_BIN_EXE_xtask")]);
         xtask.args(["test", "core"]).env("CARGO", cargo);
         xtask.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         // As a shell starts it at a terminal.
@@ -69,6 +71,16 @@ impl Running {
 
     fn signal(&self, signal: &str) {
         send(signal, &self.xtask.id().to_string());
+    }
+
+    /// How xtask ended.
+    fn status(&mut self) -> ExitStatus {
+        let mut status = None;
+        eventually("xtask still runs", || {
+            status = self.xtask.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
     }
 
     fn all_end(&mut self) {
@@ -99,7 +111,7 @@ fn is_running(id: u32) -> bool {
 }
 
 #[track_caller]
-fn eventually(what: &str, done: impl Fn() -> bool) {
+fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     let end = Instant::now() + DEADLINE;
     while !done() {
         assert!(Instant::now() < end, "{what}");
@@ -112,7 +124,7 @@ fn told_to_end_it_ends_what_it_started() {
     for (signal, number) in [("-TERM", 15), ("-INT", 2)] {
         let mut running = Running::start(signal);
         running.signal(signal);
-        assert_eq!(running.xtask.wait().unwrap().signal(), Some(number));
+        assert_eq!(running.status().signal(), Some(number));
         running.all_end();
     }
 }
@@ -122,7 +134,7 @@ fn told_to_end_by_a_terminal_it_ends_what_it_started() {
     let mut running = Running::start("terminal");
     // ^C is for all of the group.
     send("-INT", &format!("-{}", running.xtask.id()));
-    assert_eq!(running.xtask.wait().unwrap().signal(), Some(2));
+    assert_eq!(running.status().signal(), Some(2));
     running.all_end();
 }
 
@@ -145,7 +157,7 @@ fn an_orphan_that_ends_is_not_kept() {
 fn killed_it_ends_what_it_started() {
     let mut running = Running::start("kill");
     running.signal("-KILL");
-    running.xtask.wait().unwrap();
+    running.status();
     running.all_end();
 }
 
@@ -155,5 +167,5 @@ fn what_it_started_ends_with_a_command_that_fails() {
     // Its cargo, which it waits for.
     send("-KILL", &running.started[STARTED.len() - 1].to_string());
     running.all_end();
-    assert_eq!(running.xtask.wait().unwrap().code(), Some(1));
+    assert_eq!(running.status().code(), Some(1));
 }
