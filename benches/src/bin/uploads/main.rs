@@ -15,7 +15,7 @@ mod stage;
 
 use std::io;
 
-use storycore_benches::Options;
+use storycore_benches::{Options, process};
 
 /// What is measured, by the names that the binary takes.
 const SUBJECTS: [&str; 4] = ["one-request", "tus", "streams", "many-files"];
@@ -26,13 +26,19 @@ fn main() -> io::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
-        ["platform"] => stage::serve_platform(),
-        ["sink"] => sink::serve(),
-        ["shaper", target] => shaper::serve(target),
-        ["client", rest @ ..] => client::run(rest),
+        ["platform"] => within_the_bench(stage::serve_platform),
+        ["sink"] => within_the_bench(sink::serve),
+        ["shaper", target] => within_the_bench(|| shaper::serve(target)),
+        ["client", rest @ ..] => within_the_bench(|| client::run(rest)),
         words => measure(Options::from_args(), words),
     };
     outcome.map_err(io::Error::other)
+}
+
+/// What a process of the bench does, until that ends.
+fn within_the_bench(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    process::end_with_the_bench()?;
+    work()
 }
 
 /// All rows, or those of the subjects that are named.
