@@ -88,8 +88,8 @@ pub(crate) async fn keep(ctx: &Context<'_>, part: &Part) {
         upload_length: None,
         stall: ctx.stall,
     };
-    let request = std::sync::Arc::new(InFlight::new(&ctx.tally));
-    match ctx.wire.send(&location, chunk, &request).await {
+    let request = InFlight::new(&ctx.tally);
+    match ctx.wire.send(&location, chunk, &request.bodies()).await {
         Ok(held) => {
             part.heard(ctx, &held);
             if let Some(ledger) = &ctx.ledger {
@@ -101,5 +101,4 @@ pub(crate) async fn keep(ctx: &Context<'_>, part: &Part) {
             tracing::debug!(part = part.number, %error, "a part that is complete could not be kept longer");
         }
     }
-    request.end();
 }

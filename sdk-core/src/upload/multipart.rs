@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use super::{
     UploadSource,
     context::describe,
-    progress::{InFlight, Tally},
+    progress::{BodyCount, InFlight, Tally},
     source::{AHEAD, Way},
     thread::{self, Running},
 };
@@ -66,13 +66,16 @@ pub(crate) async fn upload(
     let taken = Arc::clone(&digest);
     tally.set_total(size);
     let counters = Arc::clone(tally);
+    // On its way until it is answered: a body is gone when its last byte is given to the network.
+    let in_flight = InFlight::new(tally);
+    let bodies = in_flight.bodies();
     let file = source.clone();
     let begun = AtomicBool::new(false);
     let make = move || {
         if begun.swap(true, Relaxed) {
             counters.failed();
         }
-        let file = measured(file.pieces(0..size, way.clone()), InFlight::new(&counters));
+        let file = measured(file.pieces(0..size, way.clone()), bodies.next());
         let file = match known {
             Some(_) => file.boxed(),
             None => {
@@ -99,6 +102,7 @@ pub(crate) async fn upload(
         capture.set(&answer);
     }
     tally.moved(0, size);
+    drop(in_flight);
     let asset: Asset = decode::object(&answer.body).map_err(|e| decode::from(e, &answer))?;
     let digest = digest.lock().unwrap_or_else(PoisonError::into_inner).take();
     let sent = match (known, digest) {
@@ -278,14 +282,14 @@ fn hash(mut pieces: mpsc::Receiver<Bytes>, size: u64) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Counts the bytes that pass, for as long as they are on their way.
+/// Counts the bytes that pass.
 fn measured(
     pieces: impl Stream<Item = io::Result<Bytes>>,
-    request: InFlight,
+    count: BodyCount,
 ) -> impl Stream<Item = io::Result<Bytes>> {
     pieces.inspect(move |piece| {
         if let Ok(piece) = piece {
-            request.add(piece.len() as u64);
+            count.add(piece.len() as u64);
         }
     })
 }

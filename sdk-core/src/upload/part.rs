@@ -6,7 +6,13 @@ use std::{
 };
 
 use super::{
-    UploadSource, ahead::Ahead, context::Context, journal::SentChunk, kept::Kept, whole::Along,
+    UploadSource,
+    ahead::Ahead,
+    context::Context,
+    journal::SentChunk,
+    kept::Kept,
+    progress::{Bodies, InFlight},
+    whole::Along,
 };
 use crate::error::Error;
 
@@ -66,6 +72,8 @@ pub(crate) struct State {
     pub(crate) is_taken_back: bool,
     /// What the tally counts of it.
     pub(crate) counted: u64,
+    /// What the last request sent, until the platform has told how much of it is there.
+    in_flight: Option<InFlight>,
     pub(crate) kept: Option<Kept>,
     /// What an earlier process sent; until they are compared with the file nothing is added to them.
     pub(crate) unverified: Option<Vec<SentChunk>>,
@@ -126,6 +134,15 @@ impl Part {
             let own = offset.saturating_sub(self.base);
             ctx.tally.moved(s.counted, own);
             s.counted = own;
+            s.in_flight = None;
         });
+    }
+
+    /// A request with a chunk begins. What the one before it sent goes again.
+    pub(crate) fn sends(&self, ctx: &Context<'_>) -> Bodies {
+        let request = InFlight::new(&ctx.tally);
+        let bodies = request.bodies();
+        self.with(|s| s.in_flight = Some(request));
+        bodies
     }
 }

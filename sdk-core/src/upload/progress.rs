@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     pin::pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -131,67 +131,85 @@ impl Tally {
 
 /// Bytes of one request; those that were not acknowledged are taken back when it ends.
 #[derive(Debug)]
-pub(crate) struct InFlight {
+pub(crate) struct InFlight(Bodies);
+
+/// What makes the counts of a request's bodies, one after another.
+#[derive(Debug, Clone)]
+pub(crate) struct Bodies(Arc<Counts>);
+
+#[derive(Debug)]
+struct Counts {
     tally: Arc<Tally>,
-    count: AtomicU64,
+    /// The number of the body that is on its way, and how much of it is.
+    current: Mutex<(u32, u64)>,
     /// What went out so far, in all of its bodies.
     moved: AtomicU64,
-    bodies: AtomicU32,
 }
 
-/// What one body of a request counts. There is a second one where the first was refused and is sent again with a renewed credential;
-/// that one may be read on for a while, and is on its way to nobody.
+/// What one body of a request counts. There is a second one where the first failed, or was refused and is sent again with a renewed
+/// credential; the first may be read on for a while, and is on its way to nobody.
 #[derive(Debug)]
 pub(crate) struct BodyCount {
-    request: Arc<InFlight>,
+    counts: Arc<Counts>,
     number: u32,
 }
 
 impl BodyCount {
     /// `bytes` more went out.
     pub(crate) fn add(&self, bytes: u64) {
-        self.request.moved.fetch_add(bytes, Relaxed);
-        if self.number == self.request.bodies.load(Relaxed) {
-            self.request.add(bytes);
+        let counts = &self.counts;
+        counts.moved.fetch_add(bytes, Relaxed);
+        let mut current = counts.current();
+        if current.0 == self.number {
+            current.1 += bytes;
+            counts.tally.sent(bytes);
         } else {
-            self.request.tally.wasted(bytes);
+            counts.tally.wasted(bytes);
         }
+    }
+}
+
+impl Bodies {
+    /// The count of a body that takes the place of the one before.
+    pub(crate) fn next(&self) -> BodyCount {
+        BodyCount { counts: Arc::clone(&self.0), number: self.0.end() }
+    }
+
+    /// What went out so far, also what went twice.
+    pub(crate) fn moved(&self) -> u64 {
+        self.0.moved.load(Relaxed)
+    }
+}
+
+impl Counts {
+    fn current(&self) -> MutexGuard<'_, (u32, u64)> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is on its way is so no more; the number of what may be next.
+    fn end(&self) -> u32 {
+        let mut current = self.current();
+        self.tally.ended(current.1);
+        *current = (current.0 + 1, 0);
+        current.0
     }
 }
 
 impl InFlight {
     pub(crate) fn new(tally: &Arc<Tally>) -> Self {
-        let (count, moved, bodies) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU32::new(0));
-        Self { tally: Arc::clone(tally), count, moved, bodies }
+        let (tally, current, moved) = (Arc::clone(tally), Mutex::default(), AtomicU64::new(0));
+        Self(Bodies(Arc::new(Counts { tally, current, moved })))
     }
 
-    /// The count of a body that takes the place of the one before.
-    pub(crate) fn body(self: &Arc<Self>) -> BodyCount {
-        let number = self.bodies.fetch_add(1, Relaxed) + 1;
-        self.end();
-        BodyCount { request: Arc::clone(self), number }
-    }
-
-    /// `bytes` more went out.
-    pub(crate) fn add(&self, bytes: u64) {
-        self.count.fetch_add(bytes, Relaxed);
-        self.tally.sent(bytes);
-    }
-
-    /// What went out so far, also what went twice.
-    pub(crate) fn moved(&self) -> u64 {
-        self.moved.load(Relaxed)
-    }
-
-    /// The request ended: its bytes are acknowledged, or they are not on their way any more.
-    pub(crate) fn end(&self) {
-        self.tally.ended(self.count.swap(0, Relaxed));
+    pub(crate) fn bodies(&self) -> Bodies {
+        self.0.clone()
     }
 }
 
 impl Drop for InFlight {
+    /// The request ended: its bytes are acknowledged, or they are not on their way any more. A body may still be there.
     fn drop(&mut self) {
-        self.end();
+        self.0.0.end();
     }
 }
 
@@ -288,8 +306,6 @@ impl Teller {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -302,8 +318,8 @@ mod tests {
             for _ in 0..100 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 let request = InFlight::new(&tally);
-                request.add(10);
-                request.end();
+                request.bodies().next().add(10);
+                drop(request);
                 tally.moved(0, 10);
             }
             Ok::<_, ()>(())
@@ -338,15 +354,16 @@ mod tests {
         let all = Arc::new(Tally::default());
         let tally = Arc::new(Tally::among(&all, 0));
         tally.set_total(100);
-        let request = Arc::new(InFlight::new(&tally));
-        let refused = request.body();
+        let request = InFlight::new(&tally);
+        let refused = request.bodies().next();
         refused.add(30);
-        let again = request.body();
+        let again = request.bodies().next();
         again.add(20);
         refused.add(10);
-        assert_eq!((tally.now().0, tally.wire(), request.moved()), (20, 60, 60));
+        assert_eq!((tally.now().0, tally.wire(), request.bodies().moved()), (20, 60, 60));
         assert_eq!((all.now().0, all.wire()), (20, 60));
-        request.end();
+        drop(request);
+        again.add(40);
         assert_eq!((tally.now().0, all.now().0), (0, 0));
     }
 
@@ -356,7 +373,7 @@ mod tests {
         tally.set_total(100);
         tally.moved(0, 20);
         let request = InFlight::new(&tally);
-        request.add(30);
+        request.bodies().next().add(30);
         assert_eq!(tally.now(), (50, 20, 100));
         drop(request);
         tally.moved(20, 10);

@@ -1,11 +1,7 @@
 //! A part's next chunk: the part is made, asked for its offset, verified after a crash, and sent on from there. The platform's
 //! offset is the truth throughout; what is done about a failure is in `recover`.
 
-use std::{
-    io,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Instant,
-};
+use std::{io, sync::atomic::Ordering::Relaxed, time::Instant};
 
 use super::{
     ahead::Ahead,
@@ -14,7 +10,6 @@ use super::{
     journal::SentChunk,
     judge::Asked,
     part::{Halt, Kind, Part},
-    progress::InFlight,
     recover::{recover, renew},
     trailing::Trailing,
     tus::{Chunk, New, Proof, expires_at},
@@ -236,8 +231,8 @@ async fn send(
         upload_length: is_last.then(|| part.end()),
         stall: ctx.stall,
     };
-    let (request, began) = (Arc::new(InFlight::new(&ctx.tally)), Instant::now());
-    let sending = ctx.wire.send(location, chunk, &request);
+    let (bodies, began) = (part.sends(ctx), Instant::now());
+    let sending = ctx.wire.send(location, chunk, &bodies);
     let left = part.range.end - (start + length);
     let answer = if ctx.hashes() && !trails && left > 0 {
         let start = start + length;
@@ -250,7 +245,6 @@ async fn send(
     } else {
         sending.await
     };
-    request.end();
     let held = answer.map_err(|error| match trails && refuses_trailers(&error) {
         true => {
             ctx.trailers.store(false, Relaxed);

@@ -11,7 +11,7 @@ use super::{
     UploadSource,
     buffers::Buffers,
     multipart::{BASE_TIME, SLOWEST, SourceFailed, of_source},
-    progress::InFlight,
+    progress::Bodies,
     source::Way,
     trailing::Trailing,
 };
@@ -181,12 +181,12 @@ impl<'a> Wire<'a> {
         self.held(&answer)
     }
 
-    /// Sends a chunk; `request` counts its bytes.
+    /// Sends a chunk, whose bytes `bodies` count.
     pub(crate) async fn send(
         &self,
         location: &str,
         chunk: Chunk<'_>,
-        request: &Arc<InFlight>,
+        bodies: &Bodies,
     ) -> Result<Held, Error> {
         let mut patch = tus(Method::PATCH, ONE, location)?;
         patch = with(patch, "upload-offset", &chunk.offset.to_string())?;
@@ -205,14 +205,14 @@ impl<'a> Wire<'a> {
             }
         };
         let range = chunk.start..chunk.start + chunk.length;
-        let (source, counters) = (chunk.source.clone(), Arc::clone(request));
+        let (source, counts) = (chunk.source.clone(), bodies.clone());
         let buffers = chunk.buffers;
         let make = move || {
             let (length, body) = match &trailing {
                 // Trailers come after a body that does not tell its length.
-                Some(trailing) => (None, trailing.body(counters.body())?),
+                Some(trailing) => (None, trailing.body(counts.next())?),
                 None => {
-                    let count = counters.body();
+                    let count = counts.next();
                     let pieces = source.pieces(range.clone(), Way::Part(buffers.clone()));
                     let pieces = pieces.map(move |piece| match piece {
                         Ok(piece) => {
@@ -230,7 +230,7 @@ impl<'a> Wire<'a> {
         let time = BASE_TIME + Duration::from_secs(chunk.length / SLOWEST);
         let bounds = Bounds { timeout: Some(time), attempt_timeout: Some(time) };
         let sending = self.client.transport().send_within(&patch, &self.options, bounds);
-        let answer = watched(sending, request, chunk.stall).await.map_err(of_source)?;
+        let answer = watched(sending, bodies, chunk.stall).await.map_err(of_source)?;
         self.held(&answer)
     }
 
@@ -281,7 +281,7 @@ impl<'a> Wire<'a> {
 /// Gives up a request of which no byte moved for `stall`.
 async fn watched<T>(
     sending: impl Future<Output = Result<T, Error>>,
-    request: &InFlight,
+    bodies: &Bodies,
     stall: Duration,
 ) -> Result<T, Error> {
     let mut sending = std::pin::pin!(sending);
@@ -289,14 +289,14 @@ async fn watched<T>(
     loop {
         match tokio::time::timeout(stall, sending.as_mut()).await {
             Ok(outcome) => return outcome,
-            Err(_) if before == Some(request.moved()) => {
+            Err(_) if before == Some(bodies.moved()) => {
                 return Err(Error::new(
                     ErrorKind::Timeout,
                     format!("no byte of the upload moved for {stall:?}"),
                 )
                 .with(|e| e.sent = Some(crate::error::Sent::Maybe)));
             }
-            Err(_) => before = Some(request.moved()),
+            Err(_) => before = Some(bodies.moved()),
         }
     }
 }
