@@ -1,11 +1,9 @@
 //! Waiting for a job: its events first, asking for it again and again where there are none or they fall silent.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use http::Method;
+use tokio::time::Instant;
 
 use super::{JobEvents, poll::PollSchedule};
 use crate::{

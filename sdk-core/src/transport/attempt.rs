@@ -1,9 +1,10 @@
 //! One attempt of a call: a place in flight, the credential, the request and its answer, and once more with a renewed
 //! credential. What is tried again after it, and when, is `retry_loop.rs`'s.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, header};
+use tokio::time::Instant;
 
 use super::{
     Call, Finish, Transport,
@@ -55,7 +56,7 @@ impl Transport {
     async fn pace<'a>(&self, pacer: &'a Pacer, left: Duration) -> Result<Turn<'a>, Error> {
         /// Longer than anyone waits; a limit beyond the clock's end is none.
         const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
-        let deadline = tokio::time::Instant::now() + left.min(FAR);
+        let deadline = Instant::now() + left.min(FAR);
         match tokio::time::timeout_at(deadline, pacer.turn(deadline)).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(wait)) => Err(Error::new(

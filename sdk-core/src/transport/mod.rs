@@ -32,13 +32,10 @@ mod token;
 mod uri;
 mod watch;
 
-use std::{
-    ops::Deref,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue, Method, Uri};
+use tokio::time::Instant;
 use tracing::Instrument as _;
 use url::Url;
 
