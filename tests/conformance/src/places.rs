@@ -81,7 +81,11 @@ async fn full() -> Result<(TcpListener, Vec<TcpStream>)> {
     let listener = socket.listen(1)?;
     let address = listener.local_addr()?;
     let mut waiting = Vec::new();
-    // Systems differ in how many more than asked for they take.
+    // Linux takes one more than it was asked for. Of these none is given up: on a busy machine the queue would not be full then.
+    for _ in 0..if cfg!(target_os = "linux") { 2 } else { 1 } {
+        waiting.push(TcpStream::connect(address).await?);
+    }
+    // Systems differ in how many more they take.
     while waiting.len() < 64 {
         let attempt = TcpStream::connect(address);
         match tokio::time::timeout(std::time::Duration::from_millis(150), attempt).await {
