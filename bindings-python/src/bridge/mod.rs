@@ -234,6 +234,7 @@ impl Handle {
             turn::come();
             waited
         });
+        turn::has_come();
         logs::flush(py)?;
         waited.map_err(|failure| failure.raised(py))
     }
