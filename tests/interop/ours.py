@@ -61,19 +61,22 @@ class Running:
         self.start()
 
     def start(self):
-        command = [str(word) for word in self.server.command(self.folder, self.port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         said = ""
-        for line in self.process.stdout:
-            said += line
-            if port := self.server.listens(line.strip()):
-                self.port = port
-                break
-        else:
-            raise RuntimeError(f"{self.server.name} did not start: {said}")
-        # What it goes on saying must not fill the pipe.
-        self.drain = subprocess.Popen(["cat"], stdin=self.process.stdout, stdout=subprocess.DEVNULL)
-        self.process.stdout.close()
+        # A port that was free a moment ago may be another program's by now: the first time, there are others.
+        for _ in range(1 if self.port else 3):
+            command = [str(word) for word in self.server.command(self.folder, self.port)]
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            for line in self.process.stdout:
+                said += line
+                if port := self.server.listens(line.strip()):
+                    self.port = port
+                    # What it goes on saying must not fill the pipe.
+                    self.drain = subprocess.Popen(["cat"], stdin=self.process.stdout, stdout=subprocess.DEVNULL)
+                    self.process.stdout.close()
+                    return
+            self.process.stdout.close()
+            self.process.wait()
+        raise RuntimeError(f"{self.server.name} did not start: {said}")
 
     def kill(self):
         self.process.kill()
