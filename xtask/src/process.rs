@@ -1,5 +1,4 @@
-//! Running other programs: shown line by line as they speak, read by a listener at the same time,
-//! and ended when they take too long.
+//! Running other programs: each line goes to a listener as it comes, and they are ended when they take too long.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -49,8 +48,17 @@ pub(crate) fn building(program: impl AsRef<std::ffi::OsStr>) -> Command {
 /// # Errors
 /// When it cannot be started, outlives `deadline` (it is killed) or leaves a process behind.
 pub(crate) fn listen(
+    command: Command,
+    deadline: Duration,
+    line: impl FnMut(&str),
+) -> Result<ExitStatus> {
+    listen_until(command, deadline, DRAIN, line)
+}
+
+fn listen_until(
     mut command: Command,
     deadline: Duration,
+    drain: Duration,
     mut line: impl FnMut(&str),
 ) -> Result<ExitStatus> {
     let name = command.get_program().to_string_lossy().into_owned();
@@ -66,7 +74,7 @@ pub(crate) fn listen(
         while reader.read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
             let text = String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned();
             bytes.clear();
-            if sender.send(text).is_err() {
+            if sender.send((Instant::now(), text)).is_err() {
                 break;
             }
         }
@@ -75,21 +83,22 @@ pub(crate) fn listen(
     let end = Instant::now() + deadline;
     let mut exited: Option<(ExitStatus, Instant)> = None;
     loop {
-        match lines.recv_timeout(Duration::from_millis(50)) {
-            Ok(text) => {
+        let is_left_behind = match lines.recv_timeout(Duration::from_millis(50)) {
+            Ok((read, text)) => {
                 line(&text);
-                // What was said before the end may take a while to be shown.
-                exited = exited.map(|(status, _)| (status, Instant::now()));
+                // When it was read counts: the listener may be slow to take what was said before the end.
+                exited.is_some_and(|(_, since)| read > since + drain)
             }
             Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        match exited {
-            Some((_, since)) if since.elapsed() > DRAIN || Instant::now() > end => {
-                bail!("{name} ended and left a process behind that holds its output")
+            Err(RecvTimeoutError::Timeout) => {
+                exited.is_some_and(|(_, since)| since.elapsed() > drain)
             }
-            Some(_) => {}
-            None => exited = child.0.try_wait()?.map(|status| (status, Instant::now())),
+        };
+        if is_left_behind {
+            bail!("{name} ended and left a process behind that holds its output");
+        }
+        if exited.is_none() {
+            exited = child.0.try_wait()?.map(|status| (status, Instant::now()));
         }
         if exited.is_none() && Instant::now() > end {
             bail!("{name} was still running after {} s and was stopped", deadline.as_secs());
@@ -165,5 +174,25 @@ mod tests {
         kill.arg(&pid);
         output(kill).unwrap();
         assert!(result.unwrap_err().to_string().contains("left a process behind"));
+    }
+
+    #[test]
+    fn a_process_left_behind_is_noticed_though_it_goes_on_speaking() {
+        // It ends by itself, as nobody reads any more; the count is for when it does not.
+        let chatter = "for i in $(seq 200); do echo $i; sleep 0.05; done &";
+        let drain = Duration::from_millis(400);
+        let result = listen_until(shell(chatter), Duration::from_secs(60), drain, |_| {});
+        assert!(result.unwrap_err().to_string().contains("left a process behind"));
+    }
+
+    #[test]
+    fn a_listener_may_be_slower_than_the_program() {
+        let (mut heard, drain) = (0, Duration::from_millis(400));
+        let status = listen_until(shell("seq 12"), Duration::from_secs(60), drain, |_| {
+            std::thread::sleep(drain / 4);
+            heard += 1;
+        });
+        assert!(status.unwrap().success());
+        assert_eq!(heard, 12);
     }
 }
