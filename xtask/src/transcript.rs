@@ -1,6 +1,7 @@
-//! What the programs of a test run say. All of it goes to a file as it comes; shown is what a program said that failed, under the
-//! table's reasons, where a reader looks first. What passes may say what it likes: many a test makes a program fail on purpose.
+//! What the programs of a test run say. All of it goes to a file as it comes; shown is what a program said that failed, above
+//! the table and its reasons, where a reader looks first. What passes may say what it likes: many a test makes a program fail on purpose.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -33,32 +34,36 @@ pub(crate) fn begin(folder: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// What one program says.
+/// What one program says: the last lines of it, and how many there were before them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Transcript {
     name: String,
-    lines: Vec<String>,
+    left_out: u64,
+    lines: VecDeque<String>,
 }
 
 impl Transcript {
-    pub(crate) fn of(name: &str) -> Self {
+    fn of(name: &str) -> Self {
         write(&format!("\n-- {name}"));
-        Self { name: name.to_owned(), lines: Vec::new() }
+        Self { name: name.to_owned(), left_out: 0, lines: VecDeque::new() }
     }
 
-    pub(crate) fn line(&mut self, line: &str) {
+    fn line(&mut self, line: &str) {
         write(line);
-        self.lines.push(line.to_owned());
+        if self.lines.len() == SHOWN {
+            self.lines.pop_front();
+            self.left_out += 1;
+        }
+        self.lines.push_back(line.to_owned());
     }
 
     /// As it is shown of a program that failed.
     pub(crate) fn shown(&self) -> String {
-        let left_out = self.lines.len().saturating_sub(SHOWN);
         let mut text = format!("{}\n", self.name);
-        if left_out > 0 {
-            text.push_str(&format!("({left_out} lines before these)\n"));
+        if self.left_out > 0 {
+            text.push_str(&format!("({} lines before these)\n", self.left_out));
         }
-        for line in self.lines.iter().skip(left_out) {
+        for line in &self.lines {
             let mut characters = line.chars();
             text.extend(characters.by_ref().take(WIDTH));
             text.push_str(if characters.next().is_some() { " …\n" } else { "\n" });
@@ -77,7 +82,8 @@ pub(crate) fn run(
     counted: impl FnOnce(Result<ExitStatus>) -> Counts,
 ) -> Counts {
     let mut transcript = Transcript::of(name);
-    // Where a panic was is in its message. A backtrace adds the types of futures, page after page.
+    // Where a panic was is in its message. A backtrace adds the types of futures, page after page. This also holds where the
+    // variable is set, as continuous integration sets it for cargo; who wants the backtrace runs what failed by hand.
     command.env("RUST_BACKTRACE", "0");
     let start = Instant::now();
     let ended = process::listen(command, deadline, |text| {

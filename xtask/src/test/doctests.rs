@@ -1,18 +1,24 @@
 //! Documentation tests. cargo runs them for all crates at once, with the features that everything
 //! else is built with, and names the crate before each group; here they are told apart by part.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Context, steps};
 use crate::counts::{Counts, Tally};
 use crate::process;
-use crate::transcript::Transcript;
+use crate::transcript::{self, Transcript};
 
 const DEADLINE: Duration = Duration::from_secs(40 * 60);
 
-/// What came out, by the crate's name in Rust. The empty name holds what no crate said.
-pub(super) type ByCrate = BTreeMap<String, Counts>;
+/// What came out.
+pub(super) struct Outcome {
+    /// By the crate's name in Rust. The empty name holds what is of no crate.
+    crates: BTreeMap<String, Counts>,
+    /// What cargo said when anything failed.
+    said: Vec<Transcript>,
+}
 
 /// The documentation tests of the crates that belong to `part`.
 pub(super) fn of(cx: &Context, part: &str) -> Counts {
@@ -20,47 +26,47 @@ pub(super) fn of(cx: &Context, part: &str) -> Counts {
         Ok(environment) => environment,
         Err(counts) => return counts,
     };
-    let results = cx.doctests.get_or_init(|| run(environment));
+    let outcome = cx.doctests.get_or_init(|| run(environment));
     let mut counts = Counts::default();
-    for (name, result) in results {
+    for (name, result) in &outcome.crates {
         let package = cx.workspace.packages.iter().find(|p| p.name.replace('-', "_") == *name);
         let folder = package.and_then(|p| p.folder.strip_prefix(&cx.workspace.root).ok());
         let owner = steps::part_of(
             package.map_or("", |package| package.name.as_str()),
             &folder.map_or_else(Default::default, |folder| folder.to_string_lossy()),
         );
-        if owner == part {
+        // A failure of no crate may have kept any of them from being tested.
+        if owner == part || name.is_empty() {
             counts += result.clone();
         }
+    }
+    if counts.failed > 0 {
+        counts.said.clone_from(&outcome.said);
     }
     counts
 }
 
-fn run(environment: &[(String, String)]) -> ByCrate {
+fn run(environment: &[(String, String)]) -> Outcome {
+    const NAME: &str = "cargo test --doc";
     let mut cargo = process::cargo();
     cargo.args(["test", "--doc", "--workspace", "--all-features", "--no-fail-fast"]);
     cargo.envs(environment.iter().cloned());
-    let mut groups = Groups::default();
-    let mut said = Transcript::of("cargo test --doc");
-    let status = process::listen(cargo, DEADLINE, |line| {
-        said.line(line);
-        groups.line(line);
+    let groups = RefCell::new(Groups::default());
+    let mut crates = BTreeMap::new();
+    let line = |line: &str| groups.borrow_mut().line(line);
+    let all = transcript::run(NAME, cargo, DEADLINE, line, |ended| {
+        crates = groups.take().finish();
+        let why = match ended {
+            Ok(status) if status.success() || crates.values().any(|of| of.failed > 0) => None,
+            Ok(status) => Some(format!("{NAME}: {status}")),
+            Err(error) => Some(format!("{NAME}: {error:#}")),
+        };
+        crates.extend(why.map(|why| (String::new(), Counts::failed(why))));
+        let mut all = Counts::default();
+        crates.values().for_each(|of| all += of.clone());
+        all
     });
-    let mut results = groups.finish();
-    match status {
-        Ok(status) if !status.success() && results.values().all(|counts| counts.failed == 0) => {
-            let failed = Counts::failed(format!("cargo test --doc: {status}"));
-            *results.entry(String::new()).or_default() += failed;
-        }
-        Ok(_) => {}
-        Err(error) => {
-            *results.entry(String::new()).or_default() += Counts::failed(format!("{error:#}"));
-        }
-    }
-    if let Some(failed) = results.values_mut().find(|counts| counts.failed > 0) {
-        failed.said.push(said);
-    }
-    results
+    Outcome { crates, said: all.said }
 }
 
 /// The output, cut where cargo says `Doc-tests NAME`.
@@ -79,7 +85,7 @@ impl Groups {
         }
     }
 
-    fn finish(self) -> ByCrate {
+    fn finish(self) -> BTreeMap<String, Counts> {
         let end = |(name, tally): (String, Tally)| (name, tally.so_far());
         self.tallies.into_iter().map(end).collect()
     }

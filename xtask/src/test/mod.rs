@@ -102,7 +102,7 @@ struct Context {
     workspace: Workspace,
     setup: Setup,
     build: OnceCell<Result<Build>>,
-    doctests: OnceCell<doctests::ByCrate>,
+    doctests: OnceCell<doctests::Outcome>,
     environment: OnceCell<Result<Vec<(String, String)>>>,
     swift: OnceCell<Result<swift::Swift, Counts>>,
 }
@@ -212,8 +212,13 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         row.counts += (step.run)(&context);
         row.took += start.elapsed();
     }
+    let mut shown = Vec::new();
     for said in rows.iter().flat_map(|row| &row.counts.said) {
-        print!("\nfailed: {}", said.shown());
+        // Documentation tests say theirs once for all parts.
+        if !shown.contains(&said) {
+            print!("\nfailed: {}", said.shown());
+            shown.push(said);
+        }
     }
     println!("\n{}", table::render(&rows).trim_end());
     let failed = rows.iter().any(|row| row.counts.failed > 0);
