@@ -15,11 +15,13 @@ const BUILD: Duration = Duration::from_secs(40 * 60);
 
 /// How a wheel is compiled.
 #[derive(Clone, Copy)]
-pub(crate) enum Profile {
+pub(crate) enum Profile<'a> {
     /// As its `pyproject.toml` says: what people get.
     Own,
     /// Quicker to build, and larger: for tests.
     Release,
+    /// The same with what is set here, each `KEY=VALUE` of cargo's `--config`.
+    ReleaseWith(&'a [String]),
 }
 
 /// Builds the wheel of the crate in `folder` with `target` as cargo's, into a folder of its own in `wheels`; shows each line of
@@ -29,7 +31,7 @@ pub(crate) fn build(
     target: &Path,
     folder: &Path,
     wheels: &Path,
-    profile: Profile,
+    profile: Profile<'_>,
     say: impl FnMut(&str),
 ) -> Result<PathBuf> {
     let python = setup.venv("maturin", MATURIN)?;
@@ -41,8 +43,14 @@ pub(crate) fn build(
     }
     let mut maturin = process::building(python);
     maturin.args(["-m", "maturin", "build", "--out"]).arg(&out).env("CARGO_TARGET_DIR", target);
-    if matches!(profile, Profile::Release) {
+    let config = match profile {
+        Profile::Own => None,
+        Profile::Release => Some(&[][..]),
+        Profile::ReleaseWith(config) => Some(config),
+    };
+    if let Some(config) = config {
         maturin.args(["--profile", "release"]);
+        maturin.args(config.iter().flat_map(|set| ["--config", set]));
     }
     maturin.arg("--manifest-path").arg(folder.join("Cargo.toml"));
     let status = process::listen(maturin, BUILD, say)?;

@@ -56,13 +56,55 @@ fn clone(root: &Path, folder: &Path) -> Result<()> {
     git(&["clean", "-ffdxq"])
 }
 
+/// What keeps the clone's crates apart from the working tree's in the target folder they share, by `KEY=VALUE` of cargo's
+/// `--config`. Cargo tells a workspace's crates by their paths within it, so those of both would be the same to it; and it notes
+/// the sources of what it built by their paths below the target folder, where the clone is. The working tree's next build would
+/// look at the clone's files, find them unchanged and compile nothing. A setting that differs gives them names of their own;
+/// crates of the registry have none, and are compiled once for both.
+fn apart<'a>(packages: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let set = |name| format!("profile.release.package.{name}.codegen-units=5");
+    packages.into_iter().map(set).collect()
+}
+
 /// The wheels of the package and of the command line. What they stand on is compiled once for all wheels.
 fn build(cx: &Context, folder: &Path) -> Result<Vec<PathBuf>> {
     let target = &cx.workspace.target;
     let out = target.join("wheels/clean-clone");
+    let config = apart(cx.workspace.packages.iter().map(|package| package.name.as_str()));
+    let profile = Profile::ReleaseWith(&config);
     let build = |package: &str| {
         let say = |line: &str| println!("{line}");
-        wheel::build(&cx.setup, target, &folder.join(package), &out, Profile::Release, say)
+        wheel::build(&cx.setup, target, &folder.join(package), &out, profile, say)
     };
     Ok(vec![build("bindings-python")?, build("cli")?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_working_tree_is_compiled_though_the_clone_was() {
+        let tree = tempfile::tempdir().unwrap();
+        let target = tree.path().join("target");
+        let built = |folder: &Path, says: &str, config: &[String]| {
+            let manifest = "[package]\nname = \"one\"\nedition = \"2024\"\n[workspace]\n";
+            let main = format!("fn main() {{ print!({says:?}) }}");
+            std::fs::create_dir_all(folder.join("src")).unwrap();
+            std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+            std::fs::write(folder.join("src/main.rs"), main).unwrap();
+            let mut cargo = process::cargo();
+            cargo.current_dir(folder).env("CARGO_TARGET_DIR", &target);
+            cargo.args(["build", "--release", "--offline"]);
+            cargo.args(config.iter().flat_map(|set| ["--config", set]));
+            process::output(cargo).unwrap();
+            process::output(Command::new(target.join("release/one"))).unwrap()
+        };
+        let clone = target.join("clean-clone");
+        for version in ["first", "second"] {
+            let (of_clone, of_tree) = (format!("clone, {version}"), format!("tree, {version}"));
+            assert_eq!(built(&clone, &of_clone, &apart(["one"])), of_clone);
+            assert_eq!(built(tree.path(), &of_tree, &[]), of_tree);
+        }
+    }
 }
