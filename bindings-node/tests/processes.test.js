@@ -201,7 +201,7 @@ test("a worker that is ended leaves no request behind", async () => {
   }
 });
 
-test("a signal ends a call with its reason, and its request", async () => {
+test("a signal ends a call with its reason, and its request", { timeout: 60_000 }, async () => {
   await platform.fault({ path: "/api/projects/never", times: 0, action: { stall: true } });
   const client = platform.client();
   const abort = new AbortController();

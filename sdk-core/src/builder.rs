@@ -143,7 +143,8 @@ impl ClientBuilder {
 
     /// The most that a call may take, retries and waits included. Default 180 s. An upload or a download takes as long as its
     /// bytes move: there it bounds each request that carries none of them.
-    /// [`CallOptions::timeout`](crate::CallOptions::timeout) bounds the whole of one.
+    /// [`CallOptions::timeout`](crate::CallOptions::timeout) bounds the whole of one. All waits go by tokio's clock: a test that
+    /// pauses that while a call is under way meets this bound at once.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use common::{MIB, World, bytes, sha256};
+use common::{MIB, World, another_middle, bytes, sha256};
 use rusqlite::Connection;
 use serde_json::json;
 use storycore::{
@@ -109,9 +109,7 @@ async fn a_file_that_was_replaced_is_uploaded_as_it_is_now_under_the_same_key() 
     let (path, _) = world.file("film.bin", 20 * MIB, 5);
     let upload = || upload(&world, "film", &path).max_streams(1).journal(world.journal());
     crash(&world, upload()).await;
-    let mut other = std::fs::read(&path).unwrap();
-    other[MIB] ^= 1;
-    std::fs::write(&path, &other).unwrap();
+    let other = another_middle(&path);
     let uploaded = upload().send().await.unwrap();
     assert_eq!(uploaded.restarts.len(), 1);
     world.only_asset(&sha256(&other)).await;
@@ -130,9 +128,7 @@ async fn what_a_power_cut_took_from_the_journal_is_not_believed() {
         journal
             .execute_batch("DELETE FROM chunk; UPDATE part SET location = NULL, acknowledged = 0")
             .unwrap();
-        let mut other = std::fs::read(&path).unwrap();
-        other[MIB] ^= 1;
-        std::fs::write(&path, &other).unwrap();
+        let other = another_middle(&path);
         let uploaded = upload().send().await.unwrap();
         assert_eq!(uploaded.restarts.len(), 1, "{streams} streams");
         world.only_asset(&sha256(&other)).await;
@@ -238,9 +234,7 @@ async fn a_file_that_was_replaced_is_one_asset_however_often_it_is_called_for_un
         let (path, _) = world.file("film.bin", 20 * MIB, 11);
         let upload = || upload(&world, "film", &path).max_streams(streams).journal(world.journal());
         crash(&world, upload()).await;
-        let mut other = std::fs::read(&path).unwrap();
-        other[MIB] ^= 1;
-        std::fs::write(&path, &other).unwrap();
+        let other = another_middle(&path);
         let first = upload().send().await.unwrap();
         assert_eq!(first.restarts.len(), 1, "{streams} streams");
         let second = upload().send().await.unwrap();

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use common::{MIB, World, sha256};
+use common::{MIB, World, another_middle, sha256};
 use serde_json::json;
 use storycore::{ErrorKind, models::ListParams};
 
@@ -44,14 +44,9 @@ async fn a_killed_upload_continues_where_it_stopped() {
 async fn a_file_that_was_replaced_is_never_mixed_with_the_old_one() {
     let world = World::new().await;
     let size = 40 * MIB;
-    // The same size, the same ends, another middle: only the content that was sent tells.
     let (path, _) = world.file("film.bin", size, 8);
     crash(&world, &path, 8).await;
-    let mut other = std::fs::read(&path).unwrap();
-    for byte in &mut other[MIB..size - MIB] {
-        *byte ^= 0x55;
-    }
-    std::fs::write(&path, &other).unwrap();
+    let other = another_middle(&path);
     let uploaded = world.upload(&path).chunk_size(2 * MIB as u64).send().await.unwrap();
     assert_eq!(uploaded.restarts.len(), 1);
     assert!(uploaded.sent >= size as u64, "all of it was sent anew");

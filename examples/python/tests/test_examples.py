@@ -89,7 +89,7 @@ def test_a_folder_goes_up_and_what_fails_is_told(
 
 @pytest.fixture
 def receiver(folder: Path, environment: dict[str, str], storycore_platform: LocalPlatform) -> Iterator[str]:
-    """The receiver as its head says it is run; its output goes to ``receiver.log``."""
+    """The receiver under uvicorn, as its head says, with a socket that listens already; its output goes to ``receiver.log``."""
     # The port is the receiver's from here on: nobody else can take it before the receiver is there.
     with socket.create_server(("127.0.0.1", 0)) as listening, open(folder / "receiver.log", "wb") as log:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/storycore"

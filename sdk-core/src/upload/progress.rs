@@ -213,7 +213,8 @@ impl Drop for InFlight {
     }
 }
 
-/// The last few seconds, for the rate.
+/// The last few seconds, for the rate. By the system's clock, as the sizes of chunks: how fast the network is does not stand still
+/// with tokio's, which may be paused in a test.
 struct Window(VecDeque<(Instant, u64)>);
 
 impl Window {

@@ -76,15 +76,18 @@ async fn an_upload_whose_own_journal_has_no_room_goes_on_without() {
     let slowly = serde_json::json!({"method": "POST", "path": "/api/assets/uploads", "times": 0, "action": {"delay_ms": 600_000}});
     client.request("POST", "/_local/faults").json(&slowly).send().await.unwrap();
     let script = r#"
-        upload() { "$PROGRAM" upload --user-journal --url "$URL" "$FILES/$1"; }
-        upload film.bin &
-        until [ -s "$STATE/storycore/uploads.sqlite3-wal" ]; do kill -0 $! || exit 8; sleep 0.05; done
+        "$PROGRAM" upload --user-journal --url "$URL" "$FILES/film.bin" &
+        film=$!
+        # It would go on for as long as its answer is held back.
+        trap 'kill "$film"' EXIT
+        until [ -s "$STATE/storycore/uploads.sqlite3-wal" ]; do kill -0 "$film" || exit 8; sleep 0.05; done
         sleep 1
         dd if=/dev/zero of="$STATE/filler" bs=4096 2>&1 | grep -q "No space left" || exit 9
-        kill -0 $! || exit 7
+        kill -0 "$film" || exit 7
         : > "$FILES/full"
-        wait $! || exit 1
-        upload note.bin
+        wait "$film" || exit 1
+        trap - EXIT
+        "$PROGRAM" upload --user-journal --url "$URL" "$FILES/note.bin"
     "#;
     let mut command = Command::new(&starter[0]);
     command.args(&starter[1..]).args(["sh", "-c", script]);
