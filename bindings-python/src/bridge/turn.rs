@@ -23,8 +23,12 @@ use super::process::PerProcess;
 /// How long is looked before each sleep: what a thread does between two calls takes less, and to sleep and be woken more.
 const PATIENCE: Duration = Duration::from_micros(5);
 
-/// How long a thread that makes one call after another is taken to hold the interpreter when it came. It holds it for longer
-/// where another thread has got its core; else it does something new, and may have given the interpreter up for that.
+/// A thread that makes its next call within this made it at once: about twice what a call's way through Python takes. Who took
+/// longer did something else between the two, and may have given the interpreter up for that, as hashing does.
+const AT_ONCE: Duration = Duration::from_micros(20);
+
+/// How long others sleep at most for a thread that mostly makes its next call at once, from when it came. It holds the
+/// interpreter for longer than usual where another thread has got its core.
 const HELD: Duration = Duration::from_micros(100);
 
 /// How long a call waits here in all, however often others are quicker. The interpreter's own queue is a fair one.
@@ -66,8 +70,12 @@ struct Here {
     at_once: Cell<u8>,
 }
 
-/// From so many on it is expected to do it again.
+/// From so many calls made at once on, the next is expected to be.
 const USUAL: u8 = 2;
+/// More are not counted.
+const MOST: u8 = 2 * USUAL;
+/// What a call that came later takes away: one may have come later because another thread had the core, two not.
+const LATER: u8 = MOST - USUAL;
 
 thread_local!(static HERE: Here = const {
     Here { asked: Cell::new(None), since: Cell::new(None), at_once: Cell::new(0) }
@@ -100,11 +108,14 @@ impl Here {
 
     fn leave(&self) {
         let Some(since) = self.since.take() else { return };
+        self.calls_after(since.elapsed());
+    }
+
+    fn calls_after(&self, pause: Duration) {
         let at_once = self.at_once.get();
-        self.at_once.set(match since.elapsed() <= HELD {
-            true => (at_once + 1).min(2 * USUAL),
-            // Once may be because another thread had its core.
-            false => at_once.saturating_sub(2),
+        self.at_once.set(match pause <= AT_ONCE {
+            true => (at_once + 1).min(MOST),
+            false => at_once.saturating_sub(LATER),
         });
     }
 
@@ -135,6 +146,7 @@ impl Turn {
             && self.looking.load(SeqCst) == 0
             && !self.is_waking.swap(true, SeqCst)
         {
+            // Whoever holds the lock may have found it taken already, and would sleep through this.
             drop(self.lock());
             self.left.notify_one();
         }
@@ -165,13 +177,23 @@ impl Turn {
             if self.look() {
                 return true;
             }
-            let held = self.since_start(Instant::now()).saturating_sub(self.came_at.load(Relaxed));
-            let rest = HELD.saturating_sub(Duration::from_nanos(held));
+            let rest = self.rest(Instant::now());
             if !CAN_SLEEP_SHORTLY || rest.is_zero() || since.elapsed() > LONGEST {
                 return false;
             }
             if self.sleep(rest) {
                 return true;
+            }
+        }
+    }
+
+    /// How long the thread that came last may be slept for.
+    fn rest(&self, now: Instant) -> Duration {
+        match self.came_at.load(Relaxed) {
+            0 => Duration::ZERO,
+            came_at => {
+                let held = self.since_start(now).saturating_sub(came_at);
+                HELD.saturating_sub(Duration::from_nanos(held))
             }
         }
     }
@@ -203,8 +225,9 @@ impl Turn {
         let awake = self.lock();
         self.sleeping.fetch_add(1, SeqCst);
         self.is_waking.store(false, SeqCst);
-        // Who left before this did not know of it.
-        if !self.take() {
+        // Who left before this did not know of it. Either it sees this thread sleep or this one sees that it left: not so with a
+        // relaxed look, which may be made before this thread is counted.
+        if self.came.compare_exchange(NOBODY, here(), SeqCst, SeqCst).is_err() {
             let woken = self.left.wait_timeout(awake, longest);
             drop(woken.unwrap_or_else(PoisonError::into_inner));
             self.is_waking.store(false, SeqCst);
@@ -242,4 +265,105 @@ fn are_several_cores() -> bool {
 /// A number that no other thread has while this one lasts.
 pub(super) fn here() -> usize {
     HERE.with(|here| std::ptr::from_ref(here).addr())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use super::*;
+
+    /// No test takes so long, and no sleeper may need it.
+    const FOR_EVER: Duration = Duration::from_secs(60);
+
+    /// This thread takes its turn, as one that has made `pauses` between its calls.
+    fn come_after(turn: &Turn, pauses: &[Duration]) {
+        HERE.with(|here| {
+            here.at_once.set(0);
+            for pause in pauses {
+                here.calls_after(*pause);
+            }
+        });
+        turn.come();
+    }
+
+    const QUICK: [Duration; 4] = [AT_ONCE; 4];
+
+    #[test]
+    fn a_quick_thread_is_slept_for_and_one_that_works_between_its_calls_is_not() {
+        let later = AT_ONCE * 2;
+        let is_slept_for = |pauses: &[Duration]| {
+            let turn = Turn::new();
+            let now = Instant::now();
+            come_after(&turn, pauses);
+            !turn.rest(now).is_zero()
+        };
+        assert!(is_slept_for(&QUICK));
+        assert!(is_slept_for(&[AT_ONCE, AT_ONCE, AT_ONCE, AT_ONCE, later]), "one may be late");
+        assert!(!is_slept_for(&[]), "nothing is known of it");
+        assert!(!is_slept_for(&[later; 4]));
+        assert!(!is_slept_for(&[AT_ONCE, AT_ONCE, AT_ONCE, AT_ONCE, later, later]));
+        assert!(later < HELD, "it was slept for");
+    }
+
+    #[test]
+    fn a_thread_that_had_to_wait_for_the_interpreter_is_not_slept_for() {
+        HERE.with(|here| {
+            here.at_once.set(MOST);
+            here.asked.set(Instant::now().checked_sub(LONGEST * 2));
+            here.has_come();
+            assert!(!here.is_quick());
+        });
+    }
+
+    #[test]
+    fn who_leaves_wakes_who_sleeps_or_falls_asleep() {
+        let (slept, woken) = mpsc::channel();
+        for round in 0..500 {
+            let turn = std::sync::Arc::new(Turn::new());
+            come_after(&turn, &QUICK);
+            let (its, slept) = (turn.clone(), slept.clone());
+            thread::spawn(move || slept.send(its.sleep(FOR_EVER * 60)));
+            // Asleep in every other round; else somewhere on its way.
+            while round % 2 == 0 && turn.sleeping.load(SeqCst) == 0 {
+                thread::yield_now();
+            }
+            turn.leave();
+            assert_eq!(woken.recv_timeout(FOR_EVER), Ok(true), "round {round}");
+            assert_eq!(turn.sleeping.load(SeqCst), 0);
+        }
+    }
+
+    #[test]
+    fn a_thread_that_never_leaves_holds_nobody_up_for_ever() {
+        let turn = std::sync::Arc::new(Turn::new());
+        come_after(&turn, &QUICK);
+        let (came, others) = mpsc::channel();
+        for _ in 0..8 {
+            let (turn, came) = (turn.clone(), came.clone());
+            thread::spawn(move || {
+                come_after(&turn, &QUICK);
+                came.send(())
+            });
+        }
+        for _ in 0..8 {
+            assert_eq!(others.recv_timeout(FOR_EVER), Ok(()));
+        }
+    }
+
+    #[test]
+    fn threads_that_make_one_call_after_another_all_come_to_their_end() {
+        let calls = || {
+            for _ in 0..1000 {
+                leave();
+                come();
+                has_come();
+            }
+            leave();
+        };
+        thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(calls))));
+        let turn = TURN.get_or_make(Turn::new);
+        assert_eq!(turn.came.load(SeqCst), NOBODY);
+        assert_eq!((turn.looking.load(SeqCst), turn.sleeping.load(SeqCst)), (0, 0));
+    }
 }
