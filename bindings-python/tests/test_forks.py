@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -266,3 +269,47 @@ def test_a_child_tells_none_of_its_parents_lines(
     of_child = [line for number, line in lines if int(number) != os.getpid()]
     assert all("prj" not in line and "not_found" not in line for line in of_child), of_child
     assert sum("not_found" in line for _, line in lines) == 3, lines
+
+
+# The certificates are read from a pipe into which nobody writes, so that the fork comes while they are.
+WHILE_ROOTS_ARE_READ = """
+import os, sys, threading
+from storycore import StoryCoreClient
+
+pipe, empty, url, key = sys.argv[1:]
+
+def call():
+    with StoryCoreClient(key, base_url=url) as client:
+        client.projects.list()
+
+os.environ["SSL_CERT_FILE"] = pipe
+first = threading.Thread(target=call)
+first.start()
+writer = os.open(pipe, os.O_WRONLY)
+child = os.fork()
+if child == 0:
+    os.environ["SSL_CERT_FILE"] = empty
+    call()
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+os.close(writer)
+first.join()
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_a_child_that_was_forked_while_the_certificates_were_read_makes_calls(
+    storycore_platform: LocalPlatform, tmp_path: Path
+) -> None:
+    pipe, empty = tmp_path / "pipe.pem", tmp_path / "empty.pem"
+    os.mkfifo(pipe)
+    empty.touch()
+    arguments = [str(pipe), str(empty), storycore_platform.url, storycore_platform.api_key]
+    # A process of its own, which has read none yet; a group of its own, so that its child ends with it.
+    command = [sys.executable, "-c", WHILE_ROOTS_ARE_READ, *arguments]
+    with subprocess.Popen(command, start_new_session=True) as process:
+        try:
+            assert process.wait(60) == 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)

@@ -1,7 +1,9 @@
 //! Which certificates are trusted: the system's, the bundled Mozilla ones where the system has none, and what the caller
 //! adds. No process-wide provider is installed: each client brings its own.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+
+use once_cell::race::OnceBox;
 
 use rustls::{
     ClientConfig, RootCertStore,
@@ -71,10 +73,11 @@ fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, 
 }
 
 /// The system's roots, bundled ones where there are none. Read once a process, at the first connection: the files are
-/// many, and every client trusts the same.
+/// many, and every client trusts the same. Without a lock, which a process that is forked meanwhile would have for ever: whoever
+/// comes while they are read reads them, too.
 fn system_roots() -> &'static RootCertStore {
-    static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
-    ROOTS.get_or_init(|| trusted(rustls_native_certs::load_native_certs().certs))
+    static ROOTS: OnceBox<RootCertStore> = OnceBox::new();
+    ROOTS.get_or_init(|| Box::new(trusted(rustls_native_certs::load_native_certs().certs)))
 }
 
 fn trusted(system: Vec<CertificateDer<'static>>) -> RootCertStore {
